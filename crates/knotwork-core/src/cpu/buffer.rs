@@ -1,0 +1,108 @@
+//! Memory of the CPU backend: buffers that many steps read and one writes at a time.
+
+use std::{cell::UnsafeCell, sync::Arc};
+
+use half::f16;
+
+use super::{Slice, SliceMut};
+use crate::{
+    Result,
+    device::Memory,
+    plan::Place,
+    tensor::{DType, HostTensor},
+};
+
+/// Bytes aligned for every element type. Shared between programs; the parameters' lock gives one run at a time.
+#[derive(Debug)]
+pub(super) struct Block {
+    words: UnsafeCell<Vec<u64>>,
+    bytes: usize,
+}
+
+// SAFETY: a block is read and written only while the lock of the parameters that own it is held (chunks), or through
+// the `&mut` of the prepared plan that owns it (all other buffers).
+unsafe impl Sync for Block {}
+
+impl Block {
+    pub fn new(bytes: usize) -> Arc<Self> {
+        Arc::new(Self { words: UnsafeCell::new(vec![0; bytes.div_ceil(8)]), bytes })
+    }
+
+    fn pointer(&self, offset: usize, bytes: usize) -> *mut u8 {
+        debug_assert!(offset + bytes <= self.bytes.div_ceil(8) * 8);
+        // SAFETY: the vector is never resized, so its buffer stays where it is; the range lies inside.
+        unsafe { (*self.words.get()).as_mut_ptr().cast::<u8>().add(offset) }
+    }
+
+    /// The elements of a place, to read.
+    ///
+    /// # Safety
+    /// Nobody writes the range while the slice lives.
+    pub unsafe fn slice<'a>(&self, place: &Place) -> Slice<'a> {
+        // SAFETY: the range lies inside the block and is aligned to 16 bytes; the caller excludes writers.
+        unsafe {
+            let p = self.pointer(place.offset, place.bytes);
+            let n = place.bytes / place.dtype.bytes();
+            match place.dtype {
+                DType::F32 => Slice::F32(std::slice::from_raw_parts(p.cast::<f32>(), n)),
+                DType::F16 => Slice::F16(std::slice::from_raw_parts(p.cast::<f16>(), n)),
+                DType::F64 => Slice::F64(std::slice::from_raw_parts(p.cast::<f64>(), n)),
+                DType::I32 => Slice::I32(std::slice::from_raw_parts(p.cast::<i32>(), n)),
+                DType::U32 => Slice::U32(std::slice::from_raw_parts(p.cast::<u32>(), n)),
+                DType::Bool => Slice::Bool(std::slice::from_raw_parts(p.cast::<u32>(), n)),
+            }
+        }
+    }
+
+    /// The elements of a place, to write.
+    ///
+    /// # Safety
+    /// Nobody reads or writes the range while the slice lives.
+    pub unsafe fn slice_mut<'a>(&self, place: &Place) -> SliceMut<'a> {
+        // SAFETY: as above; the caller excludes readers and writers.
+        unsafe {
+            let p = self.pointer(place.offset, place.bytes);
+            let n = place.bytes / place.dtype.bytes();
+            match place.dtype {
+                DType::F32 => SliceMut::F32(std::slice::from_raw_parts_mut(p.cast::<f32>(), n)),
+                DType::F16 => SliceMut::F16(std::slice::from_raw_parts_mut(p.cast::<f16>(), n)),
+                DType::F64 => SliceMut::F64(std::slice::from_raw_parts_mut(p.cast::<f64>(), n)),
+                DType::I32 => SliceMut::I32(std::slice::from_raw_parts_mut(p.cast::<i32>(), n)),
+                DType::U32 => SliceMut::U32(std::slice::from_raw_parts_mut(p.cast::<u32>(), n)),
+                DType::Bool => SliceMut::Bool(std::slice::from_raw_parts_mut(p.cast::<u32>(), n)),
+            }
+        }
+    }
+
+    /// Copies bytes in.
+    pub fn write_bytes(&self, offset: usize, bytes: &[u8]) {
+        // SAFETY: the range lies inside; see the note on `Sync` for who may call.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.pointer(offset, bytes.len()), bytes.len()) }
+    }
+
+    /// A copy of bytes.
+    pub fn read_bytes(&self, offset: usize, bytes: usize) -> Vec<u8> {
+        // SAFETY: the range lies inside; see the note on `Sync` for who may call.
+        unsafe { std::slice::from_raw_parts(self.pointer(offset, bytes), bytes).to_vec() }
+    }
+}
+
+/// Persistent memory of the CPU backend.
+#[derive(Debug)]
+pub(super) struct CpuMemory(pub Arc<Block>);
+
+impl Memory for CpuMemory {
+    fn write(&self, offset: usize, value: &HostTensor) -> Result<()> {
+        self.0.write_bytes(offset, &value.to_device_bytes());
+        Ok(())
+    }
+
+    fn read(&self, offset: usize, dtype: DType, shape: &[usize]) -> Result<HostTensor> {
+        let bytes = dtype.bytes() * shape.iter().product::<usize>();
+        HostTensor::from_device_bytes(dtype, shape, &self.0.read_bytes(offset, bytes))
+    }
+
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+}

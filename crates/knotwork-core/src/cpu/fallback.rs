@@ -1,0 +1,255 @@
+//! Runs a plan on the CPU, step by step, through each operation's fast path or its reference.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use super::{
+    CpuInput, CpuIo, CpuOutput, Slice, SliceMut,
+    buffer::{Block, CpuMemory},
+};
+use crate::{
+    Error, Result,
+    device::{Backend, Counters, DeviceInfo, Memory, Pending, Prepared, RunInputs},
+    error::OpError,
+    ops::Reference,
+    plan::{BufferKind, Capabilities, DeviceKind, Plan, Place, Step},
+    tensor::{HostTensor, format_shape},
+};
+
+/// The CPU as a device.
+#[derive(Debug)]
+pub struct CpuBackend {
+    info: DeviceInfo,
+    capabilities: Capabilities,
+    buffers: AtomicU64,
+}
+
+impl CpuBackend {
+    /// The CPU, with whatever instruction set it has.
+    #[must_use]
+    pub fn new() -> Self {
+        let info = DeviceInfo {
+            name: "cpu".into(),
+            kind: DeviceKind::Cpu,
+            driver: format!("{:?}, {} threads", pulp::Arch::new(), rayon::current_num_threads()),
+            interface: "cpu".into(),
+            profile: "none".into(),
+        };
+        Self { info, capabilities: Capabilities::cpu(), buffers: AtomicU64::new(0) }
+    }
+
+    fn block(&self, bytes: usize) -> Arc<Block> {
+        self.buffers.fetch_add(1, Ordering::Relaxed);
+        Block::new(bytes)
+    }
+}
+
+impl Default for CpuBackend {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Backend for CpuBackend {
+    fn info(&self) -> &DeviceInfo {
+        &self.info
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn allocate(&self, bytes: usize) -> Result<Arc<dyn Memory>> {
+        Ok(Arc::new(CpuMemory(self.block(bytes))))
+    }
+
+    fn prepare(&self, plan: Arc<Plan>, chunks: &[Arc<dyn Memory>]) -> Result<Box<dyn Prepared>> {
+        let mut buffers = Vec::with_capacity(plan.buffers.len());
+        for buffer in &plan.buffers {
+            let block = match &buffer.kind {
+                BufferKind::Chunk(c) => chunks
+                    .get(*c)
+                    .and_then(|m| m.as_any().downcast_ref::<CpuMemory>())
+                    .map(|m| m.0.clone())
+                    .ok_or_else(|| Error::Params("a chunk of parameters lies on another device".into()))?,
+                BufferKind::Constant(value) => {
+                    let block = self.block(buffer.bytes);
+                    block.write_bytes(0, &value.to_device_bytes());
+                    block
+                }
+                _ => self.block(buffer.bytes),
+            };
+            buffers.push(block);
+        }
+        plan.steps.iter().try_for_each(check_disjoint)?;
+        Ok(Box::new(CpuPrepared { plan, buffers }))
+    }
+
+    fn counters(&self) -> Counters {
+        Counters { buffers: self.buffers.load(Ordering::Relaxed), ..Counters::default() }
+    }
+}
+
+/// A step's outputs must not overlap each other, nor inputs that are not declared to share their memory.
+fn check_disjoint(step: &Step) -> Result<()> {
+    let overlap = |a: &Place, b: &Place| {
+        a.buffer == b.buffer && a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes && a.bytes.min(b.bytes) > 0
+    };
+    for (o, out) in step.outputs.iter().enumerate() {
+        let shared = step.outputs[..o].iter().any(|other| overlap(out, other))
+            || step.inputs.iter().enumerate().any(|(i, place)| !step.aliases.contains(&(i, o)) && overlap(out, place));
+        if shared {
+            return Err(Error::Device {
+                device: "cpu".into(),
+                message: format!("the plan lets `{}` (made at {}) overwrite what it reads", step.op.name(), step.site),
+            });
+        }
+    }
+    Ok(())
+}
+
+#[derive(Debug)]
+struct CpuPrepared {
+    plan: Arc<Plan>,
+    buffers: Vec<Arc<Block>>,
+}
+
+impl Prepared for CpuPrepared {
+    fn run(&mut self, inputs: &RunInputs<'_>) -> Result<Box<dyn Pending>> {
+        for (feed, value) in self.plan.feeds.iter().zip(inputs.feeds) {
+            self.buffers[feed.buffer.0].write_bytes(0, &value.to_device_bytes());
+        }
+        for (k, buffer) in self.plan.buffers.iter().enumerate() {
+            if matches!(buffer.kind, BufferKind::Scalars) {
+                for (slot, value) in self.plan.scalars.iter().zip(inputs.scalars) {
+                    self.buffers[k].write_bytes(slot.offset, &value.to_ne_bytes());
+                }
+            }
+        }
+        for step in &self.plan.steps {
+            self.step(step)?;
+        }
+        let outputs = self.plan.outputs.iter().map(|place| self.read(place)).collect::<Result<_>>()?;
+        Ok(Box::new(Done(outputs)))
+    }
+}
+
+impl CpuPrepared {
+    fn step(&self, step: &Step) -> Result<()> {
+        if step.outputs.iter().all(|p| p.layout.count() == 0) {
+            return Ok(());
+        }
+        let refuse = |message: String| -> Error {
+            let shown = |p: &Place| format!("{}{}", p.dtype, format_shape(p.layout.shape()));
+            OpError {
+                op: step.op.name().into(),
+                inputs: step.inputs.iter().map(shown).collect(),
+                message,
+                site: step.site,
+            }
+            .into()
+        };
+        let alias = |i: usize| step.aliases.iter().find(|(a, _)| *a == i).map(|&(_, o)| o);
+        // SAFETY: `check_disjoint` has shown that outputs overlap neither each other nor any input but those that are
+        // given as `InOutput`; `&mut self` of `run` and the parameters' lock exclude other runs.
+        let mut io = unsafe {
+            CpuIo {
+                inputs: step
+                    .inputs
+                    .iter()
+                    .enumerate()
+                    .map(|(i, p)| CpuInput {
+                        dtype: p.dtype,
+                        layout: &p.layout,
+                        data: alias(i).map_or_else(|| self.buffers[p.buffer.0].slice(p), Slice::InOutput),
+                    })
+                    .collect(),
+                outputs: step
+                    .outputs
+                    .iter()
+                    .map(|p| CpuOutput { shape: p.layout.shape(), data: self.buffers[p.buffer.0].slice_mut(p) })
+                    .collect(),
+            }
+        };
+        if step.op.cpu(&mut io).map_err(refuse)? {
+            return Ok(());
+        }
+        drop(io);
+        self.by_reference(step).map_err(refuse)
+    }
+
+    /// The reference, between f64 copies of the inputs and rounded outputs.
+    fn by_reference(&self, step: &Step) -> Result<(), String> {
+        let inputs: Vec<Reference> = step
+            .inputs
+            .iter()
+            .map(|p| {
+                // SAFETY: nothing is written until all inputs are copied.
+                let data = unsafe { gather(self.buffers[p.buffer.0].slice(p), p) };
+                Reference { dtype: p.dtype, shape: p.layout.shape().to_vec(), data }
+            })
+            .collect();
+        let mut outputs: Vec<Reference> = step
+            .outputs
+            .iter()
+            .map(|p| Reference {
+                dtype: p.dtype,
+                shape: p.layout.shape().to_vec(),
+                data: vec![f64::NAN; p.layout.count()],
+            })
+            .collect();
+        step.op.reference(&inputs, &mut outputs)?;
+        for (p, out) in step.outputs.iter().zip(&outputs) {
+            // SAFETY: the inputs were copied; outputs do not overlap.
+            unsafe { scatter(self.buffers[p.buffer.0].slice_mut(p), &out.data) };
+        }
+        Ok(())
+    }
+
+    fn read(&self, place: &Place) -> Result<HostTensor> {
+        let bytes = self.buffers[place.buffer.0].read_bytes(place.offset, place.bytes);
+        HostTensor::from_device_bytes(place.dtype, place.layout.shape(), &bytes)
+    }
+}
+
+fn gather(from: Slice<'_>, place: &Place) -> Vec<f64> {
+    let at = place.layout.positions();
+    match from {
+        Slice::F32(s) => at.map(|i| s[i].into()).collect(),
+        Slice::F16(s) => at.map(|i| s[i].into()).collect(),
+        Slice::F64(s) => at.map(|i| s[i]).collect(),
+        Slice::I32(s) => at.map(|i| s[i].into()).collect(),
+        Slice::U32(s) | Slice::Bool(s) => at.map(|i| s[i].into()).collect(),
+        Slice::InOutput(_) => Vec::new(),
+    }
+}
+
+fn scatter(to: SliceMut<'_>, values: &[f64]) {
+    match to {
+        SliceMut::F32(s) => s.iter_mut().zip(values).for_each(|(s, &v)| *s = v as f32),
+        SliceMut::F16(s) => s.iter_mut().zip(values).for_each(|(s, &v)| *s = half::f16::from_f64(v)),
+        SliceMut::F64(s) => s.copy_from_slice(values),
+        SliceMut::I32(s) => s.iter_mut().zip(values).for_each(|(s, &v)| *s = v as i32),
+        SliceMut::U32(s) => s.iter_mut().zip(values).for_each(|(s, &v)| *s = v as u32),
+        SliceMut::Bool(s) => s.iter_mut().zip(values).for_each(|(s, &v)| *s = u32::from(v != 0.0)),
+    }
+}
+
+#[derive(Debug)]
+struct Done(Vec<HostTensor>);
+
+impl Pending for Done {
+    fn wait(self: Box<Self>) -> Result<Vec<HostTensor>> {
+        Ok(self.0)
+    }
+
+    fn outputs(self: Box<Self>) -> Pin<Box<dyn Future<Output = Result<Vec<HostTensor>>> + Send>> {
+        Box::pin(std::future::ready(Ok(self.0)))
+    }
+}

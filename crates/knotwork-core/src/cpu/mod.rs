@@ -1,0 +1,11 @@
+//! The CPU backend. Fallback: the plan, through each operation's fast path. Oracle: the unplanned graph, node by
+//! node, through the references; nothing of the planner, so that a planner's error cannot hide.
+
+mod buffer;
+mod fallback;
+mod io;
+mod oracle;
+
+pub use fallback::CpuBackend;
+pub use io::{CpuInput, CpuIo, CpuOutput, Slice, SliceMut};
+pub use oracle::{Oracle, evaluate};

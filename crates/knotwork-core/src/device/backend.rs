@@ -1,0 +1,97 @@
+//! What a backend does: keep parameters, prepare plans, run them. Object-safe, so a `Device` is chosen at run time.
+
+use std::{any::Any, fmt::Debug, future::Future, pin::Pin, sync::Arc};
+
+use super::DeviceInfo;
+use crate::{
+    Result,
+    plan::{Capabilities, Plan},
+    tensor::{DType, HostTensor},
+};
+
+/// How many device objects a backend has made so far. In the steady state of a training loop none changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Buffers.
+    pub buffers: u64,
+    /// Bind groups.
+    pub bind_groups: u64,
+    /// Pipelines.
+    pub pipelines: u64,
+    /// Submits to the queue.
+    pub submits: u64,
+    /// Dispatches.
+    pub dispatches: u64,
+}
+
+/// Memory that persists from run to run.
+pub trait Memory: Debug + Send + Sync {
+    /// Writes a tensor's elements from byte `offset` on.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    fn write(&self, offset: usize, value: &HostTensor) -> Result<()>;
+
+    /// Reads a tensor from byte `offset` on; waits for what was submitted before.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    fn read(&self, offset: usize, dtype: DType, shape: &[usize]) -> Result<HostTensor>;
+
+    /// For the backend that made it.
+    fn as_any(&self) -> &dyn Any;
+}
+
+/// A plan with its pipelines, buffers and bindings: ready to run again and again.
+pub trait Prepared: Debug + Send {
+    /// Starts one run. Feeds come in the plan's order, checked; scalars as well.
+    ///
+    /// # Errors
+    /// Where the device fails, or data is outside an operation's definition. No state has changed then.
+    fn run(&mut self, inputs: &RunInputs<'_>) -> Result<Box<dyn Pending>>;
+}
+
+/// What one run is given.
+#[derive(Clone, Copy, Debug)]
+pub struct RunInputs<'a> {
+    /// A value for each of the plan's feeds, in order.
+    pub feeds: &'a [&'a HostTensor],
+    /// A value for each of the plan's scalars, in order.
+    pub scalars: &'a [f32],
+}
+
+/// The outputs of a run that may still be under way.
+pub trait Pending: Debug + Send {
+    /// Waits for the outputs.
+    ///
+    /// # Errors
+    /// Where the device failed, or indices had to be clamped.
+    fn wait(self: Box<Self>) -> Result<Vec<HostTensor>>;
+
+    /// The outputs, for an async caller.
+    fn outputs(self: Box<Self>) -> Pin<Box<dyn Future<Output = Result<Vec<HostTensor>>> + Send>>;
+}
+
+/// A way to run plans.
+pub trait Backend: Debug + Send + Sync {
+    /// Name, kind and driver.
+    fn info(&self) -> &DeviceInfo;
+
+    /// What plans may rely on.
+    fn capabilities(&self) -> &Capabilities;
+
+    /// Persistent memory, zeroed.
+    ///
+    /// # Errors
+    /// Where there is not enough.
+    fn allocate(&self, bytes: usize) -> Result<Arc<dyn Memory>>;
+
+    /// Compiles kernels and makes buffers and bindings for a plan over these chunks of persistent memory.
+    ///
+    /// # Errors
+    /// Where a kernel is refused or memory runs out.
+    fn prepare(&self, plan: Arc<Plan>, chunks: &[Arc<dyn Memory>]) -> Result<Box<dyn Prepared>>;
+
+    /// How many device objects it has made.
+    fn counters(&self) -> Counters;
+}

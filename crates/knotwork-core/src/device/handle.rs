@@ -1,0 +1,100 @@
+//! The handle on a device.
+
+use std::{fmt, sync::Arc};
+
+use super::{Backend, Counters, Params, Program};
+use crate::{
+    Result,
+    graph::{Graph, Tensor, Update},
+    plan::{Capabilities, DeviceKind},
+};
+
+/// What a device is called and how it is driven.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceInfo {
+    /// Its name, as the driver gives it.
+    pub name: String,
+    /// CPU or GPU.
+    pub kind: DeviceKind,
+    /// The driver and its version; the instruction set on the CPU.
+    pub driver: String,
+    /// The interface: `cpu`, `vulkan`, `metal`, `dx12`.
+    pub interface: String,
+    /// The shader profile: `checked`, `trusted`, or `none` on the CPU.
+    pub profile: String,
+}
+
+impl fmt::Display for DeviceInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            DeviceKind::Cpu => write!(f, "cpu ({})", self.driver),
+            DeviceKind::Gpu => write!(f, "gpu: {} ({}, {}, {})", self.name, self.interface, self.driver, self.profile),
+        }
+    }
+}
+
+/// Something that runs programs. Cloning it gives another handle on the same device.
+///
+/// ```
+/// use knotwork_core::{DType, Device, Graph, HostTensor};
+/// let g = Graph::new();
+/// let x = g.input("x", DType::F32, [2])?;
+/// let y = x.mul(&x)?.add(1.0)?;
+/// let mut program = Device::cpu().compile(&g, &[&y], &[])?;
+/// let out = program.run([("x", HostTensor::new(&[2.0f32, 3.0], [2])?)])?.wait()?;
+/// assert_eq!(out[0].as_slice::<f32>()?, &[5.0, 10.0]);
+/// # Ok::<(), knotwork_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Device {
+    backend: Arc<dyn Backend>,
+}
+
+impl Device {
+    /// The CPU: the plan, through each operation's fast path.
+    #[must_use]
+    pub fn cpu() -> Self {
+        Self::from_backend(Arc::new(crate::cpu::CpuBackend::new()))
+    }
+
+    /// A device over a backend of one's own.
+    #[must_use]
+    pub fn from_backend(backend: Arc<dyn Backend>) -> Self {
+        Self { backend }
+    }
+
+    /// The backend.
+    #[must_use]
+    pub fn backend(&self) -> &Arc<dyn Backend> {
+        &self.backend
+    }
+
+    /// Name, kind and driver.
+    #[must_use]
+    pub fn info(&self) -> &DeviceInfo {
+        self.backend.info()
+    }
+
+    /// What plans may rely on.
+    #[must_use]
+    pub fn capabilities(&self) -> &Capabilities {
+        self.backend.capabilities()
+    }
+
+    /// How many device objects were made so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.backend.counters()
+    }
+
+    /// A program that computes `outputs` and, where `updates` are listed, writes them into their slots at the end
+    /// of each run. Its parameters begin with the graph's initial values.
+    ///
+    /// # Errors
+    /// Where a tensor belongs to another graph, or the device cannot hold the parameters. Plans are made by the
+    /// first run of each shape.
+    #[track_caller]
+    pub fn compile(&self, graph: &Graph, outputs: &[&Tensor], updates: &[&Update]) -> Result<Program> {
+        Program::new(self.clone(), graph, outputs, updates, Params::new(self.clone()))
+    }
+}

@@ -1,0 +1,12 @@
+//! Devices and programs: running a graph, on whatever backend there is.
+
+mod backend;
+mod feeds;
+mod handle;
+mod params;
+mod program;
+
+pub use backend::{Backend, Counters, Memory, Pending, Prepared, RunInputs};
+pub use handle::{Device, DeviceInfo};
+pub use params::{ParamInfo, Params};
+pub use program::{Program, Run};

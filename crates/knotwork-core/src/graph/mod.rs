@@ -1,0 +1,13 @@
+//! A graph of pure operations. Every node remembers the line of user code that made it.
+
+mod build;
+mod node;
+mod provenance;
+mod rebuild;
+mod tensor;
+
+pub use build::{Graph, Update};
+pub(crate) use build::Snapshot;
+pub use node::{Constant, Kind, Leaf, Meta, Node, Slot, SlotGroup, SlotId, ValueId};
+pub use provenance::within as with_provenance;
+pub use tensor::{Operand, Tensor};

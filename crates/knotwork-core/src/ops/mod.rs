@@ -1,0 +1,13 @@
+//! Operations: one file each. A file opens with the method that users call and implements one trait.
+
+mod case;
+pub mod elementwise;
+mod op;
+mod pad;
+mod reduce;
+mod registry;
+pub(crate) mod views;
+
+pub use case::{Case, CaseInput, Fill};
+pub use op::{Cases, Cost, Op, Reference, Registered, no_gradient};
+pub use registry::registry;

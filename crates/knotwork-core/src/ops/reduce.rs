@@ -1,0 +1,174 @@
+//! Reductions over dimensions: sum, mean, max.
+
+use super::{Case, CaseInput, Cases, Op, Reference, Registered};
+use crate::{
+    DType, Dim, Result, Site,
+    autodiff::GradContext,
+    graph::{Meta, Tensor},
+    plan::{KernelRequest, Lowering},
+};
+
+pub(super) const REGISTERED: [Registered; 3] = [
+    Registered { name: "sum", formula: "Σ x over dims", cases: Cases::Listed(|| cases(Kind::Sum)) },
+    Registered { name: "mean", formula: "Σ x / n over dims", cases: Cases::Listed(|| cases(Kind::Mean)) },
+    Registered { name: "max", formula: "the largest x over dims; NaN where one is", cases: Cases::Listed(|| cases(Kind::Max)) },
+];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Sum,
+    Mean,
+    Max,
+}
+
+fn cases(kind: Kind) -> Vec<Case> {
+    let case = |shape: &[usize], dims: &'static [isize], keepdim: bool| {
+        Case::new(format!("{shape:?} over {dims:?}"), vec![CaseInput::new(shape)], move |t| {
+            Ok(vec![match kind {
+                Kind::Sum => t[0].sum(dims, keepdim)?,
+                Kind::Mean => t[0].mean(dims, keepdim)?,
+                Kind::Max => t[0].max(dims, keepdim)?,
+            }])
+        })
+    };
+    vec![
+        case(&[1], &[0], false),
+        case(&[3, 65], &[-1], false),
+        case(&[257, 3], &[0], true),
+        case(&[4, 63, 5], &[1], false),
+        case(&[4, 7, 5], &[0, 2], false),
+        case(&[64, 65], &[0, 1], false),
+    ]
+}
+
+/// One reduction; `dims` ascending.
+#[derive(Clone, Debug)]
+struct Reduce {
+    kind: Kind,
+    dims: Vec<usize>,
+    keepdim: bool,
+}
+
+impl Tensor {
+    #[track_caller]
+    fn reduce(&self, kind: Kind, name: &str, dims: &[isize], keepdim: bool) -> Result<Self> {
+        let site = Site::here();
+        let mut axes = dims.iter().map(|&d| self.axis(d, name, site)).collect::<Result<Vec<_>>>()?;
+        axes.sort_unstable();
+        axes.dedup();
+        self.graph().apply_one(Reduce { kind, dims: axes, keepdim }, &[self], site)
+    }
+
+    /// Σ x over `dims` (all of them named; none leaves x as it is), which stay as size 1 where `keepdim` is set.
+    /// f32 sums are accumulated pairwise or better; a sum over nothing is 0.
+    ///
+    /// # Errors
+    /// Where there is no such dimension, or the elements are truth values.
+    #[track_caller]
+    pub fn sum(&self, dims: &[isize], keepdim: bool) -> Result<Self> {
+        self.reduce(Kind::Sum, "sum", dims, keepdim)
+    }
+
+    /// The mean of x over `dims`; NaN over nothing.
+    ///
+    /// # Errors
+    /// Where there is no such dimension, or the elements are not floats.
+    #[track_caller]
+    pub fn mean(&self, dims: &[isize], keepdim: bool) -> Result<Self> {
+        self.reduce(Kind::Mean, "mean", dims, keepdim)
+    }
+
+    /// The largest x over `dims`; NaN where one is. Ties share the gradient evenly.
+    ///
+    /// # Errors
+    /// Where there is no such dimension, a reduced dimension has size 0, or the elements are not floats.
+    #[track_caller]
+    pub fn max(&self, dims: &[isize], keepdim: bool) -> Result<Self> {
+        self.reduce(Kind::Max, "max", dims, keepdim)
+    }
+}
+
+impl Op for Reduce {
+    fn name(&self) -> &str {
+        match self.kind {
+            Kind::Sum => "sum",
+            Kind::Mean => "mean",
+            Kind::Max => "max",
+        }
+    }
+
+    fn attributes(&self) -> String {
+        format!("dims={:?} keepdim={}", self.dims, self.keepdim)
+    }
+
+    fn infer(&self, inputs: &[Meta]) -> Result<Vec<Meta>, String> {
+        let Meta { dtype, shape } = &inputs[0];
+        if *dtype == DType::Bool || (self.kind != Kind::Sum && !dtype.is_float()) {
+            return Err(format!("it takes floats, got {dtype}"));
+        }
+        if let Some(d) = self.dims.iter().find(|&&d| shape.dims()[d].fixed() == Some(0)) {
+            if self.kind == Kind::Max {
+                return Err(format!("dimension {d} has size 0: there is no largest element"));
+            }
+        }
+        let dims: Vec<Dim> = (0..shape.rank())
+            .filter_map(|d| match (self.dims.contains(&d), self.keepdim) {
+                (false, _) => Some(shape.dims()[d].clone()),
+                (true, true) => Some(1.into()),
+                (true, false) => None,
+            })
+            .collect();
+        Ok(vec![Meta::new(*dtype, dims)])
+    }
+
+    fn reference(&self, inputs: &[Reference], outputs: &mut [Reference]) -> Result<(), String> {
+        let shape = &inputs[0].shape;
+        let count: usize = self.dims.iter().map(|&d| shape[d]).product();
+        let start = if self.kind == Kind::Max { f64::NEG_INFINITY } else { 0.0 };
+        outputs[0].data.fill(start);
+        for (k, &x) in inputs[0].data.iter().enumerate() {
+            // The output's row-major index: the input's, without the reduced dimensions.
+            let (mut rest, mut at, mut stride) = (k, 0, 1);
+            for d in (0..shape.len()).rev() {
+                if !self.dims.contains(&d) {
+                    at += rest % shape[d] * stride;
+                    stride *= shape[d];
+                }
+                rest /= shape[d];
+            }
+            let out = &mut outputs[0].data[at];
+            match self.kind {
+                Kind::Max => *out = if x.is_nan() || x > *out { x } else { *out },
+                _ => *out += x,
+            }
+        }
+        if self.kind == Kind::Mean {
+            outputs[0].data.iter_mut().for_each(|x| *x /= count as f64);
+        }
+        Ok(())
+    }
+
+    fn kernels(&self, _: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
+        Err("not yet".into())
+    }
+
+    fn grad(&self, context: &GradContext<'_>) -> Result<Vec<Option<Tensor>>> {
+        let (x, g) = (&context.inputs[0], context.cotangent()?);
+        let mut kept: Vec<Dim> = x.shape().dims().to_vec();
+        self.dims.iter().for_each(|&d| kept[d] = 1.into());
+        let spread = |t: &Tensor| t.reshape(kept.clone())?.broadcast_to(x.shape().clone());
+        let dims: Vec<isize> = self.dims.iter().map(|&d| d as isize).collect();
+        Ok(vec![Some(match self.kind {
+            Kind::Sum => spread(g)?,
+            Kind::Mean => {
+                let count = self.dims.iter().fold(Dim::from(1), |n, &d| n * x.shape().dims()[d].clone());
+                spread(&g.div(&x.graph().size_of(x.dtype(), count)?)?)?
+            }
+            Kind::Max => {
+                let ties = x.eq(&spread(&context.outputs[0])?)?.cast(x.dtype())?;
+                let share = g.div(&ties.sum(&dims, self.keepdim)?)?;
+                ties.mul(&spread(&share)?)?
+            }
+        })])
+    }
+}

@@ -1,0 +1,55 @@
+//! Chooses a kernel variant for each piece of work.
+
+use super::{Capabilities, KernelOperand, KernelRequest, Lowering, work::{Draft, Work}};
+use crate::{Error, Result};
+
+/// The chosen variant; none where there is nothing to do, and on the CPU.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lowered(pub Option<Lowering>);
+
+pub(super) fn lower(draft: &Draft, capabilities: &Capabilities) -> Result<Vec<Lowered>> {
+    draft.work.iter().map(|work| lower_one(draft, work, capabilities)).collect()
+}
+
+fn lower_one(draft: &Draft, work: &Work, capabilities: &Capabilities) -> Result<Lowered> {
+    if work.outputs.iter().all(|(root, _)| draft.roots[*root].count == 0) {
+        return Ok(Lowered(None));
+    }
+    let inputs: Vec<KernelOperand> = work
+        .inputs
+        .iter()
+        .map(|o| KernelOperand { dtype: draft.roots[o.root].dtype, layout: o.layout.clone() })
+        .collect();
+    let outputs: Vec<KernelOperand> = work
+        .outputs
+        .iter()
+        .map(|(root, shape)| KernelOperand {
+            dtype: draft.roots[*root].dtype,
+            layout: crate::Layout::contiguous(shape),
+        })
+        .collect();
+    let refuse = |need: String, limit: String| Error::Limit {
+        node: work.op.name().into(),
+        site: work.site,
+        need,
+        limit,
+        device: capabilities.device.clone(),
+    };
+    let request = KernelRequest { inputs: &inputs, outputs: &outputs, aliases: &work.aliases, capabilities };
+    let variants = work.op.kernels(&request).map_err(|message| refuse("a kernel".into(), message))?;
+    let mut missing = "no variant at all".to_owned();
+    for lowering in variants {
+        let lack = lowering.dispatches.iter().find_map(|d| {
+            d.kernel.needs.missing(capabilities).or_else(|| {
+                (d.bindings.len() > capabilities.max_storage_buffers as usize).then(|| {
+                    format!("{} storage buffers (limit {})", d.bindings.len(), capabilities.max_storage_buffers)
+                })
+            })
+        });
+        match lack {
+            None => return Ok(Lowered(Some(lowering))),
+            Some(lack) => missing = format!("not {lack} (variant `{}`)", lowering.variant),
+        }
+    }
+    Err(refuse("a kernel variant that the device can run".into(), missing))
+}

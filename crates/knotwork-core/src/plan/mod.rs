@@ -1,0 +1,198 @@
+//! From a graph to a short list of dispatches: clean, fold views, fuse, choose kernels, order, assign memory.
+//! Nothing here needs a GPU; a plan can be read and tested as text.
+
+mod bind;
+mod build;
+mod capabilities;
+mod explain;
+mod fuse;
+mod kernel;
+mod lower;
+mod memory;
+mod work;
+
+use std::sync::Arc;
+
+pub use build::PlanOptions;
+pub(crate) use build::{SlotPlaces, Target, plan_for};
+pub use capabilities::{Capabilities, DeviceKind};
+pub use kernel::{
+    BindTo, ConstantValue, DispatchSpec, Flat, Grid, Kernel, KernelOperand, KernelRequest, Lowering, Needs,
+    Params, Scratch, Source,
+};
+
+use crate::{
+    Site,
+    graph::SlotId,
+    ops::Op,
+    tensor::{DType, HostTensor, Layout},
+};
+
+/// A buffer's index in its plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BufferId(pub usize);
+
+/// What a buffer of a plan is.
+#[derive(Clone, Debug)]
+pub enum BufferKind {
+    /// The value of an input: its index in `Plan::feeds`.
+    Feed(usize),
+    /// A chunk of the program's parameters and states, shared with its siblings.
+    Chunk(usize),
+    /// The scalars that a run may set, one an aligned slice.
+    Scalars,
+    /// Known before any run.
+    Constant(Arc<HostTensor>),
+    /// Reused by values that are not alive at the same time.
+    Arena,
+    /// One `u32` a step that clamps indices: how many it clamped.
+    Status,
+}
+
+/// A buffer of a plan.
+#[derive(Clone, Debug)]
+pub struct Buffer {
+    /// What it is.
+    pub kind: BufferKind,
+    /// Its size.
+    pub bytes: usize,
+}
+
+/// Where a value lies: a range of a buffer, and how its elements lie in it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Place {
+    /// The buffer.
+    pub buffer: BufferId,
+    /// Where the value's memory begins, in bytes.
+    pub offset: usize,
+    /// How many bytes it has.
+    pub bytes: usize,
+    /// The element type.
+    pub dtype: DType,
+    /// Shape, strides and offset in elements, from `offset` on.
+    pub layout: Layout,
+}
+
+/// One storage binding of a dispatch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BufferRange {
+    /// The buffer.
+    pub buffer: BufferId,
+    /// The first byte.
+    pub offset: usize,
+    /// The number of bytes.
+    pub bytes: usize,
+    /// Whether the kernel writes it.
+    pub writes: bool,
+}
+
+/// One dispatch of a plan.
+#[derive(Clone, Debug)]
+pub struct Dispatch {
+    /// The kernel.
+    pub kernel: Kernel,
+    /// Storage bindings 1, 2, ... of group 0.
+    pub bindings: Vec<BufferRange>,
+    /// The words of the uniform `params`.
+    pub params: Params,
+    /// Workgroups in x, y and z.
+    pub grid: [u32; 3],
+    /// The index of its step.
+    pub step: usize,
+}
+
+/// One operation of a plan, with its memory.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The operation.
+    pub op: Arc<dyn Op>,
+    /// The line of user code that it comes from.
+    pub site: Site,
+    /// Its inputs.
+    pub inputs: Vec<Place>,
+    /// Its outputs.
+    pub outputs: Vec<Place>,
+    /// Pairs (input, output) that share memory.
+    pub aliases: Vec<(usize, usize)>,
+    /// The name of the chosen kernel variant; empty on the CPU.
+    pub variant: &'static str,
+}
+
+/// An input of the program.
+#[derive(Clone, Debug)]
+pub struct Feed {
+    /// Its name.
+    pub name: String,
+    /// Its element type.
+    pub dtype: DType,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its buffer.
+    pub buffer: BufferId,
+}
+
+/// Values of a feed must lie in 0..bound, because a step indexes with them.
+#[derive(Clone, Debug)]
+pub struct FeedCheck {
+    /// The feed.
+    pub feed: usize,
+    /// One past the largest valid index.
+    pub bound: usize,
+    /// The operation that indexes.
+    pub op: String,
+    /// Where it was made.
+    pub site: Site,
+}
+
+/// A scalar that a run may set.
+#[derive(Clone, Debug)]
+pub struct ScalarSlot {
+    /// Its name.
+    pub name: String,
+    /// Its value until it is set.
+    pub default: f64,
+    /// Its first byte in the scalars' buffer.
+    pub offset: usize,
+}
+
+/// A step that counts clamped indices.
+#[derive(Clone, Debug)]
+pub struct StatusWord {
+    /// The step.
+    pub step: usize,
+    /// One past the largest valid index.
+    pub bound: usize,
+}
+
+/// Everything that a backend needs to run a graph for one set of shapes.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// All buffers.
+    pub buffers: Vec<Buffer>,
+    /// The inputs.
+    pub feeds: Vec<Feed>,
+    /// Checks on the inputs' values, before anything runs.
+    pub checks: Vec<FeedCheck>,
+    /// The scalars.
+    pub scalars: Vec<ScalarSlot>,
+    /// The operations, in order.
+    pub steps: Vec<Step>,
+    /// The dispatches, in order; empty on the CPU.
+    pub dispatches: Vec<Dispatch>,
+    /// What a run gives: contiguous.
+    pub outputs: Vec<Place>,
+    /// Which steps count clamped indices.
+    pub status: Vec<StatusWord>,
+    /// The slots that it reads or writes, and where they lie: (slot, chunk, first byte).
+    pub slots: Vec<(SlotId, usize, usize)>,
+    /// The sum of simultaneously live bytes at its peak: the least that any assignment of buffers needs.
+    pub live_peak: usize,
+}
+
+impl Plan {
+    /// Bytes of the buffers that activations and gradients share.
+    #[must_use]
+    pub fn arena_bytes(&self) -> usize {
+        self.buffers.iter().filter(|b| matches!(b.kind, BufferKind::Arena)).map(|b| b.bytes).sum()
+    }
+}

@@ -1,0 +1,117 @@
+//! What the planner moves around: roots (pieces of memory), operands (views on them), and work.
+
+use std::sync::Arc;
+
+use crate::{
+    Site,
+    graph::SlotId,
+    ops::Op,
+    tensor::{DType, HostTensor, Layout},
+};
+
+pub(super) type RootId = usize;
+
+/// Where a root's memory comes from.
+#[derive(Clone, Debug)]
+pub(super) enum RootKind {
+    Feed(usize),
+    Slot(SlotId),
+    Scalar(usize),
+    /// A number, not yet in memory: elementwise work takes it as an argument.
+    Number(f64),
+    Constant(Arc<HostTensor>),
+    /// Written by some work.
+    Computed,
+}
+
+/// A value with memory of its own.
+#[derive(Clone, Debug)]
+pub(super) struct Root {
+    pub kind: RootKind,
+    pub dtype: DType,
+    pub count: usize,
+}
+
+impl Root {
+    pub fn bytes(&self) -> usize {
+        self.dtype.bytes() * self.count
+    }
+}
+
+/// A root seen through a layout.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Operand {
+    pub root: RootId,
+    pub layout: Layout,
+}
+
+/// One operation with its operands; its outputs are contiguous roots.
+#[derive(Clone, Debug)]
+pub(super) struct Work {
+    pub op: Arc<dyn Op>,
+    pub inputs: Vec<Operand>,
+    pub outputs: Vec<(RootId, Vec<usize>)>,
+    pub aliases: Vec<(usize, usize)>,
+    pub site: Site,
+}
+
+impl Work {
+    pub fn reads(&self, root: RootId) -> bool {
+        self.inputs.iter().any(|o| o.root == root)
+    }
+
+    pub fn writes(&self, root: RootId) -> bool {
+        self.outputs.iter().any(|(r, _)| *r == root)
+    }
+}
+
+/// The whole computation on its way to a plan.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    pub roots: Vec<Root>,
+    pub work: Vec<Work>,
+    pub feeds: Vec<(String, DType, Vec<usize>)>,
+    pub scalars: Vec<(String, f64)>,
+    pub outputs: Vec<Operand>,
+    /// (slot, its root, the operand that becomes its value).
+    pub updates: Vec<(SlotId, RootId, Operand)>,
+    /// Roots that should lie side by side, in this order.
+    pub packs: Vec<Vec<RootId>>,
+    /// Computed roots that are written straight into a slot: (root, slot).
+    pub into_slot: Vec<(RootId, SlotId)>,
+}
+
+impl Draft {
+    pub fn add_root(&mut self, kind: RootKind, dtype: DType, count: usize) -> RootId {
+        self.roots.push(Root { kind, dtype, count });
+        self.roots.len() - 1
+    }
+
+    pub fn whole(&self, root: RootId, shape: &[usize]) -> Operand {
+        Operand { root, layout: Layout::contiguous(shape) }
+    }
+
+    /// The work that copies an operand into a contiguous root of its own.
+    pub fn copy_work(&mut self, from: &Operand, site: Site) -> (Work, Operand) {
+        let dtype = self.roots[from.root].dtype;
+        let shape = from.layout.shape().to_vec();
+        let root = self.add_root(RootKind::Computed, dtype, from.layout.count());
+        let work = Work {
+            op: Arc::new(crate::ops::elementwise::copy(dtype)),
+            inputs: vec![from.clone()],
+            outputs: vec![(root, shape.clone())],
+            aliases: Vec::new(),
+            site,
+        };
+        let to = self.whole(root, &shape);
+        (work, to)
+    }
+
+    /// Numbers that reach work which cannot take them as arguments get memory.
+    pub fn materialise(&mut self, root: RootId) {
+        if let RootKind::Number(value) = self.roots[root].kind {
+            let tensor = HostTensor::from_f64(self.roots[root].dtype, &[value], &[]);
+            self.roots[root].kind = RootKind::Constant(Arc::new(tensor));
+        }
+    }
+}
