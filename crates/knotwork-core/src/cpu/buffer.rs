@@ -93,7 +93,7 @@ pub(super) struct CpuMemory(pub Arc<Block>);
 
 impl Memory for CpuMemory {
     fn write(&self, offset: usize, value: &HostTensor) -> Result<()> {
-        self.0.write_bytes(offset, &value.to_device_bytes());
+        self.0.write_bytes(offset, &value.device_bytes());
         Ok(())
     }
 

@@ -80,7 +80,7 @@ impl Backend for CpuBackend {
                     .ok_or_else(|| Error::Params("a chunk of parameters lies on another device".into()))?,
                 BufferKind::Constant(value) => {
                     let block = self.block(buffer.bytes);
-                    block.write_bytes(0, &value.to_device_bytes());
+                    block.write_bytes(0, &value.device_bytes());
                     block
                 }
                 _ => self.block(buffer.bytes),
@@ -123,7 +123,7 @@ struct CpuPrepared {
 impl Prepared for CpuPrepared {
     fn run(&mut self, inputs: &RunInputs<'_>) -> Result<Box<dyn Pending>> {
         for (feed, value) in self.plan.feeds.iter().zip(inputs.feeds) {
-            self.buffers[feed.buffer.0].write_bytes(0, &value.to_device_bytes());
+            self.buffers[feed.buffer.0].write_bytes(0, &value.device_bytes());
         }
         for (k, buffer) in self.plan.buffers.iter().enumerate() {
             if matches!(buffer.kind, BufferKind::Scalars) {
