@@ -12,6 +12,7 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("activation/silu", include_str!("../activation/silu.wgsl")),
     ("activation/tanh", include_str!("../activation/tanh.wgsl")),
     ("elementwise/arith", include_str!("../elementwise/arith.wgsl")),
+    ("elementwise/cast", include_str!("../elementwise/cast.wgsl")),
     ("shared/bits", include_str!("../shared/bits.wgsl")),
     ("shared/erf", include_str!("../shared/erf.wgsl")),
     ("shared/exp", include_str!("../shared/exp.wgsl")),

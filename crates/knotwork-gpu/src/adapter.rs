@@ -81,8 +81,10 @@ pub(crate) fn wanted_features() -> wgpu::Features {
 
 async fn enumerate() -> Vec<wgpu::Adapter> {
     let backends = wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12;
-    let descriptor =
-        wgpu::InstanceDescriptor { backends, ..wgpu::InstanceDescriptor::new_without_display_handle_from_env() };
+    let descriptor = wgpu::InstanceDescriptor {
+        backends,
+        ..wgpu::InstanceDescriptor::new_without_display_handle_from_env()
+    };
     let instance = wgpu::Instance::new(descriptor);
     let mut all = instance.enumerate_adapters(backends).await;
     all.sort_by_key(|a| rank(a.get_info().device_type));
@@ -104,10 +106,8 @@ pub(crate) async fn choose(options: &Options) -> Result<wgpu::Adapter> {
     let names: Vec<String> = all.iter().map(|a| format!("`{}`", a.get_info().name)).collect();
     let fits = |a: &wgpu::Adapter| {
         let info = a.get_info();
-        let named = options
-            .selector
-            .as_ref()
-            .is_none_or(|s| info.name.to_lowercase().contains(&s.to_lowercase()));
+        let named =
+            options.selector.as_ref().is_none_or(|s| info.name.to_lowercase().contains(&s.to_lowercase()));
         named && !(options.hardware_only && info.device_type == wgpu::DeviceType::Cpu)
     };
     if let Some(found) = all.into_iter().find(fits) {
@@ -134,7 +134,8 @@ pub(crate) fn summary(adapter: &wgpu::Adapter) -> AdapterSummary {
         wgpu::DeviceType::Cpu => "software",
         wgpu::DeviceType::Other => "other",
     };
-    let known = wanted_features() | wgpu::Features::IMMEDIATES | wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
+    let known =
+        wanted_features() | wgpu::Features::IMMEDIATES | wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
     let has = adapter.features();
     AdapterSummary {
         class: class.into(),

@@ -57,9 +57,10 @@ impl Context {
             memory_hints: wgpu::MemoryHints::Performance,
             trace: wgpu::Trace::Off,
         };
-        let (device, queue) = adapter.request_device(&descriptor).await.map_err(|e| {
-            Error::NoDevice(format!("`{}` could not be opened: {e}", adapter_info.name))
-        })?;
+        let (device, queue) = adapter
+            .request_device(&descriptor)
+            .await
+            .map_err(|e| Error::NoDevice(format!("`{}` could not be opened: {e}", adapter_info.name)))?;
         let failure: Arc<Mutex<Option<String>>> = Arc::default();
         let keep = |failure: &Arc<Mutex<Option<String>>>, what: String| {
             failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(what);
@@ -76,7 +77,10 @@ impl Context {
         let info = DeviceInfo {
             name: adapter_info.name.clone(),
             kind: DeviceKind::Gpu,
-            driver: [adapter_info.driver.as_str(), adapter_info.driver_info.as_str()].join(" ").trim().to_owned(),
+            driver: [adapter_info.driver.as_str(), adapter_info.driver_info.as_str()]
+                .join(" ")
+                .trim()
+                .to_owned(),
             interface: adapter_info.backend.to_string(),
             profile: profile.to_string(),
         };
@@ -110,14 +114,22 @@ impl Context {
         let validation = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
         let internal = self.device.push_error_scope(wgpu::ErrorFilter::Internal);
         let result = f();
-        let errors = [pollster::block_on(internal.pop()), pollster::block_on(validation.pop()), pollster::block_on(memory.pop())];
+        let errors = [
+            pollster::block_on(internal.pop()),
+            pollster::block_on(validation.pop()),
+            pollster::block_on(memory.pop()),
+        ];
         errors.into_iter().flatten().next().map_or(Ok(result), Err)
     }
 
     pub fn buffer(&self, label: &str, bytes: usize, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
         self.count.buffers.fetch_add(1, Ordering::Relaxed);
-        let descriptor =
-            wgpu::BufferDescriptor { label: Some(label), size: bytes as u64, usage, mapped_at_creation: false };
+        let descriptor = wgpu::BufferDescriptor {
+            label: Some(label),
+            size: bytes as u64,
+            usage,
+            mapped_at_creation: false,
+        };
         self.guarded(|| self.device.create_buffer(&descriptor))
             .map_err(|e| self.fail(format!("no buffer of {bytes} bytes for {label}: {e}")))
     }
@@ -137,7 +149,8 @@ impl Context {
 
     /// Waits for a submission.
     pub fn wait_for(&self, submission: &wgpu::SubmissionIndex) -> Result<()> {
-        let poll = wgpu::PollType::Wait { submission_index: Some(submission.clone()), timeout: Some(TIMEOUT) };
+        let poll =
+            wgpu::PollType::Wait { submission_index: Some(submission.clone()), timeout: Some(TIMEOUT) };
         self.device.poll(poll).map_err(|e| self.fail(format!("waiting for a run failed: {e}")))?;
         self.check()
     }

@@ -43,7 +43,8 @@ impl Memory for GpuMemory {
         }
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let staging = self.context.buffer("reading a parameter", bytes, usage)?;
-        let mut encoder = self.context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut encoder =
+            self.context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         encoder.copy_buffer_to_buffer(&self.buffer, offset as u64, &staging, 0, bytes as u64);
         let submission = self.context.queue.submit([encoder.finish()]);
         self.context.count.submits.fetch_add(1, Ordering::Relaxed);

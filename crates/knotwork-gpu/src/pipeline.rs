@@ -98,7 +98,9 @@ impl Pipelines {
             if trusted {
                 // SAFETY: our kernels bound every index: those made from sizes by construction (the checked profile
                 // and the harness hold them to it), those that come from data by clamping in the kernel.
-                unsafe { device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) }
+                unsafe {
+                    device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
+                }
             } else {
                 device.create_shader_module(descriptor)
             }
@@ -139,10 +141,13 @@ impl Pipelines {
             count: None,
         };
         let storage = |read_only| wgpu::BufferBindingType::Storage { read_only };
-        let entries: Vec<wgpu::BindGroupLayoutEntry> = std::iter::once(entry(0, wgpu::BufferBindingType::Uniform, true))
-            .chain(writes.iter().enumerate().map(|(i, &w)| entry(i + 1, storage(!w), false)))
-            .collect();
-        context.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries })
+        let entries: Vec<wgpu::BindGroupLayoutEntry> =
+            std::iter::once(entry(0, wgpu::BufferBindingType::Uniform, true))
+                .chain(writes.iter().enumerate().map(|(i, &w)| entry(i + 1, storage(!w), false)))
+                .collect();
+        context
+            .device
+            .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries })
     }
 }
 

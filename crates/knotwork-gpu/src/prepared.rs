@@ -123,15 +123,19 @@ fn calls(
             });
         }
         context.count.bind_groups.fetch_add(1, Ordering::Relaxed);
-        let descriptor =
-            wgpu::BindGroupDescriptor { label: Some(&dispatch.kernel.name), layout: &pipeline.layout, entries: &entries };
+        let descriptor = wgpu::BindGroupDescriptor {
+            label: Some(&dispatch.kernel.name),
+            layout: &pipeline.layout,
+            entries: &entries,
+        };
         let step = &plan.steps[dispatch.step];
-        let bind_group = context.guarded(|| context.device.create_bind_group(&descriptor)).map_err(|e| Error::Kernel {
-            kernel: dispatch.kernel.name.clone(),
-            node: step.op.name().into(),
-            site: step.site,
-            message: e.to_string(),
-        })?;
+        let bind_group =
+            context.guarded(|| context.device.create_bind_group(&descriptor)).map_err(|e| Error::Kernel {
+                kernel: dispatch.kernel.name.clone(),
+                node: step.op.name().into(),
+                site: step.site,
+                message: e.to_string(),
+            })?;
         calls.push(Call { pipeline, bind_group, params: offset as u32, grid: dispatch.grid });
     }
     Ok(calls)
@@ -151,7 +155,8 @@ impl Prepared for GpuPrepared {
             }
             context.queue.write_buffer(&self.buffers[*buffer], 0, bytes);
         }
-        let mut encoder = context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("run") });
+        let mut encoder =
+            context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("run") });
         if let Some(status) = self.status {
             encoder.clear_buffer(&self.buffers[status], 0, None);
         }

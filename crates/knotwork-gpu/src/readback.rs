@@ -54,16 +54,26 @@ impl Contents {
             let stride = size / self.words.len().max(1);
             for (k, (word, op, site)) in self.words.iter().enumerate() {
                 let from = at + k * stride;
-                let count = data.get(from..from + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_ne_bytes);
+                let count =
+                    data.get(from..from + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_ne_bytes);
                 if count > 0 {
-                    return Err(Error::IndexOutOfRange { op: op.clone(), site: *site, count, bound: word.bound });
+                    return Err(Error::IndexOutOfRange {
+                        op: op.clone(),
+                        site: *site,
+                        count,
+                        bound: word.bound,
+                    });
                 }
             }
         }
         self.outputs
             .iter()
             .map(|(place, at)| {
-                HostTensor::from_device_bytes(place.dtype, place.layout.shape(), data.get(*at..).unwrap_or(&[]))
+                HostTensor::from_device_bytes(
+                    place.dtype,
+                    place.layout.shape(),
+                    data.get(*at..).unwrap_or(&[]),
+                )
             })
             .collect()
     }
@@ -165,7 +175,9 @@ impl Slot {
         *staging.submission.lock().unwrap_or_else(PoisonError::into_inner) = Some(submission);
         if let Some(buffer) = &staging.buffer {
             let mapped = staging.mapped.clone();
-            buffer.map_async(wgpu::MapMode::Read, .., move |result| mapped.store(result.is_ok(), Ordering::Release));
+            buffer.map_async(wgpu::MapMode::Read, .., move |result| {
+                mapped.store(result.is_ok(), Ordering::Release)
+            });
         }
         GpuPending(staging)
     }
@@ -199,7 +211,8 @@ pub(crate) fn read_mapped<R>(
     buffer: &wgpu::Buffer,
     read: impl FnOnce(&[u8]) -> Result<R>,
 ) -> Result<R> {
-    let view = buffer.get_mapped_range(..).map_err(|e| context.fail(format!("a buffer is not mapped: {e}")))?;
+    let view =
+        buffer.get_mapped_range(..).map_err(|e| context.fail(format!("a buffer is not mapped: {e}")))?;
     let result = read(&view);
     drop(view);
     buffer.unmap();

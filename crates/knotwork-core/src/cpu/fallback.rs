@@ -18,7 +18,7 @@ use crate::{
     device::{Backend, Counters, DeviceInfo, Memory, Pending, Prepared, RunInputs},
     error::OpError,
     ops::Reference,
-    plan::{BufferKind, Capabilities, DeviceKind, Plan, Place, Step},
+    plan::{BufferKind, Capabilities, DeviceKind, Place, Plan, Step},
     tensor::{HostTensor, format_shape},
 };
 
@@ -99,15 +99,26 @@ impl Backend for CpuBackend {
 /// A step's outputs must not overlap each other, nor inputs that are not declared to share their memory.
 fn check_disjoint(step: &Step) -> Result<()> {
     let overlap = |a: &Place, b: &Place| {
-        a.buffer == b.buffer && a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes && a.bytes.min(b.bytes) > 0
+        a.buffer == b.buffer
+            && a.offset < b.offset + b.bytes
+            && b.offset < a.offset + a.bytes
+            && a.bytes.min(b.bytes) > 0
     };
     for (o, out) in step.outputs.iter().enumerate() {
         let shared = step.outputs[..o].iter().any(|other| overlap(out, other))
-            || step.inputs.iter().enumerate().any(|(i, place)| !step.aliases.contains(&(i, o)) && overlap(out, place));
+            || step
+                .inputs
+                .iter()
+                .enumerate()
+                .any(|(i, place)| !step.aliases.contains(&(i, o)) && overlap(out, place));
         if shared {
             return Err(Error::Device {
                 device: "cpu".into(),
-                message: format!("the plan lets `{}` (made at {}) overwrite what it reads", step.op.name(), step.site),
+                message: format!(
+                    "the plan lets `{}` (made at {}) overwrite what it reads",
+                    step.op.name(),
+                    step.site
+                ),
             });
         }
     }
@@ -173,7 +184,10 @@ impl CpuPrepared {
                 outputs: step
                     .outputs
                     .iter()
-                    .map(|p| CpuOutput { shape: p.layout.shape(), data: self.buffers[p.buffer.0].slice_mut(p) })
+                    .map(|p| CpuOutput {
+                        shape: p.layout.shape(),
+                        data: self.buffers[p.buffer.0].slice_mut(p),
+                    })
                     .collect(),
             }
         };
