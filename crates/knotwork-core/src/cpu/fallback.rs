@@ -37,7 +37,7 @@ impl CpuBackend {
         let info = DeviceInfo {
             name: "cpu".into(),
             kind: DeviceKind::Cpu,
-            driver: format!("{:?}, {} threads", pulp::Arch::new(), rayon::current_num_threads()),
+            driver: format!("{}, {} threads", instruction_set(), rayon::current_num_threads()),
             interface: "cpu".into(),
             profile: "none".into(),
         };
@@ -48,6 +48,13 @@ impl CpuBackend {
         self.buffers.fetch_add(1, Ordering::Relaxed);
         Block::new(bytes)
     }
+}
+
+/// The instruction set that loops are compiled for on this machine, by its level's name.
+fn instruction_set() -> String {
+    let found = format!("{:?}", pulp::Arch::new());
+    let level = found.split('(').next().unwrap_or_default();
+    format!("{} {level}", std::env::consts::ARCH)
 }
 
 impl Default for CpuBackend {
