@@ -24,7 +24,16 @@ const STEPS: &[Step] = &[
     Step { name: "kernel harness", cargo: &["run", "--release", "-p", "kernels-test", "--", "harness"] },
     Step {
         name: "conformance cases",
-        cargo: &["run", "--release", "-p", "kernels-test", "--", "cases", "kernels-test/cases/dev", "--known"],
+        cargo: &[
+            "run",
+            "--release",
+            "-p",
+            "kernels-test",
+            "--",
+            "cases",
+            "kernels-test/cases/dev",
+            "--known",
+        ],
     },
 ];
 

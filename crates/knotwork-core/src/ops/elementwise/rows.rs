@@ -688,7 +688,7 @@ pub static ROWS: &[Row] = &[
         name: "to_bool",
         formula: "x ≠ 0",
         output: Output::Cast(DType::Bool),
-        wgsl: Wgsl { import: None, floats: "({0}) != 0.0", integers: Some("bool({0})") },
+        wgsl: Wgsl { import: None, floats: "!(({0}) == 0.0)", integers: Some("bool({0})") },
         reference: |x, _| DType::Bool.round(x[0]),
         fast: |x, _, y| fast::unary(x, y, |a| f32::from(u8::from(a != 0.0))),
         derivatives: &[Derivative::Zero],
