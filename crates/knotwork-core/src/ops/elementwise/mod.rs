@@ -8,8 +8,8 @@ mod methods;
 mod rows;
 mod wgsl;
 
-pub(crate) use cases::cases;
 pub use body::{Argument, Body, Fused, Step};
+pub(crate) use cases::cases;
 pub use fast::math;
 pub use map::{Function, Map};
 pub(crate) use rows::row;
