@@ -46,8 +46,9 @@ impl Layer {
             let b = bias.then(|| &t[2 + usize::from(base)]);
             Ok(vec![t[0].kan_layer(&t[1], w, b, &basis)?])
         });
-        // A sum of `inputs` edges of up to (order + 2) terms.
-        case.kinks(&kinks).tolerance(2e-6 * (inputs as f64).sqrt().max(1.0))
+        // Sums of `inputs` edges (gradients: of `outputs`), whose slopes are as steep as an interval is short.
+        let terms = inputs.max(outputs).max(1) as f64;
+        case.kinks(&kinks).tolerance(2e-6 * terms.sqrt() * (grid as f64 / 2.0).max(1.0))
     }
 }
 

@@ -123,6 +123,9 @@ impl BSpline {
             return vec![x; n];
         }
         let knots: Vec<f64> = (-(k as isize)..=(self.grid + k) as isize).map(|j| self.knot(j)).collect();
+        if x < knots[0] || x >= knots[knots.len() - 1] {
+            return vec![0.0; n];
+        }
         let mut b: Vec<f64> =
             knots.windows(2).map(|t| if t[0] <= x && x < t[1] { 1.0 } else { 0.0 }).collect();
         for p in 1..=k {
