@@ -14,10 +14,12 @@ mod report;
 mod special;
 mod subject;
 
+use std::sync::Arc;
+
 use knotwork::{
     Device,
     ops::{Case, Cases, Registered, registry},
-    plan::{DeviceKind, PlanOptions},
+    plan::{DeviceKind, Plan, PlanOptions},
 };
 
 pub use report::{Failure, Report};
@@ -33,9 +35,15 @@ type Wrong = Vec<(String, String)>;
 
 /// Runs every case of every selected operation on every backend. `failed` is told of what does not hold, as it is
 /// found. Gradients against central differences are counted under the name `oracle`.
-pub fn run(selection: &Selection, backends: &[Backend], mut failed: impl FnMut(&Failure)) -> Report {
+pub fn run(selection: &Selection, backends: &[Backend], failed: impl FnMut(&Failure)) -> Report {
+    let ops: Vec<Registered> = registry().into_iter().filter(|op| selection.takes(op.name)).collect();
+    run_ops(&ops, backends, failed)
+}
+
+/// [`run`] over operations of one's own: a custom operation is tested like those of the library.
+pub fn run_ops(ops: &[Registered], backends: &[Backend], mut failed: impl FnMut(&Failure)) -> Report {
     let mut report = Report::new(backends);
-    for op in registry().iter().filter(|op| selection.takes(op.name)) {
+    for op in ops {
         for case in op.cases() {
             let mut note = |backend: &str, wrong: Result<Wrong, String>| {
                 let wrong = wrong.unwrap_or_else(|message| vec![("case".into(), message)]);
@@ -106,6 +114,36 @@ fn on(
         wrong.extend(special::check(case, device)?);
     }
     Ok(wrong)
+}
+
+/// Every plan that [`run`] would run of an operation on a device, in every variant: `each` gets the case's name and the
+/// plan, or why there is none.
+pub fn plans(op: &Registered, device: &Device, mut each: impl FnMut(&str, Result<Arc<Plan>, String>)) {
+    for case in op.cases() {
+        for form in [Form::Plain, Form::Strided] {
+            let mut seen = Vec::new();
+            for options in options(device) {
+                let found = caught(|| {
+                    let subject = Subject::new(&case, fill::seed(&[op.name, &case.name]), form)?;
+                    let mut program = subject.program(device, options)?;
+                    Ok((program.kernels()?, program.plan()?))
+                });
+                match found {
+                    Ok((variants, plan)) => {
+                        if seen.contains(&variants) {
+                            break;
+                        }
+                        seen.push(variants);
+                        each(&case.name, Ok(plan));
+                    }
+                    Err(message) => {
+                        each(&case.name, Err(message));
+                        break;
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// More kernel variants than any operation has.

@@ -1,12 +1,12 @@
 //! A case as a graph: inputs, outputs, gradients and gradients of gradients.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use knotwork::{
     DType, Device, Graph, HostTensor, Program, Tensor,
     cpu::evaluate,
     ops::{Case, CaseInput},
-    plan::PlanOptions,
+    plan::{Plan, PlanOptions},
 };
 
 use super::fill::{Random, fill, tensor};
@@ -198,10 +198,14 @@ impl Runner {
         Ok(Self(device.compile(graph, tensors, &[]).map_err(say)?.with_options(options)))
     }
 
-    /// The variants and kernels of its plan: equal for equal choices.
+    pub fn plan(&mut self) -> Result<Arc<Plan>, String> {
+        self.0.plan(&Default::default()).map_err(say)
+    }
+
+    /// The kernel variants of its plan: equal for equal choices.
     pub fn kernels(&mut self) -> Result<Vec<String>, String> {
-        let plan = self.0.plan(&Default::default()).map_err(say)?;
-        Ok(plan
+        Ok(self
+            .plan()?
             .steps
             .iter()
             .filter(|s| !s.variant.is_empty())
@@ -213,7 +217,7 @@ impl Runner {
         &mut self,
         feeds: impl IntoIterator<Item = (&'a str, &'a HostTensor)>,
     ) -> Result<Vec<HostTensor>, String> {
-        let plan = self.0.plan(&Default::default()).map_err(say)?;
+        let plan = self.plan()?;
         let read = feeds.into_iter().filter(|(name, _)| plan.feeds.iter().any(|f| f.name == *name));
         self.0.run(read).map_err(say)?.wait().map_err(say)
     }
