@@ -3,14 +3,17 @@
 //! - [`cases`]: the conformance runner; expected values come from someone else's software, in files.
 //! - [`harness`]: every registered operation against its own definition in f64, its gradients against central
 //!   differences, each GPU variant, odd layouts and special values.
+//! - [`random`]: graphs of many operations, planned in every way.
 //!
-//! The program `kernels-test` runs either: `cargo run --release -p kernels-test -- harness`.
+//! The program `kernels-test` runs each of them: `cargo run --release -p kernels-test -- harness`.
 
 pub mod backends;
 pub mod cases;
 mod compare;
+mod fill;
 pub mod harness;
 pub mod operations;
+pub mod random;
 
 pub use compare::{Mismatch, compare};
 

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use kernels_test::{
     backends::{self, Selection},
-    cases, harness,
+    cases, harness, random,
 };
 
 #[derive(Parser)]
@@ -37,6 +37,14 @@ enum Command {
         #[command(flatten)]
         selection: Selection,
     },
+    /// Make random graphs and hold their plans against the oracle
+    Random {
+        #[command(flatten)]
+        selection: Selection,
+        /// How many graphs
+        #[arg(long, default_value_t = 100)]
+        count: usize,
+    },
 }
 
 fn main() -> Result<ExitCode> {
@@ -60,6 +68,12 @@ fn main() -> Result<ExitCode> {
             let report = harness::run(&selection, &backends, |failure| println!("FAILED {failure}"));
             print!("{report}");
             report.passed()
+        }
+        Command::Random { selection, count } => {
+            let backends = opened(&selection)?;
+            let wrong = random::run(count, &backends, |failure| println!("FAILED {failure}"));
+            println!("random graphs: {} passed, {wrong} failed", count - wrong);
+            wrong == 0
         }
     };
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })

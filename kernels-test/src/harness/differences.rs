@@ -6,10 +6,12 @@ use knotwork::{Graph, HostTensor, Tensor, cpu::evaluate};
 
 use super::{
     Wrong,
-    fill::Random,
     subject::{Direction, Subject, Truth},
 };
-use crate::compare::{Mismatch, index_of};
+use crate::{
+    compare::{Mismatch, index_of},
+    fill::Random,
+};
 
 /// Half the distance of the two points.
 const H: f64 = 1e-5;

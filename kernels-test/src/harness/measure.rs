@@ -4,10 +4,12 @@ use knotwork::{Device, HostTensor};
 
 use super::{
     Wrong,
-    fill::tensor,
     subject::{Runner, Subject, Truth},
 };
-use crate::compare::{compare, worst};
+use crate::{
+    compare::{compare, worst},
+    fill::tensor,
+};
 
 /// The largest gradient of each order; outputs have their own magnitude each.
 fn largest(subject: &Subject, truth: &Truth) -> [f64; 3] {

@@ -8,7 +8,7 @@
 //! - the same run gives the same bits again, whatever the memory held in between.
 
 mod differences;
-mod fill;
+
 mod measure;
 mod report;
 mod special;
@@ -26,7 +26,7 @@ pub use report::{Failure, Report};
 
 use crate::{
     backends::{Backend, Selection},
-    caught,
+    caught, fill,
 };
 use subject::{Form, Subject, Truth};
 

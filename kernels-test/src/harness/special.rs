@@ -9,10 +9,12 @@ use knotwork::{Device, Graph, HostTensor, Tensor, cpu::evaluate, ops::Case};
 
 use super::{
     Wrong,
-    fill::{Random, tensor},
     subject::Runner,
 };
-use crate::compare::{Mismatch, index_of};
+use crate::{
+    compare::{Mismatch, index_of},
+    fill::{Random, tensor},
+};
 
 const VALUES: [f64; 13] = [
     f64::NAN,

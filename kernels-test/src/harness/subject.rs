@@ -9,7 +9,7 @@ use knotwork::{
     plan::{Plan, PlanOptions},
 };
 
-use super::fill::{Random, fill, tensor};
+use crate::fill::{Random, fill, tensor};
 
 /// How the inputs lie in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use knotwork::{
 
 /// Steele, Lea and Flood's SplitMix64 (2014): a stream of numbers from a seed.
 #[derive(Clone, Debug)]
-pub(super) struct Random(pub u64);
+pub(crate) struct Random(pub u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -35,7 +35,7 @@ impl Random {
 }
 
 /// A seed of names (FNV-1a).
-pub(super) fn seed(names: &[&str]) -> u64 {
+pub(crate) fn seed(names: &[&str]) -> u64 {
     let bytes = names.iter().flat_map(|n| n.bytes());
     bytes.fold(0xCBF2_9CE4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01B3))
 }
@@ -44,7 +44,7 @@ pub(super) fn seed(names: &[&str]) -> u64 {
 const CLEARANCE: f64 = 1.1e-3;
 
 /// Values for an input, in its element type, away from the kinks.
-pub(super) fn fill(input: &CaseInput, kinks: &[f64], random: &mut Random) -> Result<HostTensor> {
+pub(crate) fn fill(input: &CaseInput, kinks: &[f64], random: &mut Random) -> Result<HostTensor> {
     let n = input.shape.iter().product();
     let values: Vec<f64> = (0..n)
         .map(|_| match input.fill {
@@ -67,7 +67,7 @@ pub(super) fn fill(input: &CaseInput, kinks: &[f64], random: &mut Random) -> Res
 }
 
 /// The nearest tensor of an element type.
-pub(super) fn tensor(dtype: DType, values: &[f64], shape: &[usize]) -> Result<HostTensor> {
+pub(crate) fn tensor(dtype: DType, values: &[f64], shape: &[usize]) -> Result<HostTensor> {
     Ok(HostTensor::new(values, shape)?.cast(dtype))
 }
 
