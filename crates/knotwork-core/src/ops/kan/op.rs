@@ -118,7 +118,12 @@ impl SplineSum {
 
     /// input⁽ᵈ⁾(x, g, C, W), the gradient to u.
     fn to_u(&self, x: &Tensor, g: &Tensor, c: &Tensor, w: Option<&Tensor>) -> Result<Tensor> {
-        Self { kind: Kind::Input, base: w.is_some(), scale: false, ..*self }.one(&[Some(x), Some(g), Some(c), w])
+        Self { kind: Kind::Input, base: w.is_some(), scale: false, ..*self }.one(&[
+            Some(x),
+            Some(g),
+            Some(c),
+            w,
+        ])
     }
 
     /// forward⁽ᵈ⁾(x, C, W, u), the gradient to g.
@@ -128,7 +133,13 @@ impl SplineSum {
     }
 
     /// coefficients⁽ᵈ⁾(x, g, u): the gradients to C and, where asked, W.
-    fn to_parameters(&self, x: &Tensor, g: &Tensor, u: Option<&Tensor>, base: bool) -> Result<(Tensor, Option<Tensor>)> {
+    fn to_parameters(
+        &self,
+        x: &Tensor,
+        g: &Tensor,
+        u: Option<&Tensor>,
+        base: bool,
+    ) -> Result<(Tensor, Option<Tensor>)> {
         let op = Self { kind: Kind::Coefficients, base, scale: u.is_some(), ..*self };
         let inputs: Vec<&Tensor> = [Some(x), Some(g), u].into_iter().flatten().collect();
         let mut out = op.apply(&inputs, Site::here())?.into_iter();
@@ -256,7 +267,8 @@ impl Op for SplineSum {
                 }
             }
             (Kind::Input, Some(c_at)) => {
-                let (v, g, c, w) = (context.cotangent()?, &context.inputs[1], &context.inputs[c_at], input(w_at));
+                let (v, g, c, w) =
+                    (context.cotangent()?, &context.inputs[1], &context.inputs[c_at], input(w_at));
                 if context.wanted[0] {
                     set(Some(0), self.to_x(x, g, c, w, Some(v))?);
                 }
@@ -294,7 +306,8 @@ impl Op for SplineSum {
     }
 
     fn cost(&self, inputs: &[(DType, Layout)], outputs: &[(DType, Layout)]) -> Cost {
-        let bytes = |v: &[(DType, Layout)]| v.iter().map(|(d, l)| (d.bytes() * l.count()) as f64).sum::<f64>();
+        let bytes =
+            |v: &[(DType, Layout)]| v.iter().map(|(d, l)| (d.bytes() * l.count()) as f64).sum::<f64>();
         let points = inputs[0].1.count() as f64;
         let out = match self.kind {
             Kind::Forward => &outputs[0].1,
