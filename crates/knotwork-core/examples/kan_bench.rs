@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use knotwork_core::{DType, Device, Graph, HostTensor, Result, Tensor, ops::BSpline};
+use knotwork_core::{Device, Graph, HostTensor, Result, Tensor, ops::BSpline};
 
 /// Numbers in [−1, 1) from a small generator.
 fn numbers(shape: &[usize], seed: u64) -> Result<HostTensor> {

@@ -179,10 +179,10 @@ impl Op for Reduce {
         if *dtype == DType::Bool || (self.kind != Kind::Sum && !dtype.is_float()) {
             return Err(format!("it takes floats, got {dtype}"));
         }
-        if let Some(d) = self.dims.iter().find(|&&d| shape.dims()[d].fixed() == Some(0)) {
-            if self.kind == Kind::Max {
-                return Err(format!("dimension {d} has size 0: there is no largest element"));
-            }
+        if let Some(d) = self.dims.iter().find(|&&d| shape.dims()[d].fixed() == Some(0))
+            && self.kind == Kind::Max
+        {
+            return Err(format!("dimension {d} has size 0: there is no largest element"));
         }
         let dims: Vec<Dim> = (0..shape.rank())
             .filter_map(|d| match (self.dims.contains(&d), self.keepdim) {

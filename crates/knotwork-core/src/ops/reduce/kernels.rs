@@ -13,6 +13,8 @@ use crate::{
 const DIMS: usize = 4;
 /// Up to this many elements one thread takes an output; above, a workgroup does.
 const SERIAL: usize = 32;
+/// One thread is never given more: it would be slow, and lavapipe ends a loop after 65,535 turns without a word.
+const SERIAL_AT_MOST: usize = 4096;
 /// Fewer outputs than this leave a GPU idle where each is long: the reduction is then split in two stages.
 const FEW: usize = 64;
 /// Elements a workgroup takes in the first of two stages, at least.
@@ -47,7 +49,8 @@ pub(super) fn lower(op: &Reduce, request: &KernelRequest<'_>) -> Result<Vec<Lowe
     let kept: Vec<usize> = (0..layout.shape().len()).filter(|d| !op.dims.contains(d)).collect();
     let (outer, inner) = (walk(layout, &kept)?, walk(layout, &op.dims)?);
     let product = |w: &[(usize, usize)]| w.iter().map(|(n, _)| n).product::<usize>();
-    let (outputs, n) = (product(&outer), product(&inner));
+    let (outputs, total) = (product(&outer), product(&inner));
+    let n = total;
     let stage = |parts: usize, first: bool, from: BindTo, to: BindTo, threads: u32| {
         let (outer, inner, offset, n) = if first {
             (outer.clone(), inner.clone(), layout.offset(), n)
@@ -58,9 +61,8 @@ pub(super) fn lower(op: &Reduce, request: &KernelRequest<'_>) -> Result<Vec<Lowe
         let blocks = if first { parts } else { 1 };
         let last = !first || parts == 1;
         let scale = if op.kind == Kind::Mean && last { 1.0 } else { 0.0 };
-        let count = product(&self_inner(op, layout));
         let mut params = Params::new().u32(outputs).u32(n).u32(blocks).u32(n.div_ceil(blocks)).u32(offset);
-        params = params.f32(scale).f32(count as f32).u32(0usize);
+        params = params.f32(scale).f32(total as f32).u32(0usize);
         for list in [&outer, &inner] {
             params = list.iter().fold(params, |p, &(n, _)| p.u32(n));
             params = list.iter().fold(params, |p, &(_, s)| p.u32(s));
@@ -102,13 +104,13 @@ pub(super) fn lower(op: &Reduce, request: &KernelRequest<'_>) -> Result<Vec<Lowe
             stage(parts, false, BindTo::ScratchRead(0), output, 256),
         ],
     };
-    Ok(match () {
-        () if n > 2 * SPAN && outputs < FEW => vec![two_stages, tree, serial],
-        () if n <= SERIAL || (outputs >= 4096 && n <= 256) => vec![serial, tree, two_stages],
-        () => vec![tree, serial, two_stages],
+    Ok(if n > 2 * SPAN && outputs < FEW {
+        vec![two_stages, tree]
+    } else if n <= SERIAL || (outputs >= 4096 && n <= 256) {
+        vec![serial, tree, two_stages]
+    } else if n <= SERIAL_AT_MOST {
+        vec![tree, serial, two_stages]
+    } else {
+        vec![tree, two_stages]
     })
-}
-
-fn self_inner(op: &Reduce, layout: &Layout) -> Vec<(usize, usize)> {
-    op.dims.iter().map(|&d| (layout.shape()[d], 0)).collect()
 }
