@@ -89,7 +89,10 @@ pub fn open(selection: &Selection) -> Result<Vec<Backend>> {
 fn gpus(selection: &Selection, selector: Option<String>, all: &mut Vec<Backend>) -> Result<()> {
     use anyhow::Context;
     use knotwork_gpu::{Options, Profile as Shaders};
-    let profiles = [(Profile::Checked, Shaders::Checked, "wgpu/checked"), (Profile::Trusted, Shaders::Trusted, "wgpu/trusted")];
+    let profiles = [
+        (Profile::Checked, Shaders::Checked, "wgpu/checked"),
+        (Profile::Trusted, Shaders::Trusted, "wgpu/trusted"),
+    ];
     for (profile, shaders, name) in profiles {
         if selection.profile.is_none_or(|only| only == profile) {
             let options = Options { selector: selector.clone(), profile: shaders, ..Options::default() };
@@ -103,6 +106,9 @@ fn gpus(selection: &Selection, selector: Option<String>, all: &mut Vec<Backend>)
 
 #[cfg(not(feature = "gpu"))]
 fn gpus(selection: &Selection, _: Option<String>, _: &mut Vec<Backend>) -> Result<()> {
-    anyhow::ensure!(selection.backend.is_none(), "this build is without the feature `gpu`: there is only `--backend cpu`");
+    anyhow::ensure!(
+        selection.backend.is_none(),
+        "this build is without the feature `gpu`: there is only `--backend cpu`"
+    );
     Ok(())
 }

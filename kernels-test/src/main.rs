@@ -53,7 +53,10 @@ fn main() -> Result<ExitCode> {
             let backends = opened(&selection)?;
             let report = cases::run(&folders, &selection, &backends, known, |verdict| {
                 for (tensor, message) in &verdict.failures {
-                    println!("FAILED {}: {} {} {tensor} {message}", verdict.backend, verdict.op, verdict.case);
+                    println!(
+                        "FAILED {}: {} {} {tensor} {message}",
+                        verdict.backend, verdict.op, verdict.case
+                    );
                 }
             })?;
             if let Some(path) = json {

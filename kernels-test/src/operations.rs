@@ -140,7 +140,8 @@ mod tests {
     fn what_is_not_there_is_said() {
         let g = Graph::new();
         let x: Named = [("x".to_owned(), g.input("x", DType::F32, [3]).unwrap())].into();
-        let attempt = |op: &str, attrs: &str| build(op, &g, &x, &serde_json::from_str(attrs).unwrap()).unwrap_err();
+        let attempt =
+            |op: &str, attrs: &str| build(op, &g, &x, &serde_json::from_str(attrs).unwrap()).unwrap_err();
         assert_eq!(attempt("frobnicate", "{}"), Refusal::Unknown("operation `frobnicate`".into()));
         assert_eq!(attempt("sum", "{}"), Refusal::Failed("the case has no attribute `dims`".into()));
         let Refusal::Failed(text) = attempt("sum", r#"{"dims": "all"}"#) else { panic!() };

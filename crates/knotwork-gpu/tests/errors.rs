@@ -1,5 +1,7 @@
 //! What the driver or a compiler refuses becomes a typed error with the op, the user's line and the numbered WGSL.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in tests a panic is the report")]
+
 use knotwork_core::{
     DType, Error, Graph, HostTensor, Site,
     graph::Meta,

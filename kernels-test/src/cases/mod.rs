@@ -50,8 +50,12 @@ pub fn run(
         }
         for backend in backends {
             let failures = run::run(&case, &backend.device);
-            let verdict =
-                Verdict { backend: backend.name.clone(), op: case.op.clone(), case: case.name.clone(), failures };
+            let verdict = Verdict {
+                backend: backend.name.clone(),
+                op: case.op.clone(),
+                case: case.name.clone(),
+                failures,
+            };
             if !verdict.failures.is_empty() {
                 failed(&verdict);
             }

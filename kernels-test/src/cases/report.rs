@@ -44,7 +44,11 @@ impl Report {
     pub fn totals(&self, backend: &str, op: Option<&str>) -> Totals {
         let chosen = self.verdicts.iter().filter(|v| v.backend == backend && op.is_none_or(|op| v.op == op));
         chosen.fold(Totals::default(), |mut totals, verdict| {
-            if verdict.failures.is_empty() { totals.passed += 1 } else { totals.failed += 1 }
+            if verdict.failures.is_empty() {
+                totals.passed += 1
+            } else {
+                totals.failed += 1
+            }
             totals
         })
     }
@@ -79,7 +83,9 @@ impl Report {
         let totals: BTreeMap<&str, Value> = self
             .backends()
             .into_iter()
-            .map(|b| (b, json!({ "passed": self.totals(b, None).passed, "failed": self.totals(b, None).failed })))
+            .map(|b| {
+                (b, json!({ "passed": self.totals(b, None).passed, "failed": self.totals(b, None).failed }))
+            })
             .collect();
         json!({ "cases": cases, "totals": totals, "left_out": self.left_out })
     }
@@ -97,7 +103,8 @@ impl fmt::Display for Report {
             write!(f, "{op:width$}")?;
             for backend in &backends {
                 let Totals { passed, failed } = self.totals(backend, Some(op));
-                let cell = if failed == 0 { format!("{passed} ok") } else { format!("{passed} ok, {failed} not") };
+                let cell =
+                    if failed == 0 { format!("{passed} ok") } else { format!("{passed} ok, {failed} not") };
                 write!(f, "  {cell:>14}")?;
             }
             writeln!(f)?;

@@ -56,7 +56,8 @@ impl Sum<'_> {
     fn compare(&self, analytic: &HostTensor, allowed: f64) -> Result<Option<String>, String> {
         let (a, n) = (analytic.to_f64(), analytic.count());
         let mut random = Random(n as u64);
-        let alone: Vec<usize> = if n <= ALONE { (0..n).collect() } else { (0..ALONE).map(|_| random.below(n)).collect() };
+        let alone: Vec<usize> =
+            if n <= ALONE { (0..n).collect() } else { (0..ALONE).map(|_| random.below(n)).collect() };
         for k in alone {
             let numeric = self.slope(&mut |x| x[k] += H, &mut |x| x[k] -= H)?;
             // Not `>`: a NaN must not pass.
@@ -79,11 +80,7 @@ impl Sum<'_> {
         Ok(None)
     }
 
-    fn slope(
-        &self,
-        up: &mut dyn FnMut(&mut [f64]),
-        down: &mut dyn FnMut(&mut [f64]),
-    ) -> Result<f64, String> {
+    fn slope(&self, up: &mut dyn FnMut(&mut [f64]), down: &mut dyn FnMut(&mut [f64])) -> Result<f64, String> {
         Ok((self.at(up)? - self.at(down)?) / (2.0 * H))
     }
 
@@ -93,7 +90,8 @@ impl Sum<'_> {
         let mut numbers = value.to_f64();
         change(&mut numbers);
         *value = HostTensor::new(&numbers, value.shape()).map_err(|e| e.to_string())?;
-        let terms = evaluate(self.graph, &self.terms.iter().collect::<Vec<_>>(), &feeds).map_err(|e| e.to_string())?;
+        let terms = evaluate(self.graph, &self.terms.iter().collect::<Vec<_>>(), &feeds)
+            .map_err(|e| e.to_string())?;
         let weights = self.direction.terms.iter().map(|(_, feed)| &feeds[feed.as_str()]);
         Ok(terms
             .iter()

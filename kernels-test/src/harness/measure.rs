@@ -48,7 +48,11 @@ pub(super) fn check(subject: &Subject, truth: &Truth, program: &mut Runner) -> W
     let mut poison = Vec::new();
     for (name, value) in &subject.feeds {
         let nan = vec![f64::NAN; value.count()];
-        let poisoned = if value.dtype().is_float() { tensor(value.dtype(), &nan, value.shape()) } else { Ok(value.clone()) };
+        let poisoned = if value.dtype().is_float() {
+            tensor(value.dtype(), &nan, value.shape())
+        } else {
+            Ok(value.clone())
+        };
         match poisoned {
             Ok(value) => poison.push((name.as_str(), value)),
             Err(e) => return vec![("poison".into(), e.to_string())],
@@ -76,8 +80,7 @@ pub(super) fn check(subject: &Subject, truth: &Truth, program: &mut Runner) -> W
 pub(super) fn in_double(subject: &Subject, truth: &Truth, device: &Device) -> Result<Wrong, String> {
     let (graph, feeds) = subject.wide()?;
     let tensors = subject.wide_tensors(&graph)?;
-    let mut program =
-        Runner::new(device, &graph, &tensors.iter().collect::<Vec<_>>(), Default::default())?;
+    let mut program = Runner::new(device, &graph, &tensors.iter().collect::<Vec<_>>(), Default::default())?;
     let got = program.run(feeds.iter().map(|(n, v)| (*n, v)))?;
     Ok(differing(subject, truth, &got, 1e-12))
 }

@@ -93,6 +93,11 @@ mod tests {
     fn the_policy_tells_nan_from_infinity_and_signs_apart() {
         let (nan, inf) = (f64::NAN, f64::INFINITY);
         assert!(agrees(nan, nan, 0.0) && agrees(inf, inf, 0.0) && agrees(1.0, 1.0, 0.0));
-        assert!(!agrees(nan, inf, 1.0) && !agrees(inf, -inf, 1.0) && !agrees(1.0, nan, 1.0) && !agrees(inf, 1.0, 1.0));
+        assert!(
+            !agrees(nan, inf, 1.0)
+                && !agrees(inf, -inf, 1.0)
+                && !agrees(1.0, nan, 1.0)
+                && !agrees(inf, 1.0, 1.0)
+        );
     }
 }

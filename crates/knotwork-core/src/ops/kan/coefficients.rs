@@ -157,7 +157,13 @@ impl Order {
 
 /// Cell by cell, vectors along the outputs.
 #[inline(always)]
-fn sorted<S: Simd, const K: usize>(simd: S, column: &Column<'_>, order: &Order, dc: &mut [f32], dw: &mut [f32]) {
+fn sorted<S: Simd, const K: usize>(
+    simd: S,
+    column: &Column<'_>,
+    order: &Order,
+    dc: &mut [f32],
+    dw: &mut [f32],
+) {
     let (out, lanes) = (column.outputs, S::F32_LANES);
     let (vectors, overlap) = cover(out, lanes);
     let mut v = 0;

@@ -92,7 +92,11 @@ fn wide<S: Simd>(
                 };
                 let mut acc = simd.splat_f32s(0.0);
                 for v in 0..full {
-                    acc = simd.mul_add_e_f32s(load::<S>(g, b * s.outputs + v * lanes), combined(v * lanes), acc);
+                    acc = simd.mul_add_e_f32s(
+                        load::<S>(g, b * s.outputs + v * lanes),
+                        combined(v * lanes),
+                        acc,
+                    );
                 }
                 if overlap > 0 {
                     let again = simd.mul_f32s(load::<S>(g, b * s.outputs + last), combined(last));

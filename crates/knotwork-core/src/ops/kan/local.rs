@@ -25,7 +25,11 @@ pub(super) struct Local {
 impl Local {
     /// Room for so many points.
     pub fn new(op: &SplineSum, points: usize) -> Self {
-        Self { start: vec![0; points], weights: vec![0.0; points * (op.terms() + usize::from(op.base))], points: 0 }
+        Self {
+            start: vec![0; points],
+            weights: vec![0.0; points * (op.terms() + usize::from(op.base))],
+            points: 0,
+        }
     }
 
     /// Evaluates the points, each multiplied by its scale.
