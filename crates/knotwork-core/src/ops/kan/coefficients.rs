@@ -250,18 +250,34 @@ fn add<S: Simd>(to: &mut [f32], simd: S, values: &[S::f32s], done: usize) {
 /// Row by row, for few outputs or many terms.
 #[inline(always)]
 fn scatter(terms: usize, column: &Column<'_>, rows: usize, dc: &mut [f32], dw: &mut [f32]) {
-    let Column { local, first, g, outputs: out } = *column;
+    // Constant numbers of outputs, so that the loops over them unroll.
+    match column.outputs {
+        1 => scatter_to(1, terms, column, rows, dc, dw),
+        2 => scatter_to(2, terms, column, rows, dc, dw),
+        4 => scatter_to(4, terms, column, rows, dc, dw),
+        out => scatter_to(out, terms, column, rows, dc, dw),
+    }
+}
+
+#[inline(always)]
+fn scatter_to(out: usize, terms: usize, column: &Column<'_>, rows: usize, dc: &mut [f32], dw: &mut [f32]) {
+    let Column { local, first, g, .. } = *column;
     for b in 0..rows {
         let p = first + b;
         let g = &g[b * out..][..out];
         let from = local.start[p] as usize * out;
-        for (r, to) in dc[from..from + terms * out].chunks_exact_mut(out).enumerate() {
+        let run = &mut dc[from..from + terms * out];
+        for r in 0..terms {
             let w = local.weights[r * local.points + p];
-            to.iter_mut().zip(g).for_each(|(to, g)| *to += w * g);
+            for o in 0..out {
+                run[r * out + o] += w * g[o];
+            }
         }
         if !dw.is_empty() {
             let w = local.weights[terms * local.points + p];
-            dw.iter_mut().zip(g).for_each(|(to, g)| *to += w * g);
+            for o in 0..out {
+                dw[o] += w * g[o];
+            }
         }
     }
 }
