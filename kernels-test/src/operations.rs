@@ -59,7 +59,24 @@ const ADAPTERS: &[(&str, Adapter)] = &[
     ("mean", |c| y(c.input("x")?.mean(&c.dims()?, c.flag("keepdim")?)?)),
     ("kan_layer", kan_layer),
     ("max", |c| y(c.input("x")?.max(&c.dims()?, c.flag("keepdim")?)?)),
+    ("matmul", matmul),
+    ("linear", |c| y(c.input("x")?.linear(c.input("weight")?, c.optional("bias"))?)),
+    ("softmax", |c| y(c.input("x")?.softmax(c.dim()?)?)),
+    ("log_softmax", |c| y(c.input("x")?.log_softmax(c.dim()?)?)),
+    ("mse_loss", |c| one("loss", c.input("x")?.mse_loss(c.input("target")?)?)),
+    ("cross_entropy", |c| {
+        let smoothing = c.attribute("label_smoothing", Some(0.0), Value::as_f64)?;
+        one("loss", c.input("logits")?.cross_entropy_with(c.input("target")?, smoothing)?)
+    }),
 ];
+
+fn matmul(c: &Call<'_>) -> Built {
+    let operand = |name: &str, transposed: &str| {
+        let t = c.input(name)?;
+        Ok::<_, Refusal>(if c.flag(transposed)? { t.transpose(-2, -1)? } else { t.clone() })
+    };
+    y(operand("a", "transpose_a")?.matmul(&operand("b", "transpose_b")?)?)
+}
 
 fn kan_layer(c: &Call<'_>) -> Built {
     let basis = c.attribute("basis", None, |v| v.as_str().map(ToOwned::to_owned))?;
@@ -109,6 +126,10 @@ impl Call<'_> {
 
     fn flag(&self, name: &str) -> Result<bool, Refusal> {
         self.attribute(name, Some(false), Value::as_bool)
+    }
+
+    fn dim(&self) -> Result<isize, Refusal> {
+        self.attribute("dim", None, whole)
     }
 
     fn dims(&self) -> Result<Vec<isize>, Refusal> {
