@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use knotwork::{Error, Graph, Tensor, ops::BSpline};
+use knotwork::{Error, Tensor, ops::BSpline};
 use serde_json::Value;
 
 /// Values by name.
@@ -34,18 +34,18 @@ type Adapter = fn(&Call<'_>) -> Built;
 /// use knotwork::{DType, Graph};
 /// let g = Graph::new();
 /// let x = g.input("x", DType::F32, [3])?;
-/// let out = build("silu", &g, &[("x".into(), x)].into(), &serde_json::json!({})).unwrap();
+/// let out = build("silu", &[("x".into(), x)].into(), &serde_json::json!({})).unwrap();
 /// assert_eq!(out["y"].shape().to_string(), "[3]");
 /// # Ok::<(), knotwork::Error>(())
 /// ```
 ///
 /// # Errors
 /// Where the runner does not know the operation, an input or attribute is missing, or the library refuses them.
-pub fn build(op: &str, graph: &Graph, inputs: &Named, attrs: &Value) -> Built {
+pub fn build(op: &str, inputs: &Named, attrs: &Value) -> Built {
     let Some((_, adapter)) = ADAPTERS.iter().find(|(name, _)| *name == op) else {
         return Err(Refusal::Unknown(format!("operation `{op}`")));
     };
-    adapter(&Call { graph, inputs, attrs })
+    adapter(&Call { inputs, attrs })
 }
 
 /// Every operation that the runner knows.
@@ -57,7 +57,16 @@ const ADAPTERS: &[(&str, Adapter)] = &[
     ("gelu", |c| c.unary(Tensor::gelu)),
     ("sum", |c| y(c.input("x")?.sum(&c.dims()?, c.flag("keepdim")?)?)),
     ("mean", |c| y(c.input("x")?.mean(&c.dims()?, c.flag("keepdim")?)?)),
+    ("matmul", matmul),
+    ("linear", |c| y(c.input("x")?.linear(c.input("weight")?, c.optional("bias"))?)),
+    ("softmax", |c| y(c.input("x")?.softmax(c.dim()?)?)),
+    ("log_softmax", |c| y(c.input("x")?.log_softmax(c.dim()?)?)),
     ("kan_layer", kan_layer),
+    ("mse_loss", |c| one("loss", c.input("x")?.mse_loss(c.input("target")?)?)),
+    ("cross_entropy", |c| {
+        let smoothing = c.number("label_smoothing", 0.0)?;
+        one("loss", c.input("logits")?.cross_entropy_with(c.input("target")?, smoothing)?)
+    }),
     ("max", |c| y(c.input("x")?.max(&c.dims()?, c.flag("keepdim")?)?)),
     ("matmul", matmul),
     ("linear", |c| y(c.input("x")?.linear(c.input("weight")?, c.optional("bias"))?)),
@@ -71,9 +80,9 @@ const ADAPTERS: &[(&str, Adapter)] = &[
 ];
 
 fn matmul(c: &Call<'_>) -> Built {
-    let operand = |name: &str, transposed: &str| {
+    let operand = |name: &str, flag: &str| -> Result<Tensor, Refusal> {
         let t = c.input(name)?;
-        Ok::<_, Refusal>(if c.flag(transposed)? { t.transpose(-2, -1)? } else { t.clone() })
+        Ok(if c.flag(flag)? { t.transpose(-2, -1)? } else { t.clone() })
     };
     y(operand("a", "transpose_a")?.matmul(&operand("b", "transpose_b")?)?)
 }
@@ -91,8 +100,6 @@ fn kan_layer(c: &Call<'_>) -> Built {
 
 /// One use of an operation: what a case gives it.
 struct Call<'a> {
-    #[allow(dead_code, reason = "operations that make constants of their own need it")]
-    graph: &'a Graph,
     inputs: &'a Named,
     attrs: &'a Value,
 }
@@ -128,6 +135,10 @@ impl Call<'_> {
         self.attribute(name, Some(false), Value::as_bool)
     }
 
+    fn number(&self, name: &str, default: f64) -> Result<f64, Refusal> {
+        self.attribute(name, Some(default), Value::as_f64)
+    }
+
     fn dim(&self) -> Result<isize, Refusal> {
         self.attribute("dim", None, whole)
     }
@@ -155,14 +166,14 @@ fn y(value: Tensor) -> Built {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use knotwork::DType;
+    use knotwork::{DType, Graph};
 
     #[test]
     fn what_is_not_there_is_said() {
         let g = Graph::new();
         let x: Named = [("x".to_owned(), g.input("x", DType::F32, [3]).unwrap())].into();
         let attempt =
-            |op: &str, attrs: &str| build(op, &g, &x, &serde_json::from_str(attrs).unwrap()).unwrap_err();
+            |op: &str, attrs: &str| build(op, &x, &serde_json::from_str(attrs).unwrap()).unwrap_err();
         assert_eq!(attempt("frobnicate", "{}"), Refusal::Unknown("operation `frobnicate`".into()));
         assert_eq!(attempt("sum", "{}"), Refusal::Failed("the case has no attribute `dims`".into()));
         let Refusal::Failed(text) = attempt("sum", r#"{"dims": "all"}"#) else { panic!() };

@@ -13,7 +13,7 @@ pub(super) fn unknown(case: &CaseFile) -> Option<String> {
     let attempt = || -> Result<Option<String>, String> {
         let graph = Graph::new();
         let inputs = inputs(case, &graph).map_err(|e| e.to_string())?;
-        match build(&case.op, &graph, &inputs, &case.attrs) {
+        match build(&case.op, &inputs, &case.attrs) {
             Err(Refusal::Unknown(what)) => Ok(Some(what)),
             _ => Ok(None),
         }
@@ -38,7 +38,7 @@ fn evaluate(case: &CaseFile, device: &Device) -> Result<Vec<(String, String)>, S
     let say = |e: knotwork::Error| e.to_string();
     let graph = Graph::new();
     let inputs = inputs(case, &graph).map_err(say)?;
-    let made = build(&case.op, &graph, &inputs, &case.attrs).map_err(|refusal| match refusal {
+    let made = build(&case.op, &inputs, &case.attrs).map_err(|refusal| match refusal {
         Refusal::Unknown(what) => format!("unknown {what}"),
         Refusal::Failed(message) => message,
     })?;

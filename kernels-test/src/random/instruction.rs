@@ -50,6 +50,11 @@ const TABLE: &[Make] = &[
     |a, _, p| a.mean(&[dim(a, p.0)], p.1 % 2 == 0),
     |a, _, p| a.mean(&[dim(a, p.0), dim(a, p.2)], p.1 % 2 == 0),
     |a, _, p| a.max(&[dim(a, p.0)], p.1 % 2 == 0),
+    |a, b, _| a.tanh()?.matmul(&b.tanh()?),
+    |a, b, _| a.tanh()?.matmul(&b.tanh()?.transpose(-2, -1)?),
+    |a, _, p| a.softmax(dim(a, p.0)),
+    |a, _, p| a.log_softmax(dim(a, p.0)),
+    |a, b, _| a.mse_loss(b),
     |a, _, _| a.detach(),
     |a, _, _| a.cast(DType::F32),
 ];
