@@ -1,5 +1,7 @@
 //! Bad input: one clear error that names the thing and the place, and nothing is half done.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in tests a panic is the report")]
+
 use knotwork_core::{DType, Device, Dim, Error, FeedError, Graph, HostTensor, Program};
 
 fn program() -> Program {
