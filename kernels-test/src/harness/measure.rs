@@ -37,7 +37,7 @@ pub(super) fn differing(subject: &Subject, truth: &Truth, got: &[HostTensor], to
     wrong
 }
 
-/// Runs, runs over NaN, and runs again: the first holds, the last has its bits.
+/// Runs, runs over infinities and NaN, and runs again: the first holds, the last has its bits.
 pub(super) fn check(subject: &Subject, truth: &Truth, program: &mut Runner) -> Wrong {
     let feeds = || subject.feeds.iter().map(|(n, v)| (n.as_str(), v));
     let first = match program.run(feeds()) {
@@ -45,21 +45,23 @@ pub(super) fn check(subject: &Subject, truth: &Truth, program: &mut Runner) -> W
         Err(message) => return vec![("run".into(), message)],
     };
     let mut wrong = differing(subject, truth, &first, subject.tolerance);
-    let mut poison = Vec::new();
-    for (name, value) in &subject.feeds {
-        let nan = vec![f64::NAN; value.count()];
-        let poisoned = if value.dtype().is_float() {
-            tensor(value.dtype(), &nan, value.shape())
-        } else {
-            Ok(value.clone())
-        };
-        match poisoned {
-            Ok(value) => poison.push((name.as_str(), value)),
-            Err(e) => return vec![("poison".into(), e.to_string())],
+    for bad in [f64::NEG_INFINITY, f64::INFINITY, f64::NAN] {
+        let filled: knotwork::Result<Vec<(&str, HostTensor)>> = subject
+            .feeds
+            .iter()
+            .map(|(name, value)| {
+                let all = vec![bad; value.count()];
+                let float = value.dtype().is_float();
+                let value = if float { tensor(value.dtype(), &all, value.shape())? } else { value.clone() };
+                Ok((name.as_str(), value))
+            })
+            .collect();
+        let ran = filled
+            .map_err(|e| e.to_string())
+            .and_then(|filled| program.run(filled.iter().map(|(n, v)| (*n, v))));
+        if let Err(message) = ran {
+            wrong.push((format!("run over {bad}"), message));
         }
-    }
-    if let Err(message) = program.run(poison.iter().map(|(n, v)| (*n, v))) {
-        wrong.push(("run over NaN".into(), message));
     }
     match program.run(feeds()) {
         Err(message) => wrong.push(("second run".into(), message)),

@@ -10,6 +10,7 @@
 mod differences;
 
 mod measure;
+mod narrow;
 mod report;
 mod special;
 mod subject;
@@ -104,6 +105,16 @@ fn on(
             let found = measure::check(subject, truth, &mut program);
             wrong.extend(found.into_iter().map(|(what, message)| (format!("{about}{what}"), message)));
             seen.push(variants);
+        }
+    }
+    if device.info().kind == DeviceKind::Gpu {
+        let narrow = narrow::narrow(device);
+        // Work that does not fit such grids at all has no plan on it.
+        if let Ok(mut program) = plain.program(&narrow, PlanOptions::default())
+            && program.plan().is_ok()
+        {
+            let found = measure::check(plain, truth, &mut program);
+            wrong.extend(found.into_iter().map(|(what, message)| (format!("narrow grids {what}"), message)));
         }
     }
     if device.info().kind == DeviceKind::Cpu {
