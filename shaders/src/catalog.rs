@@ -5,7 +5,25 @@
 /// ```
 /// assert!(knotwork_shaders::SHADERS.iter().any(|(name, _)| *name == "shared/grid"));
 /// ```
-pub const SHADERS: &[(&str, &str)] = &[("shared/grid", include_str!("../shared/grid.wgsl"))];
+pub const SHADERS: &[(&str, &str)] = &[
+    ("activation/gelu", include_str!("../activation/gelu.wgsl")),
+    ("activation/relu", include_str!("../activation/relu.wgsl")),
+    ("activation/sigmoid", include_str!("../activation/sigmoid.wgsl")),
+    ("activation/silu", include_str!("../activation/silu.wgsl")),
+    ("activation/tanh", include_str!("../activation/tanh.wgsl")),
+    ("elementwise/arith", include_str!("../elementwise/arith.wgsl")),
+    ("shared/bits", include_str!("../shared/bits.wgsl")),
+    ("shared/erf", include_str!("../shared/erf.wgsl")),
+    ("shared/exp", include_str!("../shared/exp.wgsl")),
+    ("shared/grid", include_str!("../shared/grid.wgsl")),
+    ("shared/log", include_str!("../shared/log.wgsl")),
+    ("shared/math", include_str!("../shared/math.wgsl")),
+    ("shared/normal", include_str!("../shared/normal.wgsl")),
+    ("shared/pow", include_str!("../shared/pow.wgsl")),
+    ("shared/sigmoid", include_str!("../shared/sigmoid.wgsl")),
+    ("shared/tanh", include_str!("../shared/tanh.wgsl")),
+    ("shared/trig", include_str!("../shared/trig.wgsl")),
+];
 
 /// The text of a named shader, if there is one.
 ///

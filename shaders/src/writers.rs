@@ -18,7 +18,7 @@ use naga::{
 pub enum WriteError {
     /// An `override` of the module has no value.
     #[error("override: {0}")]
-    Override(#[from] PipelineConstantError),
+    Override(Box<PipelineConstantError>),
     /// SPIR-V cannot say it.
     #[error("SPIR-V: {0}")]
     Spirv(#[from] spv::Error),
@@ -28,6 +28,12 @@ pub enum WriteError {
     /// Direct3D's language cannot say it.
     #[error("HLSL: {0}")]
     Hlsl(#[from] hlsl::Error),
+}
+
+impl From<PipelineConstantError> for WriteError {
+    fn from(error: PipelineConstantError) -> Self {
+        WriteError::Override(Box::new(error))
+    }
 }
 
 /// The compute entry point to write, if there is one: library files have none.

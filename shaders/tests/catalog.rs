@@ -1,4 +1,5 @@
 //! Every shader file is in the table, and every one composes, validates and can be written.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "in a test a panic is the report")]
 
 use knotwork_shaders::{Root, SHADERS, compose, validate};
 use pretty_assertions::assert_eq;
