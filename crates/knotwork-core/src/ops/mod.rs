@@ -3,6 +3,7 @@
 mod case;
 pub mod elementwise;
 mod op;
+pub mod optimizer;
 mod pad;
 mod reduce;
 mod registry;
@@ -10,4 +11,5 @@ pub(crate) mod views;
 
 pub use case::{Case, CaseInput, Fill};
 pub use op::{Cases, Cost, Op, Reference, Registered, no_gradient};
+pub use optimizer::{Adam, Sgd};
 pub use registry::registry;

@@ -1,12 +1,13 @@
 //! Every operation, by name. Adding one touches its file, its shader and one line here.
 
-use super::{Registered, elementwise, pad, reduce, views};
+use super::{Registered, elementwise, optimizer, pad, reduce, views};
 
 /// All operations, elementwise ones last.
 #[must_use]
 pub fn registry() -> Vec<Registered> {
     let mut all = vec![pad::REGISTERED, views::REGISTERED];
     all.extend(reduce::REGISTERED);
+    all.extend(optimizer::REGISTERED);
     all.extend(elementwise::registered());
     all
 }

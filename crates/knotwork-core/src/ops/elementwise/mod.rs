@@ -11,6 +11,7 @@ mod wgsl;
 pub(crate) use cases::cases;
 pub use body::{Argument, Body, Fused, Step};
 pub use fast::math;
+pub(crate) use fast::vectorised;
 pub use map::{Function, Map};
 pub(crate) use rows::row;
 pub use rows::{ROWS, Row};
