@@ -31,7 +31,6 @@ mod catalog;
 mod compose;
 mod constant;
 mod error;
-mod grid;
 mod source;
 mod validate;
 #[cfg(feature = "writers")]
@@ -41,6 +40,5 @@ pub use catalog::{SHADERS, shader};
 pub use compose::{Composition, Root, compose};
 pub use constant::Constant;
 pub use error::{ComposeError, Place};
-pub use grid::{MAX_GROUPS_PER_AXIS, fold_grid, fold_threads};
 pub use source::excerpt;
 pub use validate::{ValidateError, Validated, validate};

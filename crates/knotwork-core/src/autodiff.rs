@@ -82,7 +82,10 @@ impl Tensor {
             return Err(Error::Gradient {
                 op: self.graph().node(self.id().node).name().into(),
                 site,
-                reason: format!("the gradient of {} needs a direction: use `vjp`, or reduce it to a scalar", self.meta()),
+                reason: format!(
+                    "the gradient of {} needs a direction: use `vjp`, or reduce it to a scalar",
+                    self.meta()
+                ),
             });
         }
         self.graph().constant(self.dtype(), 1.0)
@@ -113,9 +116,9 @@ impl Graph {
             .iter()
             .map(|t| match found.get(&t.id()) {
                 Some(g) => Ok(g.clone()),
-                None => with_provenance(site, || {
-                    self.constant(t.dtype(), 0.0)?.broadcast_to(t.shape().clone())
-                }),
+                None => {
+                    with_provenance(site, || self.constant(t.dtype(), 0.0)?.broadcast_to(t.shape().clone()))
+                }
             })
             .collect()
     }
@@ -131,7 +134,8 @@ impl Graph {
         for index in (0..=last).rev() {
             let node = self.node(index);
             let Kind::Op(op) = &node.kind else { continue };
-            let ids: Vec<ValueId> = (0..node.outputs.len()).map(|output| ValueId { node: index, output }).collect();
+            let ids: Vec<ValueId> =
+                (0..node.outputs.len()).map(|output| ValueId { node: index, output }).collect();
             if !depends[index] || ids.iter().all(|id| !gradients.contains_key(id)) {
                 continue;
             }

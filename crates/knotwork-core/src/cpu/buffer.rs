@@ -77,7 +77,9 @@ impl Block {
     /// Copies bytes in.
     pub fn write_bytes(&self, offset: usize, bytes: &[u8]) {
         // SAFETY: the range lies inside; see the note on `Sync` for who may call.
-        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.pointer(offset, bytes.len()), bytes.len()) }
+        unsafe {
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.pointer(offset, bytes.len()), bytes.len())
+        }
     }
 
     /// A copy of bytes.
@@ -93,7 +95,7 @@ pub(super) struct CpuMemory(pub Arc<Block>);
 
 impl Memory for CpuMemory {
     fn write(&self, offset: usize, value: &HostTensor) -> Result<()> {
-        self.0.write_bytes(offset, &value.to_device_bytes());
+        self.0.write_bytes(offset, &value.device_bytes());
         Ok(())
     }
 

@@ -18,7 +18,7 @@ use crate::{
     device::{Backend, Counters, DeviceInfo, Memory, Pending, Prepared, RunInputs},
     error::OpError,
     ops::Reference,
-    plan::{BufferKind, Capabilities, DeviceKind, Plan, Place, Step},
+    plan::{BufferKind, Capabilities, DeviceKind, Place, Plan, Step},
     tensor::{HostTensor, format_shape},
 };
 
@@ -37,7 +37,7 @@ impl CpuBackend {
         let info = DeviceInfo {
             name: "cpu".into(),
             kind: DeviceKind::Cpu,
-            driver: format!("{:?}, {} threads", pulp::Arch::new(), rayon::current_num_threads()),
+            driver: format!("{}, {} threads", instruction_set(), rayon::current_num_threads()),
             interface: "cpu".into(),
             profile: "none".into(),
         };
@@ -48,6 +48,13 @@ impl CpuBackend {
         self.buffers.fetch_add(1, Ordering::Relaxed);
         Block::new(bytes)
     }
+}
+
+/// The instruction set that loops are compiled for on this machine, by its level's name.
+fn instruction_set() -> String {
+    let found = format!("{:?}", pulp::Arch::new());
+    let level = found.split('(').next().unwrap_or_default();
+    format!("{} {level}", std::env::consts::ARCH)
 }
 
 impl Default for CpuBackend {
@@ -80,7 +87,7 @@ impl Backend for CpuBackend {
                     .ok_or_else(|| Error::Params("a chunk of parameters lies on another device".into()))?,
                 BufferKind::Constant(value) => {
                     let block = self.block(buffer.bytes);
-                    block.write_bytes(0, &value.to_device_bytes());
+                    block.write_bytes(0, &value.device_bytes());
                     block
                 }
                 _ => self.block(buffer.bytes),
@@ -99,15 +106,26 @@ impl Backend for CpuBackend {
 /// A step's outputs must not overlap each other, nor inputs that are not declared to share their memory.
 fn check_disjoint(step: &Step) -> Result<()> {
     let overlap = |a: &Place, b: &Place| {
-        a.buffer == b.buffer && a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes && a.bytes.min(b.bytes) > 0
+        a.buffer == b.buffer
+            && a.offset < b.offset + b.bytes
+            && b.offset < a.offset + a.bytes
+            && a.bytes.min(b.bytes) > 0
     };
     for (o, out) in step.outputs.iter().enumerate() {
         let shared = step.outputs[..o].iter().any(|other| overlap(out, other))
-            || step.inputs.iter().enumerate().any(|(i, place)| !step.aliases.contains(&(i, o)) && overlap(out, place));
+            || step
+                .inputs
+                .iter()
+                .enumerate()
+                .any(|(i, place)| !step.aliases.contains(&(i, o)) && overlap(out, place));
         if shared {
             return Err(Error::Device {
                 device: "cpu".into(),
-                message: format!("the plan lets `{}` (made at {}) overwrite what it reads", step.op.name(), step.site),
+                message: format!(
+                    "the plan lets `{}` (made at {}) overwrite what it reads",
+                    step.op.name(),
+                    step.site
+                ),
             });
         }
     }
@@ -123,7 +141,7 @@ struct CpuPrepared {
 impl Prepared for CpuPrepared {
     fn run(&mut self, inputs: &RunInputs<'_>) -> Result<Box<dyn Pending>> {
         for (feed, value) in self.plan.feeds.iter().zip(inputs.feeds) {
-            self.buffers[feed.buffer.0].write_bytes(0, &value.to_device_bytes());
+            self.buffers[feed.buffer.0].write_bytes(0, &value.device_bytes());
         }
         for (k, buffer) in self.plan.buffers.iter().enumerate() {
             if matches!(buffer.kind, BufferKind::Scalars) {
@@ -173,7 +191,10 @@ impl CpuPrepared {
                 outputs: step
                     .outputs
                     .iter()
-                    .map(|p| CpuOutput { shape: p.layout.shape(), data: self.buffers[p.buffer.0].slice_mut(p) })
+                    .map(|p| CpuOutput {
+                        shape: p.layout.shape(),
+                        data: self.buffers[p.buffer.0].slice_mut(p),
+                    })
                     .collect(),
             }
         };

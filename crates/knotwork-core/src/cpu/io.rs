@@ -46,7 +46,9 @@ impl<'a> CpuInput<'a> {
     #[must_use]
     pub fn f32(&self) -> Option<&'a [f32]> {
         match self.data {
-            Slice::F32(s) if self.layout.is_dense() => s.get(self.layout.offset()..)?.get(..self.layout.count()),
+            Slice::F32(s) if self.layout.is_dense() => {
+                s.get(self.layout.offset()..)?.get(..self.layout.count())
+            }
             _ => None,
         }
     }

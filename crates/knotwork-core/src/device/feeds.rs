@@ -6,7 +6,7 @@ use crate::{
     FeedError, Result,
     graph::{Kind, Leaf, Snapshot},
     plan::Plan,
-    tensor::{Binding, Data, DType, HostTensor, Shape, format_shape},
+    tensor::{Binding, DType, Data, HostTensor, Shape, format_shape},
 };
 
 /// An input of a graph.
@@ -45,7 +45,11 @@ pub(super) fn bind(inputs: &[Input], feeds: &HashMap<&str, &HostTensor>) -> Resu
             expected: format!("{}{}", input.dtype, input.shape),
         })?;
         if value.dtype() != input.dtype {
-            return Err(FeedError::DType { name: input.name.clone(), expected: input.dtype, got: value.dtype() });
+            return Err(FeedError::DType {
+                name: input.name.clone(),
+                expected: input.dtype,
+                got: value.dtype(),
+            });
         }
         let refuse = |reason: String| FeedError::Shape {
             name: input.name.clone(),
@@ -54,13 +58,19 @@ pub(super) fn bind(inputs: &[Input], feeds: &HashMap<&str, &HostTensor>) -> Resu
             reason,
         };
         if value.shape().len() != input.shape.rank() {
-            return Err(refuse(format!("it has {} dimensions, not {}", value.shape().len(), input.shape.rank())));
+            return Err(refuse(format!(
+                "it has {} dimensions, not {}",
+                value.shape().len(),
+                input.shape.rank()
+            )));
         }
         for (d, (dim, &n)) in input.shape.dims().iter().zip(value.shape()).enumerate() {
             let Some(name) = dim.name() else { continue };
             match binding.get(name) {
                 Some(&before) if before != n => {
-                    return Err(refuse(format!("dimension {d}, `{name}`, is {n}, but another input has {before}")));
+                    return Err(refuse(format!(
+                        "dimension {d}, `{name}`, is {n}, but another input has {before}"
+                    )));
                 }
                 _ => {
                     binding.insert(name.into(), n);
@@ -73,7 +83,8 @@ pub(super) fn bind(inputs: &[Input], feeds: &HashMap<&str, &HostTensor>) -> Resu
         for (d, (dim, &n)) in input.shape.dims().iter().zip(shape).enumerate() {
             let expected = dim.bind(&binding);
             if expected != Ok(n) {
-                let expected = expected.map_or_else(|name| format!("`{name}` times something"), |e| e.to_string());
+                let expected =
+                    expected.map_or_else(|name| format!("`{name}` times something"), |e| e.to_string());
                 return Err(FeedError::Shape {
                     name: input.name.clone(),
                     expected: input.shape.to_string(),

@@ -28,7 +28,9 @@ impl fmt::Display for DeviceInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
             DeviceKind::Cpu => write!(f, "cpu ({})", self.driver),
-            DeviceKind::Gpu => write!(f, "gpu: {} ({}, {}, {})", self.name, self.interface, self.driver, self.profile),
+            DeviceKind::Gpu => {
+                write!(f, "gpu: {} ({}, {}, {})", self.name, self.interface, self.driver, self.profile)
+            }
         }
     }
 }

@@ -45,9 +45,13 @@ impl Program {
         params: Params,
     ) -> Result<Self> {
         let site = Site::here();
-        let foreign = outputs.iter().any(|t| !t.graph().same(graph)) || updates.iter().any(|u| !u.graph().same(graph));
+        let foreign =
+            outputs.iter().any(|t| !t.graph().same(graph)) || updates.iter().any(|u| !u.graph().same(graph));
         if foreign {
-            return Err(Error::Graph { message: "an output or update belongs to another graph".into(), site });
+            return Err(Error::Graph {
+                message: "an output or update belongs to another graph".into(),
+                site,
+            });
         }
         let mut assignments: Vec<(SlotId, crate::graph::ValueId)> = Vec::new();
         let snapshot = graph.snapshot();
@@ -58,10 +62,22 @@ impl Program {
             }
             assignments.push((slot, value));
         }
-        let target = Target { graph: snapshot, outputs: outputs.iter().map(|t| t.id()).collect(), updates: assignments };
+        let target = Target {
+            graph: snapshot,
+            outputs: outputs.iter().map(|t| t.id()).collect(),
+            updates: assignments,
+        };
         let live = live(&target);
         let inputs = inputs(&target.graph, &live);
-        let program = Self { device, graph: graph.clone(), params, inputs, options: PlanOptions::default(), plans: Vec::new(), target };
+        let program = Self {
+            device,
+            graph: graph.clone(),
+            params,
+            inputs,
+            options: PlanOptions::default(),
+            plans: Vec::new(),
+            target,
+        };
         program.params.ensure(&program.slots(&live))?;
         Ok(program)
     }
@@ -105,9 +121,12 @@ impl Program {
     /// # Errors
     /// Where the graph has no scalar of that name.
     pub fn set_scalar(&self, name: &str, value: f64) -> Result<()> {
-        let known = self.graph.snapshot().nodes.iter().any(
-            |n| matches!(&n.kind, Kind::Leaf(Leaf::Scalar { name: n, .. }) if n == name),
-        );
+        let known = self
+            .graph
+            .snapshot()
+            .nodes
+            .iter()
+            .any(|n| matches!(&n.kind, Kind::Leaf(Leaf::Scalar { name: n, .. }) if n == name));
         if !known {
             return Err(Error::Params(format!("the graph has no scalar `{name}`")));
         }
@@ -120,7 +139,10 @@ impl Program {
     /// # Errors
     /// Where a feed is missing, extra, misshapen, mistyped or holds an index out of range (nothing has run then),
     /// or the device fails.
-    pub fn run<'n, V: Borrow<HostTensor>>(&mut self, feeds: impl IntoIterator<Item = (&'n str, V)>) -> Result<Run> {
+    pub fn run<'n, V: Borrow<HostTensor>>(
+        &mut self,
+        feeds: impl IntoIterator<Item = (&'n str, V)>,
+    ) -> Result<Run> {
         let feeds: Vec<(&str, V)> = feeds.into_iter().collect();
         let mut by_name: HashMap<&str, &HostTensor> = HashMap::with_capacity(feeds.len());
         for (name, value) in &feeds {
@@ -136,7 +158,8 @@ impl Program {
         let values: Vec<&HostTensor> = ready.plan.feeds.iter().map(|f| by_name[f.name.as_str()]).collect();
         check_indices(&ready.plan, &values)?;
         let turn = self.params.turn();
-        let scalars: Vec<f32> = ready.plan.scalars.iter().map(|s| turn.scalar(&s.name, s.default) as f32).collect();
+        let scalars: Vec<f32> =
+            ready.plan.scalars.iter().map(|s| turn.scalar(&s.name, s.default) as f32).collect();
         let pending = ready.prepared.run(&RunInputs { feeds: &values, scalars: &scalars })?;
         drop(turn);
         Ok(Run(pending))
@@ -148,7 +171,10 @@ impl Program {
     /// Where shapes do not fit, or the device cannot take them.
     pub fn plan(&mut self, binding: &Binding) -> Result<Arc<Plan>> {
         self.make_ready(binding)?;
-        self.plans.last().map(|(_, r)| r.plan.clone()).ok_or_else(|| Error::NoDevice("no plan was made".into()))
+        self.plans
+            .last()
+            .map(|(_, r)| r.plan.clone())
+            .ok_or_else(|| Error::NoDevice("no plan was made".into()))
     }
 
     /// Puts the plan for a binding last in the list.
@@ -159,7 +185,8 @@ impl Program {
             return Ok(());
         }
         let turn = self.params.turn();
-        let plan = Arc::new(plan_for(&self.target, binding, self.device.capabilities(), &turn, self.options)?);
+        let plan =
+            Arc::new(plan_for(&self.target, binding, self.device.capabilities(), &turn, self.options)?);
         let prepared = self.device.backend().prepare(plan.clone(), &turn.chunks())?;
         drop(turn);
         if self.plans.len() == PLANS {

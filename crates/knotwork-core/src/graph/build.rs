@@ -6,8 +6,7 @@ use std::{
 };
 
 use super::{
-    Constant, Kind, Leaf, Meta, Node, Slot, SlotGroup, SlotId, Tensor, ValueId,
-    provenance::resolve,
+    Constant, Kind, Leaf, Meta, Node, Slot, SlotGroup, SlotId, Tensor, ValueId, provenance::resolve,
 };
 use crate::{
     Error, Result, Site,
@@ -152,7 +151,11 @@ impl Graph {
     /// None today; the signature leaves room for types that cannot hold the number.
     #[track_caller]
     pub fn constant(&self, dtype: DType, value: f64) -> Result<Tensor> {
-        self.leaf(Leaf::Constant(Constant::Scalar(dtype.round(value))), Meta::new(dtype, Shape::scalar()), Site::here())
+        self.leaf(
+            Leaf::Constant(Constant::Scalar(dtype.round(value))),
+            Meta::new(dtype, Shape::scalar()),
+            Site::here(),
+        )
     }
 
     /// The size of a shape as a number, once a run has bound its names.
@@ -327,7 +330,10 @@ impl Graph {
         match self.node(tensor.id().node).kind {
             Kind::Leaf(Leaf::Slot(id)) => Ok(id),
             _ => Err(Error::Graph {
-                message: format!("the result of `{}` is no parameter or state", self.node(tensor.id().node).name()),
+                message: format!(
+                    "the result of `{}` is no parameter or state",
+                    self.node(tensor.id().node).name()
+                ),
                 site,
             }),
         }

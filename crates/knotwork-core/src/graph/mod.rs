@@ -6,8 +6,8 @@ mod provenance;
 mod rebuild;
 mod tensor;
 
-pub use build::{Graph, Update};
 pub(crate) use build::Snapshot;
+pub use build::{Graph, Update};
 pub use node::{Constant, Kind, Leaf, Meta, Node, Slot, SlotGroup, SlotId, ValueId};
 pub use provenance::within as with_provenance;
 pub use tensor::{Operand, Tensor};

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{
-    Constant, Graph, Kind, Leaf, Meta, Node,
-    build::Inner,
-};
+use super::{Constant, Graph, Kind, Leaf, Meta, Node, build::Inner};
 use crate::{DType, Error, Result};
 
 impl Graph {
@@ -25,7 +22,11 @@ impl Graph {
     pub fn to_f64(&self) -> Result<Self> {
         let wide = |d: DType| if d.is_float() { DType::F64 } else { d };
         let old = self.read();
-        let mut new = Inner { nodes: Vec::with_capacity(old.nodes.len()), slots: old.slots.clone(), names: old.names.clone() };
+        let mut new = Inner {
+            nodes: Vec::with_capacity(old.nodes.len()),
+            slots: old.slots.clone(),
+            names: old.names.clone(),
+        };
         for slot in &mut new.slots {
             slot.init = Arc::new(slot.init.cast(wide(slot.init.dtype())));
         }

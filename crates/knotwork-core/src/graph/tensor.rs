@@ -3,10 +3,7 @@
 use std::fmt;
 
 use super::{Graph, Meta, ValueId};
-use crate::{
-    DType, Result, Site,
-    tensor::Shape,
-};
+use crate::{DType, Result, Site, tensor::Shape};
 
 /// A value of a graph: what a node will give when it runs.
 #[derive(Clone)]

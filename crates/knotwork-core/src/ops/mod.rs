@@ -2,6 +2,7 @@
 
 mod case;
 pub mod elementwise;
+mod kan;
 mod op;
 pub mod optimizer;
 mod pad;
@@ -10,6 +11,7 @@ mod registry;
 pub(crate) mod views;
 
 pub use case::{Case, CaseInput, Fill};
+pub use kan::{BSpline, MAX_ORDER};
 pub use op::{Cases, Cost, Op, Reference, Registered, no_gradient};
 pub use optimizer::{Adam, Sgd};
 pub use registry::registry;

@@ -82,7 +82,8 @@ pub trait Op: Debug + Send + Sync + 'static {
 
     /// Floating-point operations and bytes. The default counts one operation an output element.
     fn cost(&self, inputs: &[(DType, Layout)], outputs: &[(DType, Layout)]) -> Cost {
-        let bytes = |v: &[(DType, Layout)]| v.iter().map(|(d, l)| (d.bytes() * l.count()) as f64).sum::<f64>();
+        let bytes =
+            |v: &[(DType, Layout)]| v.iter().map(|(d, l)| (d.bytes() * l.count()) as f64).sum::<f64>();
         let flops = outputs.iter().map(|(_, l)| l.count() as f64).sum();
         Cost { flops, bytes: bytes(inputs) + bytes(outputs) }
     }

@@ -15,7 +15,11 @@ pub(super) const REGISTERED: Registered = Registered {
         let case = |name: &str, shape: &[usize], dim, before, after| {
             Case::new(name, vec![CaseInput::new(shape)], move |t| Ok(vec![t[0].pad(dim, before, after)?]))
         };
-        vec![case("rows", &[3, 5], 0, 2, 1), case("columns", &[3, 5], 1, 0, 4), case("nothing", &[65], 0, 0, 0)]
+        vec![
+            case("rows", &[3, 5], 0, 2, 1),
+            case("columns", &[3, 5], 1, 0, 4),
+            case("nothing", &[65], 0, 0, 0),
+        ]
     }),
 };
 
@@ -52,7 +56,10 @@ impl Op for Pad {
     fn infer(&self, inputs: &[Meta]) -> Result<Vec<Meta>, String> {
         let mut dims = inputs[0].shape.dims().to_vec();
         let Some(n) = dims[self.dim].fixed() else {
-            return Err(format!("dimension {} is named `{}`; only fixed ones can be padded", self.dim, dims[self.dim]));
+            return Err(format!(
+                "dimension {} is named `{}`; only fixed ones can be padded",
+                self.dim, dims[self.dim]
+            ));
         };
         dims[self.dim] = (self.before + n + self.after).into();
         Ok(vec![Meta::new(inputs[0].dtype, dims)])

@@ -11,7 +11,11 @@ use crate::{
 pub(super) const REGISTERED: [Registered; 3] = [
     Registered { name: "sum", formula: "Σ x over dims", cases: Cases::Listed(|| cases(Kind::Sum)) },
     Registered { name: "mean", formula: "Σ x / n over dims", cases: Cases::Listed(|| cases(Kind::Mean)) },
-    Registered { name: "max", formula: "the largest x over dims; NaN where one is", cases: Cases::Listed(|| cases(Kind::Max)) },
+    Registered {
+        name: "max",
+        formula: "the largest x over dims; NaN where one is",
+        cases: Cases::Listed(|| cases(Kind::Max)),
+    },
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

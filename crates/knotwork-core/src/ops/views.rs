@@ -185,10 +185,16 @@ impl Op for Slice {
         let shape = &inputs[0].shape;
         let size = &shape.dims()[self.dim];
         let Some(n) = size.fixed() else {
-            return Err(format!("dimension {} is named `{size}`; slices are taken of fixed dimensions", self.dim));
+            return Err(format!(
+                "dimension {} is named `{size}`; slices are taken of fixed dimensions",
+                self.dim
+            ));
         };
         if self.start > self.end || self.end > n {
-            return Err(format!("{}..{} lies outside 0..{n} of dimension {}", self.start, self.end, self.dim));
+            return Err(format!(
+                "{}..{} lies outside 0..{n} of dimension {}",
+                self.start, self.end, self.dim
+            ));
         }
         let mut dims = shape.dims().to_vec();
         dims[self.dim] = (self.end - self.start).into();
@@ -335,7 +341,9 @@ pub(super) const REGISTERED: Registered = Registered {
             case("transpose", &[3, 65], |x| x.transpose(0, 1)),
             case("reshape of a transpose", &[6, 4], |x| x.transpose(0, 1)?.reshape([3, 8])),
             case("slice of columns", &[5, 9], |x| x.slice(1, 2, 7)),
-            case("slice of a slice, transposed", &[8, 9], |x| x.slice(0, 1, 7)?.slice(1, 3, 8)?.transpose(0, 1)),
+            case("slice of a slice, transposed", &[8, 9], |x| {
+                x.slice(0, 1, 7)?.slice(1, 3, 8)?.transpose(0, 1)
+            }),
             case("broadcast", &[3, 1], |x| x.broadcast_to([2, 3, 4])),
             case("permute three", &[2, 3, 4], |x| x.permute(&[2, 0, 1])),
         ]

@@ -6,7 +6,7 @@ use super::work::{Draft, Operand, RootKind, Work};
 use crate::{
     Error, Result,
     error::{FeedError, OpError},
-    graph::{Constant, Kind, Leaf, Meta, Snapshot, SlotId, ValueId},
+    graph::{Constant, Kind, Leaf, Meta, SlotId, Snapshot, ValueId},
     ops::{
         Op,
         elementwise::{Argument, Body, Fused, Step},
@@ -63,7 +63,8 @@ impl Binder {
             Kind::Op(op) => {
                 let bound = op.bind(binding).map_err(|name| unbound(&name))?;
                 let op = bound.unwrap_or_else(|| op.clone());
-                let inputs: Vec<(Meta, Operand)> = node.inputs.iter().map(|v| self.values[v].clone()).collect();
+                let inputs: Vec<(Meta, Operand)> =
+                    node.inputs.iter().map(|v| self.values[v].clone()).collect();
                 self.operation(&op, &inputs, node.site)?
             }
         };
@@ -122,7 +123,9 @@ impl Binder {
         let outputs = op.infer(&metas).map_err(&refuse)?;
         let shapes: Vec<Vec<usize>> = outputs
             .iter()
-            .map(|m| m.shape.fixed().ok_or_else(|| refuse(format!("its output {m} has an unbound dimension"))))
+            .map(|m| {
+                m.shape.fixed().ok_or_else(|| refuse(format!("its output {m} has an unbound dimension")))
+            })
             .collect::<Result<_, OpError>>()?;
         let operands: Vec<&Operand> = inputs.iter().map(|(_, o)| o).collect();
         if let (Some(from), Some(shape)) = (operands.first(), shapes.first()) {

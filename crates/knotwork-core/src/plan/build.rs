@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Result,
-    graph::{Snapshot, SlotId, ValueId},
+    graph::{SlotId, Snapshot, ValueId},
     tensor::Binding,
 };
 
@@ -74,7 +74,10 @@ fn give_outputs_memory(draft: &mut Draft) {
         let operand = draft.outputs[i].clone();
         let root = &draft.roots[operand.root];
         let changes = draft.updates.iter().any(|(_, slot, _)| *slot == operand.root);
-        let in_memory = matches!(root.kind, RootKind::Computed | RootKind::Constant(_) | RootKind::Feed(_) | RootKind::Slot(_));
+        let in_memory = matches!(
+            root.kind,
+            RootKind::Computed | RootKind::Constant(_) | RootKind::Feed(_) | RootKind::Slot(_)
+        );
         if in_memory && !changes && is_whole(&operand.layout, root.count) {
             continue;
         }

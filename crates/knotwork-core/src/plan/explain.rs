@@ -7,7 +7,14 @@ use crate::tensor::format_shape;
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} steps, {} dispatches, arena {} B (live peak {} B)", self.steps.len(), self.dispatches.len(), self.arena_bytes(), self.live_peak)?;
+        writeln!(
+            f,
+            "{} steps, {} dispatches, arena {} B (live peak {} B)",
+            self.steps.len(),
+            self.dispatches.len(),
+            self.arena_bytes(),
+            self.live_peak
+        )?;
         for (i, buffer) in self.buffers.iter().enumerate() {
             let what = match &buffer.kind {
                 BufferKind::Feed(k) => format!("input `{}`", self.feeds[*k].name),
@@ -22,7 +29,14 @@ impl fmt::Display for Plan {
         for (k, step) in self.steps.iter().enumerate() {
             let list = |places: &[Place]| {
                 places.iter().fold(String::new(), |mut s, p| {
-                    let _ = write!(s, "{}{} b{}+{}", if s.is_empty() { "" } else { ", " }, format_args!("{}{}", p.dtype, format_shape(p.layout.shape())), p.buffer.0, p.offset);
+                    let _ = write!(
+                        s,
+                        "{}{} b{}+{}",
+                        if s.is_empty() { "" } else { ", " },
+                        format_args!("{}{}", p.dtype, format_shape(p.layout.shape())),
+                        p.buffer.0,
+                        p.offset
+                    );
                     s
                 })
             };

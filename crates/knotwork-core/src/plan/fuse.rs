@@ -78,7 +78,8 @@ fn candidate(
         let inputs = work.inputs.len() - 1 + draft.work[producer].inputs.len();
         let small = inputs + work.outputs.len() <= MAX_BINDINGS
             && into.body.steps.len() + from.body.steps.len() <= MAX_STEPS;
-        (same_shape && read_once && small && draft.work[producer].outputs.len() == 1).then_some((input, producer))
+        (same_shape && read_once && small && draft.work[producer].outputs.len() == 1)
+            .then_some((input, producer))
     })
 }
 

@@ -1,6 +1,9 @@
 //! Chooses a kernel variant for each piece of work.
 
-use super::{Capabilities, KernelOperand, KernelRequest, Lowering, work::{Draft, Work}};
+use super::{
+    Capabilities, KernelOperand, KernelRequest, Lowering,
+    work::{Draft, Work},
+};
 use crate::{Error, Result};
 
 /// The chosen variant; none where there is nothing to do, and on the CPU.
@@ -42,7 +45,11 @@ fn lower_one(draft: &Draft, work: &Work, capabilities: &Capabilities) -> Result<
         let lack = lowering.dispatches.iter().find_map(|d| {
             d.kernel.needs.missing(capabilities).or_else(|| {
                 (d.bindings.len() > capabilities.max_storage_buffers as usize).then(|| {
-                    format!("{} storage buffers (limit {})", d.bindings.len(), capabilities.max_storage_buffers)
+                    format!(
+                        "{} storage buffers (limit {})",
+                        d.bindings.len(),
+                        capabilities.max_storage_buffers
+                    )
                 })
             })
         });

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::{
-    BindTo, Buffer, BufferId, BufferKind, BufferRange, Capabilities, Dispatch, DeviceKind, Feed, FeedCheck, Flat,
-    Grid, Place, Plan, PlanOptions, ScalarSlot, StatusWord, Step,
+    BindTo, Buffer, BufferId, BufferKind, BufferRange, Capabilities, DeviceKind, Dispatch, Feed, FeedCheck,
+    Flat, Grid, Place, Plan, PlanOptions, ScalarSlot, StatusWord, Step,
     build::SlotPlaces,
     lower::Lowered,
     work::{Draft, RootId, RootKind},
@@ -52,7 +52,8 @@ impl Memory<'_> {
         let fitting = (0..self.arena.free.len())
             .filter(|&i| size(self, &self.arena.free[i]) >= bytes)
             .min_by_key(|&i| (size(self, &self.arena.free[i]), self.arena.free[i]));
-        let largest = (0..self.arena.free.len()).max_by_key(|&i| (size(self, &self.arena.free[i]), self.arena.free[i]));
+        let largest =
+            (0..self.arena.free.len()).max_by_key(|&i| (size(self, &self.arena.free[i]), self.arena.free[i]));
         match fitting.or(largest) {
             Some(i) => {
                 let id = self.arena.free.swap_remove(i);
@@ -119,16 +120,31 @@ pub(super) fn assemble(
         let step = memory.plan.steps.len();
         let find = |m: &Memory<'_>, root: RootId, layout: crate::Layout| {
             let span = m.spans[&root];
-            Place { buffer: span.buffer, offset: span.offset, bytes: span.bytes, dtype: draft.roots[root].dtype, layout }
+            Place {
+                buffer: span.buffer,
+                offset: span.offset,
+                bytes: span.bytes,
+                dtype: draft.roots[root].dtype,
+                layout,
+            }
         };
-        let inputs: Vec<Place> = work.inputs.iter().map(|o| find(&memory, o.root, o.layout.clone())).collect();
-        let outputs: Vec<Place> =
-            work.outputs.iter().map(|(r, shape)| find(&memory, *r, crate::Layout::contiguous(shape))).collect();
+        let inputs: Vec<Place> =
+            work.inputs.iter().map(|o| find(&memory, o.root, o.layout.clone())).collect();
+        let outputs: Vec<Place> = work
+            .outputs
+            .iter()
+            .map(|(r, shape)| find(&memory, *r, crate::Layout::contiguous(shape)))
+            .collect();
         let shapes: Vec<Vec<usize>> = work.inputs.iter().map(|o| o.layout.shape().to_vec()).collect();
         let bound = work.op.indices(&shapes);
         if let Some((input, bound)) = bound {
             if let RootKind::Feed(feed) = draft.roots[work.inputs[input].root].kind {
-                memory.plan.checks.push(FeedCheck { feed, bound, op: work.op.name().into(), site: work.site });
+                memory.plan.checks.push(FeedCheck {
+                    feed,
+                    bound,
+                    op: work.op.name().into(),
+                    site: work.site,
+                });
             }
         }
         let mut variant = "";
@@ -143,7 +159,12 @@ pub(super) fn assemble(
                 })
                 .collect();
             for spec in &lowering.dispatches {
-                let range = |p: &Place, writes| BufferRange { buffer: p.buffer, offset: p.offset, bytes: p.bytes, writes };
+                let range = |p: &Place, writes| BufferRange {
+                    buffer: p.buffer,
+                    offset: p.offset,
+                    bytes: p.bytes,
+                    writes,
+                };
                 let bindings = spec
                     .bindings
                     .iter()
@@ -170,9 +191,18 @@ pub(super) fn assemble(
                     device: memory.capabilities.device.clone(),
                 };
                 let grid = spec.grid.fold(memory.capabilities.max_groups).ok_or_else(|| {
-                    limit(format!("a grid of {:?}", spec.grid), format!("{} groups a dimension", memory.capabilities.max_groups))
+                    limit(
+                        format!("a grid of {:?}", spec.grid),
+                        format!("{} groups a dimension", memory.capabilities.max_groups),
+                    )
                 })?;
-                let dispatch = Dispatch { kernel: spec.kernel.clone(), bindings, params: spec.params.clone(), grid, step };
+                let dispatch = Dispatch {
+                    kernel: spec.kernel.clone(),
+                    bindings,
+                    params: spec.params.clone(),
+                    grid,
+                    step,
+                };
                 check_bindings(&dispatch, memory.capabilities, limit)?;
                 push_or_merge(&mut memory.plan.dispatches, dispatch, spec.flat, memory.align);
             }
@@ -260,10 +290,8 @@ fn packs(draft: &Draft) -> Vec<Vec<RootId>> {
         let computed = pack.iter().all(|r| {
             matches!(draft.roots[*r].kind, RootKind::Computed) && !draft.into_slot.iter().any(|(s, _)| s == r)
         });
-        let clash = draft
-            .work
-            .iter()
-            .any(|w| pack.iter().any(|r| w.reads(*r)) && pack.iter().any(|r| w.writes(*r)));
+        let clash =
+            draft.work.iter().any(|w| pack.iter().any(|r| w.reads(*r)) && pack.iter().any(|r| w.writes(*r)));
         let held = pack.iter().any(|r| draft.outputs.iter().any(|o| o.root == *r));
         if pack.len() > 1 && computed && !clash && !held && pack.iter().all(|r| seen.insert(*r)) {
             out.push(pack.clone());
@@ -386,7 +414,8 @@ fn push_or_merge(dispatches: &mut Vec<Dispatch>, mut next: Dispatch, flat: Optio
                 return true;
             }
             let distance = b.offset.wrapping_sub(a.offset);
-            let adjacent = a.buffer == b.buffer && a.writes == b.writes && distance == round_up(a.bytes, align);
+            let adjacent =
+                a.buffer == b.buffer && a.writes == b.writes && distance == round_up(a.bytes, align);
             adjacent && *gap.get_or_insert(distance) == distance
         });
     let (true, Some(gap)) = (follows, gap) else {

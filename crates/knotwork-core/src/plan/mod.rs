@@ -9,6 +9,7 @@ mod fuse;
 mod kernel;
 mod lower;
 mod memory;
+mod preview;
 mod work;
 
 use std::sync::Arc;

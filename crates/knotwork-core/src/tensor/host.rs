@@ -1,5 +1,7 @@
 //! Tensors in host memory: what goes into a run and what comes out of it.
 
+use std::borrow::Cow;
+
 use half::f16;
 
 use super::{
@@ -165,18 +167,18 @@ impl HostTensor {
 
     /// The elements as bytes of the device's representation (truth values as `u32`), row-major.
     #[must_use]
-    pub fn to_device_bytes(&self) -> Vec<u8> {
+    pub fn device_bytes(&self) -> Cow<'_, [u8]> {
         match &self.data {
-            Data::F32(v) => bytemuck::cast_slice(v).to_vec(),
-            Data::F16(v) => bytemuck::cast_slice(v).to_vec(),
-            Data::F64(v) => bytemuck::cast_slice(v).to_vec(),
-            Data::I32(v) => bytemuck::cast_slice(v).to_vec(),
-            Data::U32(v) => bytemuck::cast_slice(v).to_vec(),
+            Data::F32(v) => bytemuck::cast_slice(v).into(),
+            Data::F16(v) => bytemuck::cast_slice(v).into(),
+            Data::F64(v) => bytemuck::cast_slice(v).into(),
+            Data::I32(v) => bytemuck::cast_slice(v).into(),
+            Data::U32(v) => bytemuck::cast_slice(v).into(),
             Data::Bool(v) => v.iter().flat_map(|&b| u32::from(b).to_ne_bytes()).collect(),
         }
     }
 
-    /// The reverse of [`to_device_bytes`](Self::to_device_bytes).
+    /// The reverse of [`device_bytes`](Self::device_bytes).
     ///
     /// # Errors
     /// Where there are fewer bytes than the shape takes.
@@ -231,7 +233,7 @@ mod tests {
     fn device_bytes_round_trip() {
         for dtype in DType::ALL {
             let t = HostTensor::from_f64(dtype, &[0.0, 1.0, 1.0, 0.0], &[2, 2]);
-            let back = HostTensor::from_device_bytes(dtype, &[2, 2], &t.to_device_bytes()).unwrap();
+            let back = HostTensor::from_device_bytes(dtype, &[2, 2], &t.device_bytes()).unwrap();
             assert_eq!(back, t);
         }
     }

@@ -163,7 +163,8 @@ impl Shape {
     pub fn broadcast(&self, other: &Self) -> Option<Self> {
         let rank = self.rank().max(other.rank());
         let one = Dim::from(1);
-        let at = |s: &Self, i: usize| (i + s.rank()).checked_sub(rank).map_or(one.clone(), |j| s.0[j].clone());
+        let at =
+            |s: &Self, i: usize| (i + s.rank()).checked_sub(rank).map_or(one.clone(), |j| s.0[j].clone());
         (0..rank)
             .map(|i| match (at(self, i), at(other, i)) {
                 (a, b) if a == b || b == one => Some(a),

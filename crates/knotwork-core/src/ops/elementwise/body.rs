@@ -142,7 +142,8 @@ impl Op for Fused {
                         Argument::Constant(c) => c,
                     })
                     .collect();
-                results[s] = step.dtype.round((step.function.row.reference)(&arguments, &step.function.attributes));
+                results[s] =
+                    step.dtype.round((step.function.row.reference)(&arguments, &step.function.attributes));
             }
             for (out, &s) in outputs.iter_mut().zip(&self.body.outputs) {
                 out.data[k] = results[s];
@@ -165,7 +166,9 @@ impl Op for Fused {
             .steps
             .iter()
             .flat_map(|s| &s.arguments)
-            .filter_map(|a| if let Argument::Constant(c) = a { Some(vec![*c as f32; TILE.min(n)]) } else { None })
+            .filter_map(
+                |a| if let Argument::Constant(c) = a { Some(vec![*c as f32; TILE.min(n)]) } else { None },
+            )
             .collect();
         // Split every output into the same tiles; a tile owns its piece of each output.
         let mut pieces: Vec<(usize, Vec<TileOut<'_>>)> =

@@ -1,7 +1,13 @@
 //! The harness's cases of a row: made from what the row says of itself.
 
-use super::{Row, rows::{Output, Takes}};
-use crate::{DType, ops::{Case, CaseInput, Fill}};
+use super::{
+    Row,
+    rows::{Output, Takes},
+};
+use crate::{
+    DType,
+    ops::{Case, CaseInput, Fill},
+};
 
 /// Sizes around the widths of tiles and workgroups, an empty one, and a broadcast.
 pub(crate) fn cases(row: &'static Row) -> Vec<Case> {
@@ -22,7 +28,8 @@ pub(crate) fn cases(row: &'static Row) -> Vec<Case> {
                 }
             })
             .collect();
-        let attributes: Vec<f64> = row.attributes.iter().map(|(_, r)| f64::midpoint(*r.start(), *r.end())).collect();
+        let attributes: Vec<f64> =
+            row.attributes.iter().map(|(_, r)| f64::midpoint(*r.start(), *r.end())).collect();
         let case = Case::new(name, inputs, move |t| Ok(vec![t[0].map(row.name, &attributes, &t[1..])?]))
             .kinks(row.kinks)
             .tolerance(row.tolerance);

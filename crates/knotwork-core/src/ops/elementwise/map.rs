@@ -47,7 +47,13 @@ impl Op for Map {
     }
 
     fn attributes(&self) -> String {
-        self.0.row.attributes.iter().zip(&self.0.attributes).map(|((n, _), v)| format!("{n}={v:?} ")).collect()
+        self.0
+            .row
+            .attributes
+            .iter()
+            .zip(&self.0.attributes)
+            .map(|((n, _), v)| format!("{n}={v:?} "))
+            .collect()
     }
 
     fn infer(&self, inputs: &[Meta]) -> Result<Vec<Meta>, String> {

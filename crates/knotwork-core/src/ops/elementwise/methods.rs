@@ -39,8 +39,7 @@ impl Tensor {
                 refuse("the shapes do not broadcast: aligned at the end, sizes must agree or be 1".into())
             })?;
         }
-        let stretched =
-            all.iter().map(|t| t.stretch(&shape, site)).collect::<Result<Vec<_>>>()?;
+        let stretched = all.iter().map(|t| t.stretch(&shape, site)).collect::<Result<Vec<_>>>()?;
         let op = Map(Function { row, attributes: attributes.to_vec() });
         self.graph().apply_one(op, &stretched.iter().collect::<Vec<_>>(), site)
     }

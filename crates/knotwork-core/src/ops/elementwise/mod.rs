@@ -8,8 +8,8 @@ mod methods;
 mod rows;
 mod wgsl;
 
-pub(crate) use cases::cases;
 pub use body::{Argument, Body, Fused, Step};
+pub(crate) use cases::cases;
 pub use fast::math;
 pub(crate) use fast::vectorised;
 pub use map::{Function, Map};

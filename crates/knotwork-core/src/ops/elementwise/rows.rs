@@ -6,7 +6,10 @@
 use std::{f64::consts::SQRT_2, ops::RangeInclusive};
 
 use super::{fast, math};
-use crate::{DType, Result, graph::{Meta, Tensor}};
+use crate::{
+    DType, Result,
+    graph::{Meta, Tensor},
+};
 
 /// What a row's inputs may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,8 +38,16 @@ impl Takes {
             Self::Floats if !of.is_float() => Err(format!("input {i} is {of}; it takes floats")),
             Self::Numbers if of == DType::Bool => Err(format!("input {i} is bool; it takes numbers")),
             Self::Floats | Self::Numbers => like(0),
-            Self::Select if i == 0 && of != DType::Bool => Err(format!("the condition is {of}; it must be bool")),
-            Self::Select => if i == 2 { like(1) } else { Ok(()) },
+            Self::Select if i == 0 && of != DType::Bool => {
+                Err(format!("the condition is {of}; it must be bool"))
+            }
+            Self::Select => {
+                if i == 2 {
+                    like(1)
+                } else {
+                    Ok(())
+                }
+            }
         }
     }
 }
@@ -151,10 +162,10 @@ const UNARY: Row = Row {
 
 const BINARY: Row = Row { arity: 2, takes: Takes::Numbers, ..UNARY };
 
-const COMPARE: Row = Row { output: Output::Bool, derivatives: &[Derivative::Zero, Derivative::Zero], ..BINARY };
+const COMPARE: Row =
+    Row { output: Output::Bool, derivatives: &[Derivative::Zero, Derivative::Zero], ..BINARY };
 
-const CONVERT: Row =
-    Row { takes: Takes::Any, derivatives: &[Derivative::Compose(convert_back)], ..UNARY };
+const CONVERT: Row = Row { takes: Takes::Any, derivatives: &[Derivative::Compose(convert_back)], ..UNARY };
 
 fn convert_back(g: &Tensor, x: &[Tensor], _: &Tensor, _: &[f64]) -> Result<Tensor> {
     g.cast(x[0].dtype())
@@ -261,7 +272,7 @@ pub static ROWS: &[Row] = &[
         name: "pow",
         formula: "xʸ",
         takes: Takes::Floats,
-        wgsl: call(ARITH, "kw_pow({0}, {1})"),
+        wgsl: call("shared/pow", "kw_pow({0}, {1})"),
         reference: |x, _| libm::pow(x[0], x[1]),
         fast: |x, _, y| fast::binary(x, y, libm::powf),
         derivatives: &[
@@ -344,7 +355,8 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "ne",
         formula: "x ≠ y",
-        wgsl: both("{0} != {1}"),
+        // naga compares with an ordered "not equal", which is false on NaN.
+        wgsl: both("!({0} == {1})"),
         reference: |x, _| f64::from(u8::from(x[0] != x[1])),
         fast: |x, _, y| fast::binary(x, y, |a, b| f32::from(u8::from(a != b))),
         ..COMPARE
@@ -387,8 +399,26 @@ pub static ROWS: &[Row] = &[
         name: "sign",
         formula: "−1, 0 or 1 by the sign of x",
         wgsl: call(ARITH, "kw_sign({0})"),
-        reference: |x, _| if x[0] > 0.0 { 1.0 } else if x[0] < 0.0 { -1.0 } else { x[0] },
-        fast: |x, _, y| fast::unary(x, y, |a| if a > 0.0 { 1.0 } else if a < 0.0 { -1.0 } else { a }),
+        reference: |x, _| {
+            if x[0] > 0.0 {
+                1.0
+            } else if x[0] < 0.0 {
+                -1.0
+            } else {
+                x[0]
+            }
+        },
+        fast: |x, _, y| {
+            fast::unary(x, y, |a| {
+                if a > 0.0 {
+                    1.0
+                } else if a < 0.0 {
+                    -1.0
+                } else {
+                    a
+                }
+            })
+        },
         derivatives: &[Derivative::Zero],
         kinks: &[0.0],
         ..UNARY
@@ -396,7 +426,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "exp",
         formula: "eˣ",
-        wgsl: call("shared/math", "kw_exp({0})"),
+        wgsl: call("shared/exp", "kw_exp({0})"),
         reference: |x, _| libm::exp(x[0]),
         fast: |x, _, y| fast::unary(x, y, math::exp),
         derivatives: &[Derivative::Compose(|g, _, y, _| g.mul(y))],
@@ -405,7 +435,7 @@ pub static ROWS: &[Row] = &[
     Row {
         name: "log",
         formula: "ln x",
-        wgsl: call("shared/math", "kw_log({0})"),
+        wgsl: call("shared/log", "kw_log({0})"),
         reference: |x, _| libm::log(x[0]),
         fast: |x, _, y| fast::unary(x, y, f32::ln),
         derivatives: &[Derivative::Compose(|g, x, _, _| g.div(&x[0]))],
@@ -658,7 +688,7 @@ pub static ROWS: &[Row] = &[
         name: "to_bool",
         formula: "x ≠ 0",
         output: Output::Cast(DType::Bool),
-        wgsl: Wgsl { import: None, floats: "({0}) != 0.0", integers: Some("bool({0})") },
+        wgsl: Wgsl { import: None, floats: "!(({0}) == 0.0)", integers: Some("bool({0})") },
         reference: |x, _| DType::Bool.round(x[0]),
         fast: |x, _, y| fast::unary(x, y, |a| f32::from(u8::from(a != 0.0))),
         derivatives: &[Derivative::Zero],

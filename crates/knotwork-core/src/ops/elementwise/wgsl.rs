@@ -25,8 +25,12 @@ impl Body {
     /// One dispatch that computes the whole body, one thread an element.
     pub(super) fn lower(&self, request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
         let count = request.outputs.first().map_or(0, |o| o.layout.count());
-        let views: Vec<&Layout> =
-            request.inputs.iter().map(|o| &o.layout).chain(request.outputs.first().map(|o| &o.layout)).collect();
+        let views: Vec<&Layout> = request
+            .inputs
+            .iter()
+            .map(|o| &o.layout)
+            .chain(request.outputs.first().map(|o| &o.layout))
+            .collect();
         let collapsed = Layout::collapse(&views);
         let walks: Vec<Walk> = collapsed[..request.inputs.len()]
             .iter()
@@ -123,7 +127,8 @@ impl Body {
         }
         for (o, output) in request.outputs.iter().enumerate() {
             let ty = storage(output.dtype);
-            let _ = writeln!(s, "@group(0) @binding({binding}) var<storage, read_write> out{o}: array<{ty}>;");
+            let _ =
+                writeln!(s, "@group(0) @binding({binding}) var<storage, read_write> out{o}: array<{ty}>;");
             binding += 1;
         }
         let _ = write!(

@@ -88,6 +88,28 @@ impl Adam {
         }
     }
 
+    /// That every setting lies in its range.
+    ///
+    /// # Errors
+    /// The setting that does not, with its limits.
+    pub fn check(&self) -> Result<(), String> {
+        for (name, beta) in [("beta1", self.beta1), ("beta2", self.beta2)] {
+            if !(0.0..1.0).contains(&beta) {
+                return Err(format!("{name} is {beta}; it must lie in 0..1"));
+            }
+        }
+        if !(self.eps > 0.0 && self.eps.is_finite()) {
+            return Err(format!("eps is {}; it must be above 0", self.eps));
+        }
+        if !(self.weight_decay >= 0.0 && self.weight_decay.is_finite()) {
+            return Err(format!("weight_decay is {}; it must be at least 0", self.weight_decay));
+        }
+        if !(self.clip > 0.0) {
+            return Err(format!("the limit of gradients is {}; it must be above 0", self.clip));
+        }
+        Ok(())
+    }
+
     fn lists(&self) -> Lists {
         Lists { head: 2 + usize::from(self.scaled), tensors: self.tensors, lists: 4 }
     }
@@ -121,20 +143,7 @@ impl Op for Adam {
     }
 
     fn infer(&self, inputs: &[Meta]) -> Result<Vec<Meta>, String> {
-        for (name, beta) in [("beta1", self.beta1), ("beta2", self.beta2)] {
-            if !(0.0..1.0).contains(&beta) {
-                return Err(format!("{name} is {beta}; it must lie in 0..1"));
-            }
-        }
-        if !(self.eps > 0.0 && self.eps.is_finite()) {
-            return Err(format!("eps is {}; it must be above 0", self.eps));
-        }
-        if !(self.weight_decay >= 0.0 && self.weight_decay.is_finite()) {
-            return Err(format!("weight_decay is {}; it must be at least 0", self.weight_decay));
-        }
-        if !(self.clip > 0.0) {
-            return Err(format!("the limit of gradients is {}; it must be above 0", self.clip));
-        }
+        self.check()?;
         self.lists().infer(inputs, &[1])
     }
 

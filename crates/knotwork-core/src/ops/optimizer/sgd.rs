@@ -52,6 +52,23 @@ impl Sgd {
         }
     }
 
+    /// That every setting lies in its range.
+    ///
+    /// # Errors
+    /// The setting that does not, with its limits.
+    pub fn check(&self) -> Result<(), String> {
+        if !(0.0..1.0).contains(&self.momentum) {
+            return Err(format!("momentum is {}; it must lie in 0..1", self.momentum));
+        }
+        if !(self.weight_decay >= 0.0 && self.weight_decay.is_finite()) {
+            return Err(format!("weight_decay is {}; it must be at least 0", self.weight_decay));
+        }
+        if !(self.clip > 0.0) {
+            return Err(format!("the limit of gradients is {}; it must be above 0", self.clip));
+        }
+        Ok(())
+    }
+
     fn lists(&self) -> Lists {
         let lists = if self.momentum == 0.0 { 2 } else { 3 };
         Lists { head: 1 + usize::from(self.scaled), tensors: self.tensors, lists }
@@ -72,15 +89,7 @@ impl Op for Sgd {
     }
 
     fn infer(&self, inputs: &[Meta]) -> Result<Vec<Meta>, String> {
-        if !(0.0..1.0).contains(&self.momentum) {
-            return Err(format!("momentum is {}; it must lie in 0..1", self.momentum));
-        }
-        if !(self.weight_decay >= 0.0 && self.weight_decay.is_finite()) {
-            return Err(format!("weight_decay is {}; it must be at least 0", self.weight_decay));
-        }
-        if !(self.clip > 0.0) {
-            return Err(format!("the limit of gradients is {}; it must be above 0", self.clip));
-        }
+        self.check()?;
         self.lists().infer(inputs, &[])
     }
 

@@ -1,0 +1,138 @@
+//! The gradient to x on the CPU: v_bi = Σ_o g_bo Σ_r w_r(x_bi) C[i, start + r, o].
+
+use pulp::{Simd, WithSimd};
+
+use super::{
+    forward::Rows,
+    lanes::{cover, get, load},
+    local::Local,
+    op::SplineSum,
+};
+
+/// One block of rows.
+pub(super) struct Task<'a> {
+    pub op: &'a SplineSum,
+    pub rows: Rows<'a>,
+    /// [rows, outputs]
+    pub g: &'a [f32],
+    /// [rows, inputs]
+    pub y: &'a mut [f32],
+}
+
+impl WithSimd for Task<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { op, rows, g, y } = self;
+        let s = rows.sizes;
+        let mut local = Local::new(op, rows.x.len());
+        local.fill(op, rows.x, None);
+        if s.outputs < S::F32_LANES {
+            return match s.outputs {
+                1 => narrow(op, &rows, &local, g, y, 1),
+                2 => narrow(op, &rows, &local, g, y, 2),
+                3 => narrow(op, &rows, &local, g, y, 3),
+                4 => narrow(op, &rows, &local, g, y, 4),
+                few => narrow(op, &rows, &local, g, y, few),
+            };
+        }
+        let block = s.input_block();
+        for first in (0..s.inputs).step_by(block) {
+            let inputs = first..(first + block).min(s.inputs);
+            match op.terms() {
+                0 => wide::<S>(simd, 0, &rows, &local, inputs, g, y),
+                2 => wide::<S>(simd, 2, &rows, &local, inputs, g, y),
+                3 => wide::<S>(simd, 3, &rows, &local, inputs, g, y),
+                4 => wide::<S>(simd, 4, &rows, &local, inputs, g, y),
+                terms => wide::<S>(simd, terms, &rows, &local, inputs, g, y),
+            }
+        }
+    }
+}
+
+/// A block of inputs. The k + 1 rows of coefficients are combined first, so each point needs one horizontal sum.
+#[inline(always)]
+fn wide<S: Simd>(
+    simd: S,
+    terms: usize,
+    rows: &Rows<'_>,
+    local: &Local,
+    inputs: std::ops::Range<usize>,
+    g: &[f32],
+    y: &mut [f32],
+) {
+    let s = rows.sizes;
+    let (len, lanes) = (local.points, S::F32_LANES);
+    let (vectors, overlap) = cover(s.outputs, lanes);
+    assert!(rows.coef.len() == s.inputs * s.bases * s.outputs && g.len() == s.rows * s.outputs);
+    assert!(rows.base.is_none_or(|w| w.len() == s.inputs * s.outputs) && len == s.rows * s.inputs);
+    let full = if overlap == 0 { vectors } else { vectors - 1 };
+    let last = s.outputs - lanes;
+    // Ones where the last, overlapping vector's lanes are not yet done.
+    let mut fresh = [1.0f32; 64];
+    fresh[..overlap].fill(0.0);
+    for b in 0..s.rows {
+        // SAFETY: points are below `rows * inputs`, starts at most `bases - terms`, and vectors end within a row.
+        unsafe {
+            for i in inputs.clone() {
+                let p = b * s.inputs + i;
+                let from = (i * s.bases + get(&local.start, p) as usize) * s.outputs;
+                let combined = |at: usize| {
+                    let mut sum = simd.splat_f32s(0.0);
+                    for r in 0..terms {
+                        let w = simd.splat_f32s(get(&local.weights, r * len + p));
+                        sum = simd.mul_add_e_f32s(w, load::<S>(rows.coef, from + r * s.outputs + at), sum);
+                    }
+                    if let Some(base) = rows.base {
+                        let w = simd.splat_f32s(get(&local.weights, terms * len + p));
+                        sum = simd.mul_add_e_f32s(w, load::<S>(base, i * s.outputs + at), sum);
+                    }
+                    sum
+                };
+                let mut acc = simd.splat_f32s(0.0);
+                for v in 0..full {
+                    acc = simd.mul_add_e_f32s(load::<S>(g, b * s.outputs + v * lanes), combined(v * lanes), acc);
+                }
+                if overlap > 0 {
+                    let again = simd.mul_f32s(load::<S>(g, b * s.outputs + last), combined(last));
+                    let none = simd.splat_f32s(0.0);
+                    let mask = simd.greater_than_f32s(load::<S>(&fresh, 0), none);
+                    acc = simd.add_f32s(acc, simd.select_f32s(mask, again, none));
+                }
+                y[p] = simd.reduce_sum_f32s(acc);
+            }
+        }
+    }
+}
+
+/// Fewer outputs than a vector holds.
+#[inline(always)]
+fn narrow(op: &SplineSum, rows: &Rows<'_>, local: &Local, g: &[f32], y: &mut [f32], outputs: usize) {
+    let (s, terms, len) = (rows.sizes, op.terms(), local.points);
+    for b in 0..s.rows {
+        let g = &g[b * outputs..][..outputs];
+        for i in 0..s.inputs {
+            let p = b * s.inputs + i;
+            let mut sum = 0.0;
+            let from = (i * s.bases + local.start[p] as usize) * outputs;
+            for r in 0..terms {
+                let c = &rows.coef[from + r * outputs..][..outputs];
+                let mut dot = 0.0;
+                for o in 0..outputs {
+                    dot += g[o] * c[o];
+                }
+                sum += local.weights[r * len + p] * dot;
+            }
+            if let Some(base) = rows.base {
+                let c = &base[i * outputs..][..outputs];
+                let mut dot = 0.0;
+                for o in 0..outputs {
+                    dot += g[o] * c[o];
+                }
+                sum += local.weights[terms * len + p] * dot;
+            }
+            y[p] = sum;
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The GPU kernels of the three sums, as plain data.
+
+use super::{
+    op::{Kind, SplineSum},
+    silu::polynomial,
+};
+use crate::{
+    DType,
+    plan::{BindTo, DispatchSpec, Grid, Kernel, KernelRequest, Lowering, Params, Scratch},
+};
+
+/// Bytes of workgroup memory that every device has.
+const WORKGROUP_BYTES: usize = 16 << 10;
+/// Workgroups that fill a device; below it a sum is split, its parts added by a second dispatch.
+const ENOUGH_GROUPS: usize = 512;
+/// The most parts of a sum.
+const MOST_PARTS: usize = 16;
+
+/// Sizes of one call.
+#[derive(Clone, Copy)]
+struct Sizes {
+    rows: usize,
+    inputs: usize,
+    outputs: usize,
+    bases: usize,
+}
+
+/// The kernels for these shapes.
+pub(super) fn lower(op: &SplineSum, request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
+    if let Some(bad) = request.inputs.iter().chain(request.outputs).find(|o| o.dtype != DType::F32) {
+        return Err(format!("its kernels take f32, not {}; cast first", bad.dtype));
+    }
+    let shape = |i: usize| request.inputs[i].layout.shape();
+    let (rows, inputs) = (shape(0)[0], shape(0)[1]);
+    let outputs = if op.kind == Kind::Forward { shape(1)[2] } else { shape(1)[1] };
+    let sizes = Sizes { rows, inputs, outputs, bases: op.basis.count() };
+    let largest = (inputs * sizes.bases * outputs).max(rows * inputs).max(rows * outputs);
+    if largest > (u32::MAX as usize) / (2 * MOST_PARTS) {
+        return Err(format!("{largest} elements of one operand are more than its kernels can index"));
+    }
+    Ok(vec![match op.kind {
+        Kind::Forward => forward(op, sizes),
+        Kind::Input => input(op, sizes),
+        Kind::Coefficients => coefficients(op, sizes),
+    }])
+}
+
+/// The words that all kernels share; `parts` and `span` say how the sum is split.
+fn params(op: &SplineSum, s: Sizes, parts: usize, span: usize) -> Params {
+    let (lo, step) = (op.basis.ends().0, op.basis.step());
+    // 12 bits less, so that the product with a cell's number is exact; the rest goes in a second word.
+    let short = f64::from(f32::from_bits((step as f32).to_bits() & 0xffff_f000));
+    let lo_hi = f64::from(lo as f32);
+    let inverse = step.recip();
+    let mut words = Params::new()
+        .u32(s.rows)
+        .u32(s.inputs)
+        .u32(s.outputs)
+        .u32(s.bases)
+        .u32(op.basis.grid())
+        .u32(parts)
+        .u32(span)
+        .f32(inverse as f32)
+        .f32(lo_hi as f32)
+        .f32((lo - lo_hi) as f32)
+        .f32(short as f32)
+        .f32((step - short) as f32)
+        .f32(inverse.powi(op.derivative as i32) as f32)
+        .u32(0u32)
+        .u32(0u32)
+        .u32(0u32);
+    let (upper, lower) = (polynomial(op.derivative), polynomial(op.derivative.saturating_sub(1)));
+    for c in upper.into_iter().chain(lower.map(|c| c * op.derivative as f64)) {
+        words = words.f32(c as f32);
+    }
+    words
+}
+
+fn kernel(op: &SplineSum, name: &'static str, sizes: &[(&'static str, usize)]) -> Kernel {
+    let mut constants = vec![
+        ("KAN_ORDER", (op.basis.order() as u32).into()),
+        ("KAN_DERIVATIVE", (op.derivative as u32).into()),
+    ];
+    constants.extend(sizes.iter().map(|&(name, value)| (name, (value as u32).into())));
+    let mut kernel = Kernel::named(name, constants);
+    if op.base {
+        kernel.flags.push("base");
+    }
+    if op.scale {
+        kernel.flags.push("scale");
+    }
+    kernel
+}
+
+/// Words of workgroup memory a point takes: its weights, and the number of its first function.
+fn words(op: &SplineSum) -> usize {
+    op.basis.order() + 1 + usize::from(op.base) + 1
+}
+
+/// The largest power of two from `low` to `high` that `count` fills, `low` if none.
+fn tile(count: usize, low: usize, high: usize) -> usize {
+    count.next_power_of_two().clamp(low, high)
+}
+
+fn dispatch(kernel: Kernel, bindings: Vec<BindTo>, params: Params, groups: usize) -> DispatchSpec {
+    DispatchSpec { kernel, bindings, params, grid: Grid::Linear(groups as u64), flat: None }
+}
+
+/// Adds the parts of a sum: `count` elements from scratch memory into an output.
+fn add_parts(scratch: usize, output: usize, count: usize, parts: usize) -> DispatchSpec {
+    let kernel = Kernel::named("kan/add_parts", Vec::new());
+    let params = Params::new().u32(count).u32(parts).u32(0u32).u32(0u32);
+    dispatch(kernel, vec![BindTo::ScratchRead(scratch), BindTo::Output(output)], params, count.div_ceil(256))
+}
+
+fn forward(op: &SplineSum, s: Sizes) -> Lowering {
+    const THREADS: usize = 256;
+    let columns = tile(s.outputs, 8, 64);
+    let lanes = THREADS / columns;
+    let each = s.rows.div_ceil(lanes).clamp(1, 4).next_power_of_two();
+    let rows = lanes * each;
+    let points = if THREADS * 4 * words(op) <= WORKGROUP_BYTES { THREADS } else { THREADS / 2 };
+    let depth = (points / rows).max(1);
+    let tiles = s.rows.div_ceil(rows) * s.outputs.div_ceil(columns);
+    let parts = ENOUGH_GROUPS.div_ceil(tiles.max(1)).min(s.inputs.div_ceil(4 * depth)).clamp(1, MOST_PARTS);
+    let span = s.inputs.div_ceil(parts).max(1).next_multiple_of(depth);
+    let parts = s.inputs.div_ceil(span).max(1);
+    let kernel = kernel(op, "kan/forward", &[("COLUMNS", columns), ("EACH", each), ("DEPTH", depth)]);
+    let mut bindings = vec![BindTo::Input(0), BindTo::Input(1)];
+    bindings.push(if parts > 1 { BindTo::Scratch(0) } else { BindTo::Output(0) });
+    bindings.extend(op.base_input().map(BindTo::Input));
+    bindings.extend(op.scale_input().map(BindTo::Input));
+    let first = dispatch(kernel, bindings, params(op, s, parts, span), tiles * parts);
+    let count = s.rows * s.outputs;
+    if parts == 1 {
+        return Lowering::single("tiles", first);
+    }
+    Lowering {
+        variant: "split_inputs",
+        scratch: vec![Scratch { dtype: DType::F32, count: count * parts }],
+        dispatches: vec![first, add_parts(0, 0, count, parts)],
+    }
+}
+
+fn input(op: &SplineSum, s: Sizes) -> Lowering {
+    const THREADS: usize = 256;
+    // Outputs that are staged at once; one word of padding keeps rows in different banks.
+    let chunk = tile(s.outputs, 4, 32);
+    let inputs = tile(s.inputs, 1, 8);
+    let budget = |inputs: usize| {
+        let rows = THREADS / inputs;
+        let base = if op.base { inputs } else { 0 };
+        4 * (chunk + 1) * (rows + inputs * s.bases + base) <= WORKGROUP_BYTES
+    };
+    let staged = [inputs, inputs / 2, inputs / 4].into_iter().find(|&i| i > 0 && budget(i));
+    let (tile_inputs, variant) = match staged {
+        Some(inputs) => (inputs, "staged"),
+        None => (tile(s.inputs, 4, 8), "gather"),
+    };
+    let bases = if staged.is_some() { s.bases } else { 0 };
+    let sizes = [("INPUTS", tile_inputs), ("CHUNK", chunk), ("BASES", bases)];
+    let mut kernel = kernel(op, "kan/input", &sizes);
+    if staged.is_some() {
+        kernel.flags.push("staged");
+    }
+    let mut bindings = vec![BindTo::Input(0), BindTo::Input(1), BindTo::Input(2), BindTo::Output(0)];
+    bindings.extend(op.base_input().map(BindTo::Input));
+    let groups = s.rows.div_ceil(THREADS / tile_inputs) * s.inputs.div_ceil(tile_inputs);
+    Lowering::single(variant, dispatch(kernel, bindings, params(op, s, 1, s.rows), groups))
+}
+
+fn coefficients(op: &SplineSum, s: Sizes) -> Lowering {
+    let columns = tile(s.outputs, 16, 64);
+    let held = (WORKGROUP_BYTES / 4 / columns - words(op)).min(s.bases);
+    let ranges = s.bases.div_ceil(held);
+    let tiles = s.inputs * ranges * s.outputs.div_ceil(columns);
+    let parts = ENOUGH_GROUPS.div_ceil(tiles.max(1)).min(s.rows.div_ceil(64)).clamp(1, MOST_PARTS);
+    let span = s.rows.div_ceil(parts).max(1);
+    let parts = s.rows.div_ceil(span).max(1);
+    let kernel = kernel(op, "kan/coefficients", &[("COLUMNS", columns), ("HELD", held)]);
+    let to = |index: usize| if parts > 1 { BindTo::Scratch(index) } else { BindTo::Output(index) };
+    let mut bindings = vec![BindTo::Input(0), BindTo::Input(1), to(0)];
+    if op.base {
+        bindings.push(to(1));
+    }
+    bindings.extend(op.scale_input().map(BindTo::Input));
+    let first = dispatch(kernel, bindings, params(op, s, parts, span), tiles * parts);
+    if parts == 1 {
+        return Lowering::single("columns", first);
+    }
+    let mut counts = vec![s.inputs * s.bases * s.outputs];
+    if op.base {
+        counts.push(s.inputs * s.outputs);
+    }
+    let scratch = counts.iter().map(|count| Scratch { dtype: DType::F32, count: count * parts }).collect();
+    let mut dispatches = vec![first];
+    dispatches.extend(counts.iter().enumerate().map(|(i, &count)| add_parts(i, i, count, parts)));
+    Lowering { variant: "split_rows", scratch, dispatches }
+}

@@ -1,0 +1,151 @@
+//! The basis where it is not 0: for many points at once, the first of the k + 1 functions and their weights in f32.
+//!
+//! Cell q = ⌊(x − lo) / h⌋ and u = (x − t_q) / h in [0, 1) are found in f64, with the knots of the definition, so that a
+//! point falls on the same side of a knot as there. Then w₀ = 1 and
+//! w_r ← ((u + j − r) w_{r−1} + (1 − u + r) w_r) / j for j = 1 … k − d: sums of non-negative terms, nothing cancels.
+//! The last d steps are w_r ← (w_{r−1} − w_r) / h.
+
+use super::{BSpline, MAX_ORDER, op::SplineSum, silu::silu_f32};
+
+/// Points that are taken together.
+const CHUNK: usize = 64;
+
+/// The weights of many points: row r of `weights` holds the weight of function `start + r` at each point; the last
+/// row, where there is a base, silu⁽ᵈ⁾.
+#[derive(Debug)]
+pub(super) struct Local {
+    /// The first function of each point: from 0 to n − k − 1, so that `start + r` always exists.
+    pub start: Vec<u32>,
+    /// [terms + base, points].
+    pub weights: Vec<f32>,
+    /// The number of points.
+    pub points: usize,
+}
+
+impl Local {
+    /// Room for so many points.
+    pub fn new(op: &SplineSum, points: usize) -> Self {
+        Self { start: vec![0; points], weights: vec![0.0; points * (op.terms() + usize::from(op.base))], points: 0 }
+    }
+
+    /// Evaluates the points, each multiplied by its scale.
+    #[inline(always)]
+    pub fn fill(&mut self, op: &SplineSum, x: &[f32], scale: Option<&[f32]>) {
+        let (len, terms) = (x.len(), op.terms());
+        self.points = len;
+        let mut at = 0;
+        while at < len {
+            let here = CHUNK.min(len - at);
+            let x = &x[at..at + here];
+            let scale = scale.map(|u| &u[at..at + here]);
+            if terms > 0 {
+                spline(&op.basis, op.derivative, x, scale, &mut self.start[at..at + here], |r, w| {
+                    self.weights[r * len + at..][..here].copy_from_slice(w);
+                });
+            }
+            if op.base {
+                let w = &mut self.weights[terms * len + at..][..here];
+                silu_f32(x, op.derivative, w);
+                if let Some(u) = scale {
+                    w.iter_mut().zip(u).for_each(|(w, u)| *w *= u);
+                }
+            }
+            at += here;
+        }
+    }
+}
+
+/// The spline part of up to [`CHUNK`] points; `put` takes row r.
+#[inline(always)]
+fn spline(
+    basis: &BSpline,
+    d: usize,
+    x: &[f32],
+    scale: Option<&[f32]>,
+    start: &mut [u32],
+    mut put: impl FnMut(usize, &[f32]),
+) {
+    let (k, grid, here) = (basis.order(), basis.grid(), x.len());
+    let (lo, step) = (basis.ends().0, basis.step());
+    let inverse = step.recip();
+    let (below, above) = (-(k as f64), (grid + k) as f64);
+    let mut u = [0.0f32; CHUNK];
+    let mut cell = [0i32; CHUNK];
+    let mut w = [[0.0f32; CHUNK]; MAX_ORDER + 1];
+    let unit = inverse.powi(d as i32) as f32;
+    for l in 0..here {
+        let x = f64::from(x[l]);
+        let q = ((x - lo) * inverse).floor();
+        let q = if q < below - 1.0 { below - 1.0 } else { q };
+        let q = if q > above { above } else { q };
+        // Rounding may have put the point one cell off.
+        let q = if x < lo + q * step { q - 1.0 } else { q };
+        let q = if x >= lo + (q + 1.0) * step { q + 1.0 } else { q };
+        let outside = q < below || q >= above;
+        let v = if outside { 0.0 } else { (x - (lo + q * step)) * inverse };
+        u[l] = v as f32;
+        cell[l] = q as i32;
+        // NaN stays NaN through the second factor.
+        w[0][l] = if outside { 0.0 } else { unit * (1.0 + 0.0 * u[l]) };
+    }
+    if let Some(scale) = scale {
+        w[0][..here].iter_mut().zip(scale).for_each(|(w, s)| *w *= s);
+    }
+    for j in 1..=k - d {
+        let by = 1.0 / j as f32;
+        for r in (0..=j).rev() {
+            let (a, b) = ((j - r) as f32, (1 + r) as f32);
+            if r == 0 {
+                let row = &mut w[0];
+                for l in 0..here {
+                    row[l] *= (b - u[l]) * by;
+                }
+            } else {
+                let (left, right) = w.split_at_mut(r);
+                let (left, row) = (&left[r - 1], &mut right[0]);
+                if r == j {
+                    for l in 0..here {
+                        row[l] = (u[l] + a) * left[l] * by;
+                    }
+                } else {
+                    for l in 0..here {
+                        row[l] = ((u[l] + a) * left[l] + (b - u[l]) * row[l]) * by;
+                    }
+                }
+            }
+        }
+    }
+    for j in k - d + 1..=k {
+        for r in (0..=j).rev() {
+            for l in 0..here {
+                let left = if r > 0 { w[r - 1][l] } else { 0.0 };
+                w[r][l] = left - if r < j { w[r][l] } else { 0.0 };
+            }
+        }
+    }
+    let last = grid as i32 - 1;
+    for l in 0..here {
+        start[l] = cell[l].clamp(0, last) as u32;
+    }
+    if cell[..here].iter().any(|&q| q < 0 || q > last) {
+        shift(&mut w, &cell[..here], k, last);
+    }
+    for (r, row) in w.iter().enumerate().take(k + 1) {
+        put(r, &row[..here]);
+    }
+}
+
+/// Where a point lies beyond the grid, some of its functions do not exist: the others move to the rows that name them.
+fn shift(w: &mut [[f32; CHUNK]; MAX_ORDER + 1], cell: &[i32], k: usize, last: i32) {
+    for (l, &q) in cell.iter().enumerate() {
+        let by = q - q.clamp(0, last);
+        if by == 0 {
+            continue;
+        }
+        let old: [f32; MAX_ORDER + 1] = std::array::from_fn(|r| w[r][l]);
+        for r in 0..=k {
+            let from = r as i32 - by;
+            w[r][l] = if (0..=k as i32).contains(&from) { old[from as usize] } else { 0.0 };
+        }
+    }
+}

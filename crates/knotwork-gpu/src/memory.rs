@@ -1,0 +1,59 @@
+//! Parameters and states on the device.
+
+use std::{
+    any::Any,
+    sync::{Arc, atomic::Ordering},
+};
+
+use knotwork_core::{DType, HostTensor, Result, device::Memory};
+
+use crate::{context::Context, readback::read_mapped};
+
+/// What a storage buffer of ours is used for.
+pub(crate) const STORAGE: wgpu::BufferUsages =
+    wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_SRC).union(wgpu::BufferUsages::COPY_DST);
+
+/// One chunk of persistent memory.
+#[derive(Debug)]
+pub(crate) struct GpuMemory {
+    context: Arc<Context>,
+    pub buffer: wgpu::Buffer,
+}
+
+impl GpuMemory {
+    pub fn new(context: &Arc<Context>, bytes: usize) -> Result<Self> {
+        // wgpu hands out zeroed buffers.
+        let buffer = context.buffer("parameters", bytes.div_ceil(16) * 16, STORAGE)?;
+        Ok(Self { context: context.clone(), buffer })
+    }
+}
+
+impl Memory for GpuMemory {
+    fn write(&self, offset: usize, value: &HostTensor) -> Result<()> {
+        self.context.check()?;
+        self.context.write(&self.buffer, offset, &value.device_bytes());
+        Ok(())
+    }
+
+    fn read(&self, offset: usize, dtype: DType, shape: &[usize]) -> Result<HostTensor> {
+        self.context.check()?;
+        let bytes = (dtype.bytes() * shape.iter().product::<usize>()).div_ceil(4) * 4;
+        if bytes == 0 {
+            return HostTensor::from_device_bytes(dtype, shape, &[]);
+        }
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        let staging = self.context.buffer("reading a parameter", bytes, usage)?;
+        let mut encoder =
+            self.context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        encoder.copy_buffer_to_buffer(&self.buffer, offset as u64, &staging, 0, bytes as u64);
+        let submission = self.context.queue.submit([encoder.finish()]);
+        self.context.count.submits.fetch_add(1, Ordering::Relaxed);
+        staging.map_async(wgpu::MapMode::Read, .., |_| {});
+        self.context.wait_for(&submission)?;
+        read_mapped(&self.context, &staging, |data| HostTensor::from_device_bytes(dtype, shape, data))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}

@@ -1,0 +1,220 @@
+//! Results on their way back. A small ring of staging buffers lets the next runs start before a result is read.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use knotwork_core::{
+    Error, HostTensor, Result,
+    device::Pending,
+    plan::{Place, Plan, StatusWord},
+};
+
+use crate::{background, context::Context};
+
+/// Runs that may be under way at once before the next one waits for the oldest.
+const RING: usize = 3;
+
+/// What a run sends back.
+#[derive(Debug)]
+pub(crate) struct Contents {
+    outputs: Vec<(Place, usize)>,
+    /// The status buffer, its words, and where its copy begins.
+    status: Option<(usize, usize, usize)>,
+    words: Vec<(StatusWord, String, knotwork_core::Site)>,
+    bytes: usize,
+}
+
+impl Contents {
+    pub fn new(plan: &Plan, status: Option<usize>) -> Self {
+        let mut bytes = 0;
+        let mut place = |size: usize| {
+            let at = bytes;
+            bytes += size.div_ceil(8) * 8;
+            at
+        };
+        let outputs = plan.outputs.iter().map(|p| (p.clone(), place(p.bytes))).collect();
+        let status = status.map(|b| (b, plan.buffers[b].bytes, place(plan.buffers[b].bytes)));
+        let words = plan
+            .status
+            .iter()
+            .map(|w| (w.clone(), plan.steps[w.step].op.name().to_owned(), plan.steps[w.step].site))
+            .collect();
+        Self { outputs, status, words, bytes }
+    }
+
+    /// Turns the staging buffer's bytes into tensors, and counted indices into an error.
+    fn decode(&self, data: &[u8]) -> Result<Vec<HostTensor>> {
+        if let Some((_, size, at)) = self.status {
+            let stride = size / self.words.len().max(1);
+            for (k, (word, op, site)) in self.words.iter().enumerate() {
+                let from = at + k * stride;
+                let count =
+                    data.get(from..from + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_ne_bytes);
+                if count > 0 {
+                    return Err(Error::IndexOutOfRange {
+                        op: op.clone(),
+                        site: *site,
+                        count,
+                        bound: word.bound,
+                    });
+                }
+            }
+        }
+        self.outputs
+            .iter()
+            .map(|(place, at)| {
+                HostTensor::from_device_bytes(
+                    place.dtype,
+                    place.layout.shape(),
+                    data.get(*at..).unwrap_or(&[]),
+                )
+            })
+            .collect()
+    }
+}
+
+#[derive(Debug)]
+struct Staging {
+    context: Arc<Context>,
+    contents: Arc<Contents>,
+    /// Absent where a run sends nothing back.
+    buffer: Option<wgpu::Buffer>,
+    submission: Mutex<Option<wgpu::SubmissionIndex>>,
+    mapped: Arc<AtomicBool>,
+}
+
+/// The staging buffers of one prepared plan.
+#[derive(Debug)]
+pub(crate) struct Ring {
+    slots: Vec<Arc<Staging>>,
+    next: usize,
+}
+
+impl Ring {
+    pub fn new(context: &Arc<Context>, contents: Arc<Contents>) -> Result<Self> {
+        let slots = (0..RING).map(|_| Staging::new(context, &contents)).collect::<Result<_>>()?;
+        Ok(Self { slots, next: 0 })
+    }
+
+    /// A staging buffer that nobody waits for. Where results of all are still held by the caller, one is added.
+    pub fn take(&mut self) -> Result<Slot> {
+        let n = self.slots.len();
+        let free = (0..n).map(|k| (self.next + k) % n).find(|&k| Arc::strong_count(&self.slots[k]) == 1);
+        let index = match free {
+            Some(index) => index,
+            None => {
+                let added = Staging::new(&self.slots[0].context, &self.slots[0].contents)?;
+                self.slots.push(added);
+                n
+            }
+        };
+        self.next = (index + 1) % self.slots.len();
+        self.slots[index].recycle()?;
+        Ok(Slot(self.slots[index].clone()))
+    }
+}
+
+impl Staging {
+    fn new(context: &Arc<Context>, contents: &Arc<Contents>) -> Result<Arc<Self>> {
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        let buffer =
+            (contents.bytes > 0).then(|| context.buffer("results", contents.bytes, usage)).transpose()?;
+        Ok(Arc::new(Self {
+            context: context.clone(),
+            contents: contents.clone(),
+            buffer,
+            submission: Mutex::new(None),
+            mapped: Arc::default(),
+        }))
+    }
+
+    fn submission(&self) -> Option<wgpu::SubmissionIndex> {
+        self.submission.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Makes it usable again after a result that was never read.
+    fn recycle(&self) -> Result<()> {
+        if let Some(submission) = self.submission() {
+            self.context.wait_for(&submission)?;
+        }
+        if let (true, Some(buffer)) = (self.mapped.swap(false, Ordering::AcqRel), &self.buffer) {
+            buffer.unmap();
+        }
+        Ok(())
+    }
+}
+
+/// A staging buffer that a run is about to fill.
+#[derive(Debug)]
+pub(crate) struct Slot(Arc<Staging>);
+
+impl Slot {
+    pub fn copy(&self, encoder: &mut wgpu::CommandEncoder, buffers: &[wgpu::Buffer]) {
+        let Some(staging) = &self.0.buffer else { return };
+        let contents = &self.0.contents;
+        for (place, at) in &contents.outputs {
+            let size = place.bytes.div_ceil(4) * 4;
+            if size > 0 {
+                let from = &buffers[place.buffer.0];
+                encoder.copy_buffer_to_buffer(from, place.offset as u64, staging, *at as u64, size as u64);
+            }
+        }
+        if let Some((buffer, size, at)) = contents.status {
+            encoder.copy_buffer_to_buffer(&buffers[buffer], 0, staging, at as u64, size as u64);
+        }
+    }
+
+    pub fn sent(self, submission: wgpu::SubmissionIndex) -> GpuPending {
+        let staging = self.0;
+        *staging.submission.lock().unwrap_or_else(PoisonError::into_inner) = Some(submission);
+        if let Some(buffer) = &staging.buffer {
+            let mapped = staging.mapped.clone();
+            buffer.map_async(wgpu::MapMode::Read, .., move |result| {
+                mapped.store(result.is_ok(), Ordering::Release)
+            });
+        }
+        GpuPending(staging)
+    }
+}
+
+/// The results of a run under way.
+#[derive(Debug)]
+pub(crate) struct GpuPending(Arc<Staging>);
+
+impl Pending for GpuPending {
+    fn wait(self: Box<Self>) -> Result<Vec<HostTensor>> {
+        let staging = &self.0;
+        if let Some(submission) = staging.submission() {
+            staging.context.wait_for(&submission)?;
+        }
+        let Some(buffer) = &staging.buffer else { return staging.contents.decode(&[]) };
+        if !staging.mapped.swap(false, Ordering::AcqRel) {
+            return Err(staging.context.fail("the results of a run could not be mapped"));
+        }
+        read_mapped(&staging.context, buffer, |data| staging.contents.decode(data))
+    }
+
+    fn outputs(self: Box<Self>) -> Pin<Box<dyn Future<Output = Result<Vec<HostTensor>>> + Send>> {
+        background::spawn(move || self.wait())
+    }
+}
+
+/// Reads a mapped buffer and unmaps it.
+pub(crate) fn read_mapped<R>(
+    context: &Context,
+    buffer: &wgpu::Buffer,
+    read: impl FnOnce(&[u8]) -> Result<R>,
+) -> Result<R> {
+    let view =
+        buffer.get_mapped_range(..).map_err(|e| context.fail(format!("a buffer is not mapped: {e}")))?;
+    let result = read(&view);
+    drop(view);
+    buffer.unmap();
+    result
+}

@@ -1,0 +1,134 @@
+// B-splines on a uniform grid where they are not 0, and silu, at derivative KAN_DERIVATIVE.
+//
+// Cell q = floor((x - lo) / h) and u = (x - t_q) / h in [0, 1]; the functions q .. q + k of the extended basis are not 0.
+// Their weights come from w_0 = 1 by w_r <- ((u + j - r) w_(r-1) + (1 - u + r) w_r) / j, sums of non-negative terms;
+// each derivative is w_r <- (w_(r-1) - w_r) / h.
+#import shared/bits
+#import shared/exp
+
+const KAN_ORDER: u32 = 3u;
+const KAN_DERIVATIVE: u32 = 0u;
+// Functions that are not 0 at a point; none where the derivative is above the order.
+const KAN_TERMS: u32 = select(KAN_ORDER + 1u, 0u, KAN_DERIVATIVE > KAN_ORDER);
+
+struct KanParams {
+    rows: u32,
+    inputs: u32,
+    outputs: u32,
+    bases: u32,
+    grid: u32,
+    // The sum is split into so many parts, each over `span` inputs or rows.
+    parts: u32,
+    span: u32,
+    inverse_step: f32,
+    // lo = lo_hi + lo_lo and h = step_hi + step_lo; step_hi times a cell's number is exact.
+    lo_hi: f32,
+    lo_lo: f32,
+    step_hi: f32,
+    step_lo: f32,
+    // h^-d
+    unit: f32,
+    pad0: u32,
+    pad1: u32,
+    pad2: u32,
+    // silu^(d) = v (x R_d(t) + d R_(d-1)(t)), t = tanh(x / 2), v = 1 - t^2: six coefficients of R_d, six of d R_(d-1).
+    silu: array<vec4<f32>, 3>,
+}
+
+@group(0) @binding(0) var<uniform> params: KanParams;
+
+struct KanLocal {
+    // The first function, such that start + k exists.
+    start: u32,
+    weights: array<f32, KAN_ORDER + 1u>,
+}
+
+// (x - t_q) / h. t_q = lo + q h in two floats: `lost` is what the first one rounds away.
+fn kan_offset(x: f32, q: f32) -> f32 {
+    let far = q * params.step_hi;
+    let knot = params.lo_hi + far;
+    let part = knot - params.lo_hi;
+    let lost = (params.lo_hi - (knot - part)) + (far - part);
+    return ((x - knot) - (lost + (params.lo_lo + q * params.step_lo))) * params.inverse_step;
+}
+
+// Start and weights at x. All weights are 0 beyond the outermost knots, and NaN at NaN.
+fn kan_local(x: f32) -> KanLocal {
+    var out: KanLocal;
+    let k = i32(KAN_ORDER);
+    let grid = i32(params.grid);
+    if kw_is_nan(x) {
+        for (var r = 0; r <= k; r++) {
+            out.weights[r] = x;
+        }
+        return out;
+    }
+    var q = clamp(floor((x - params.lo_hi) * params.inverse_step), f32(-k - 2), f32(grid + k + 1));
+    var u = kan_offset(x, q);
+    if u < 0.0 && q > f32(-k - 2) {
+        q -= 1.0;
+        u = kan_offset(x, q);
+    } else if u >= 1.0 && q < f32(grid + k + 1) {
+        q += 1.0;
+        u = kan_offset(x, q);
+    }
+    u = clamp(u, 0.0, 1.0);
+    let cell = i32(q);
+    let start = clamp(cell, 0, grid - 1);
+    out.start = u32(start);
+    if cell < -k || cell >= grid + k {
+        return out;
+    }
+    var w: array<f32, KAN_ORDER + 1u>;
+    let rise = k - i32(min(KAN_DERIVATIVE, KAN_ORDER));
+    w[0] = params.unit;
+    for (var j = 1; j <= rise; j++) {
+        let by = 1.0 / f32(j);
+        w[j] = (u * w[j - 1]) * by;
+        for (var r = j - 1; r > 0; r--) {
+            w[r] = ((u + f32(j - r)) * w[r - 1] + (f32(1 + r) - u) * w[r]) * by;
+        }
+        w[0] *= (1.0 - u) * by;
+    }
+    for (var j = rise + 1; j <= k; j++) {
+        w[j] = w[j - 1];
+        for (var r = j - 1; r > 0; r--) {
+            w[r] = w[r - 1] - w[r];
+        }
+        w[0] = -w[0];
+    }
+    // Beyond the grid some functions do not exist: the others move to the rows that name them.
+    let by = cell - start;
+    for (var r = 0; r <= k; r++) {
+        let head = r - by;
+        if head >= 0 && head <= k {
+            out.weights[r] = w[head];
+        }
+    }
+    return out;
+}
+
+// silu^(d)(x); its limits at the infinities.
+fn kan_silu(x: f32) -> f32 {
+    if kw_is_nan(x) {
+        return x;
+    }
+    // Beyond 110 e^-|x| is 0; x is held there so that no infinity meets a 0.
+    let held = clamp(x, -110.0, 110.0);
+    let e = kw_exp(-abs(held));
+    let q = 1.0 / (1.0 + e);
+    let s = select(q, e * q, x < 0.0);
+    if KAN_DERIVATIVE == 0u {
+        return select(x * s, 0.0, x < -110.0);
+    }
+    if KAN_DERIVATIVE == 1u {
+        return s + held * (e * q * q);
+    }
+    let t = select(1.0 - e, e - 1.0, x < 0.0) * q;
+    let a = params.silu[0];
+    let b = params.silu[1];
+    let c = params.silu[2];
+    let upper = ((((b.y * t + b.x) * t + a.w) * t + a.z) * t + a.y) * t + a.x;
+    let lower = ((((c.w * t + c.z) * t + c.y) * t + c.x) * t + b.w) * t + b.z;
+    return 4.0 * e * q * q * (held * upper + lower);
+}
