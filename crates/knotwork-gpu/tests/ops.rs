@@ -59,3 +59,54 @@ fn long_products_are_whole() {
         });
     }
 }
+
+#[test]
+fn wide_rows_of_softmax_and_cross_entropy_are_whole() {
+    for classes in [33, 4096, 40_000, 70_000] {
+        let g = Graph::new();
+        let x = g.input("x", DType::F32, [2, classes]).unwrap();
+        let t = g.input("t", DType::I32, [2]).unwrap();
+        let loss = x.cross_entropy_with(&t, 0.1).unwrap();
+        let soft = x.softmax(1).unwrap();
+        let logits: Vec<f32> = values(2 * classes, 3).iter().map(|v| 4.0 * v).collect();
+        let target = [1, classes as i32 - 1];
+        let (xs, ts) =
+            (HostTensor::new(&logits, [2, classes]).unwrap(), HostTensor::new(&target, [2]).unwrap());
+        let mut want = 0.0;
+        let mut shares = Vec::new();
+        for (row, &class) in logits.chunks(classes).zip(&target) {
+            let log_sum = row.iter().map(|&v| f64::from(v).exp()).sum::<f64>().ln();
+            let mean = row.iter().map(|&v| log_sum - f64::from(v)).sum::<f64>() / classes as f64;
+            want += (0.9 * (log_sum - f64::from(row[class as usize])) + 0.1 * mean) / 2.0;
+            shares.extend(row.iter().map(|&v| (f64::from(v) - log_sum).exp()));
+        }
+        each_variant(&g, &loss, &[("x", &xs), ("t", &ts)], |got, name| {
+            assert!((got[0] - want).abs() < 5e-6 * want, "{classes}: {} not {want}: {name}", got[0]);
+        });
+        each_variant(&g, &soft, &[("x", &xs)], |got, name| {
+            for (at, (a, b)) in got.iter().zip(&shares).enumerate() {
+                assert!((a - b).abs() <= 5e-6 * b, "{classes} {at}: {a} not {b}: {name}");
+            }
+        });
+    }
+}
+
+#[test]
+fn computed_classes_outside_are_clamped_and_counted_once() {
+    for classes in [3, 100] {
+        let g = Graph::new();
+        let x = g.input("x", DType::F32, [3, classes]).unwrap();
+        let t = g.input("t", DType::F32, [3]).unwrap();
+        let loss = x.cross_entropy(&t.cast(DType::I32).unwrap()).unwrap();
+        let xs = HostTensor::zeros(DType::F32, [3, classes]);
+        let ts = HostTensor::new(&[0.0f32, -1.0, 1e6], [3]).unwrap();
+        for device in devices() {
+            for variant in 0..2 {
+                let options = PlanOptions { variant: Some(variant), ..PlanOptions::default() };
+                let mut program = device.compile(&g, &[&loss], &[]).unwrap().with_options(options);
+                let error = program.run([("x", &xs), ("t", &ts)]).unwrap().wait().unwrap_err().to_string();
+                assert!(error.contains(&format!("2 indices out of range 0..{classes}")), "{error}");
+            }
+        }
+    }
+}
