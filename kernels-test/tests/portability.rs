@@ -116,7 +116,11 @@ fn spirv_val(words: &[u32]) -> Result<(), String> {
     if output.status.success() {
         return Ok(());
     }
-    Err(format!("spirv-val: {}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
+    Err(format!(
+        "spirv-val: {}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    ))
 }
 
 /// Writes a module's entry point in every driver's language.
@@ -136,7 +140,8 @@ fn write(validated: &Validated, entry: &str, check_spirv: bool) -> Result<(), St
 /// That a kernel declares what its dispatch gives it, within the portable limits.
 fn declares(validated: &Validated, dispatch: &Dispatch, limits: &Capabilities) -> Result<(), String> {
     let module = &validated.module;
-    let entry = module.entry_points.iter().find(|e| e.name == "main").ok_or("it has no entry point `main`")?;
+    let entry =
+        module.entry_points.iter().find(|e| e.name == "main").ok_or("it has no entry point `main`")?;
     let threads: u32 = entry.workgroup_size.iter().product();
     if threads > limits.max_threads {
         return Err(format!("{threads} threads a workgroup (limit {})", limits.max_threads));
@@ -165,7 +170,9 @@ fn declares(validated: &Validated, dispatch: &Dispatch, limits: &Capabilities) -
     }
     let given: HashMap<u32, bool> = (1..).zip(dispatch.bindings.iter().map(|b| b.writes)).collect();
     if storage != given {
-        return Err(format!("it declares storage bindings {storage:?} (whether written), its dispatch has {given:?}"));
+        return Err(format!(
+            "it declares storage bindings {storage:?} (whether written), its dispatch has {given:?}"
+        ));
     }
     Ok(())
 }

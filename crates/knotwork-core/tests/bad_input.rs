@@ -147,7 +147,12 @@ fn only_indices_that_are_read_are_checked() {
 fn casts_to_floats_are_wide_in_a_wide_graph() {
     let g = Graph::new();
     let x = g.input("x", DType::F32, [3]).unwrap();
-    let y = x.gt(0.0).unwrap().cast(DType::F32).unwrap().mul(&x.cast(DType::F16).unwrap().cast(DType::F32).unwrap());
+    let y = x
+        .gt(0.0)
+        .unwrap()
+        .cast(DType::F32)
+        .unwrap()
+        .mul(&x.cast(DType::F16).unwrap().cast(DType::F32).unwrap());
     let wide = g.to_f64().unwrap();
     assert_eq!(wide.value(y.unwrap().id()).unwrap().dtype(), DType::F64);
 }

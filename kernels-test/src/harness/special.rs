@@ -7,10 +7,7 @@ use std::collections::BTreeMap;
 
 use knotwork::{Device, Graph, HostTensor, Tensor, cpu::evaluate, ops::Case};
 
-use super::{
-    Wrong,
-    subject::Runner,
-};
+use super::{Wrong, subject::Runner};
 use crate::{
     compare::{Mismatch, index_of},
     fill::{Random, tensor},

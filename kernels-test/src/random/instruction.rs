@@ -40,7 +40,9 @@ const TABLE: &[Make] = &[
     |a, _, p| a.transpose(dim(a, p.0), dim(a, p.1)),
     |a, _, _| a.reshape([a.shape().fixed().map_or(0, |s| s.iter().product::<usize>())]),
     |a, _, p| a.reshape(split(a, p)),
-    |a, _, p| a.slice(dim(a, p.0), from(a, p), from(a, p) + 1 + usize::from(p.2) % (length(a, p) - from(a, p))),
+    |a, _, p| {
+        a.slice(dim(a, p.0), from(a, p), from(a, p) + 1 + usize::from(p.2) % (length(a, p) - from(a, p)))
+    },
     |a, _, p| a.unsqueeze(usize::from(p.0) % (a.rank() + 1)),
     |a, _, p| a.unsqueeze(0)?.broadcast_to([vec![2 + usize::from(p.0 % 2)], sizes(a)].concat()),
     |a, _, p| a.pad(dim(a, p.0), usize::from(p.1 % 3), usize::from(p.2 % 3)),

@@ -119,8 +119,11 @@ fn size(t: &Tensor) -> usize {
 /// The knobs under which values must agree.
 #[must_use]
 pub fn knobs() -> [PlanOptions; 4] {
-    [(false, false), (true, true), (true, false), (false, true)]
-        .map(|(no_fuse, no_alias)| PlanOptions { no_fuse, no_alias, ..PlanOptions::default() })
+    [(false, false), (true, true), (true, false), (false, true)].map(|(no_fuse, no_alias)| PlanOptions {
+        no_fuse,
+        no_alias,
+        ..PlanOptions::default()
+    })
 }
 
 /// Makes `count` graphs and checks each on every backend. `failed` is told of each that does not hold; the number of
@@ -137,7 +140,9 @@ pub fn run(count: usize, backends: &[Backend], mut failed: impl FnMut(&str)) -> 
             .collect();
         let checked = caught(|| {
             let graph = RandomGraph::new(&instructions, seed).map_err(|e| e.to_string())?;
-            backends.iter().try_for_each(|b| knobs().into_iter().try_for_each(|options| graph.check(b, options)))
+            backends
+                .iter()
+                .try_for_each(|b| knobs().into_iter().try_for_each(|options| graph.check(b, options)))
         });
         if let Err(message) = checked {
             wrong += 1;
