@@ -124,7 +124,7 @@ impl Adam {
             log_b2: libm::log(self.beta2).max(f64::from(f32::MIN)) as f32,
             eps: self.eps as f32,
             weight_decay: self.weight_decay as f32,
-            clip: self.clip.min(f64::from(f32::MAX)) as f32,
+            clip: self.clip as f32,
         }
     }
 }
