@@ -55,7 +55,7 @@ fn main() -> Result<()> {
 
     // Pixels are 0..16; the grid spans -1..1.
     let digits = Csv::new(data("digits.csv")).classes("digit", 10).read()?.rescale((0.0, 16.0), (-1.0, 1.0))?;
-    let (test, train) = digits.split_every(5)?;
+    let (train, test) = digits.split_every(5)?;
     println!("data        {} digits to learn from, {} to test with", train.len(), test.len());
 
     let g = Graph::new();
