@@ -11,6 +11,7 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("activation/sigmoid", include_str!("../activation/sigmoid.wgsl")),
     ("activation/silu", include_str!("../activation/silu.wgsl")),
     ("activation/tanh", include_str!("../activation/tanh.wgsl")),
+    ("cross_entropy", include_str!("../cross_entropy.wgsl")),
     ("elementwise/arith", include_str!("../elementwise/arith.wgsl")),
     ("elementwise/cast", include_str!("../elementwise/cast.wgsl")),
     ("kan/add_parts", include_str!("../kan/add_parts.wgsl")),
@@ -18,9 +19,12 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("kan/coefficients", include_str!("../kan/coefficients.wgsl")),
     ("kan/forward", include_str!("../kan/forward.wgsl")),
     ("kan/input", include_str!("../kan/input.wgsl")),
+    ("matmul", include_str!("../matmul.wgsl")),
     ("optimizer/adam", include_str!("../optimizer/adam.wgsl")),
     ("optimizer/copy", include_str!("../optimizer/copy.wgsl")),
     ("optimizer/sgd", include_str!("../optimizer/sgd.wgsl")),
+    ("pad", include_str!("../pad.wgsl")),
+    ("reduce", include_str!("../reduce.wgsl")),
     ("shared/bits", include_str!("../shared/bits.wgsl")),
     ("shared/erf", include_str!("../shared/erf.wgsl")),
     ("shared/exp", include_str!("../shared/exp.wgsl")),
@@ -32,6 +36,8 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("shared/sigmoid", include_str!("../shared/sigmoid.wgsl")),
     ("shared/tanh", include_str!("../shared/tanh.wgsl")),
     ("shared/trig", include_str!("../shared/trig.wgsl")),
+    ("smooth_target", include_str!("../smooth_target.wgsl")),
+    ("softmax", include_str!("../softmax.wgsl")),
 ];
 
 /// The text of a named shader, if there is one.

@@ -1,5 +1,7 @@
 //! `knotwork devices` as a user runs it, and what `KNOTWORK_DEVICE` does where it names something that is not there.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in tests a panic is the report")]
+
 use std::process::Command;
 
 fn devices(env: &[(&str, &str)]) -> (String, String) {

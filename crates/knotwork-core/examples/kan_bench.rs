@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use knotwork_core::{DType, Device, Graph, HostTensor, Result, Tensor, ops::BSpline};
+use knotwork_core::{Device, Graph, HostTensor, Result, Tensor, ops::BSpline};
 
 /// Numbers in [−1, 1) from a small generator.
 fn numbers(shape: &[usize], seed: u64) -> Result<HostTensor> {
@@ -28,7 +28,10 @@ fn median(g: &Graph, outputs: &[&Tensor]) -> Result<f64> {
 }
 
 fn main() -> Result<()> {
-    println!("{:>28} {:>9} {:>9} {:>9}   microseconds", "rows, inputs, outputs, grid", "forward", "dC + dW", "dX");
+    println!(
+        "{:>28} {:>9} {:>9} {:>9}   microseconds",
+        "rows, inputs, outputs, grid", "forward", "dC + dW", "dX"
+    );
     let shapes = [
         [64, 64, 32, 3],
         [64, 32, 10, 3],

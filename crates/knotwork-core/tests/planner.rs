@@ -1,5 +1,7 @@
 //! The planner, read as text and counts: no device is needed.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in tests a panic is the report")]
+
 use knotwork_core::{
     DType, Device, Dim, Graph, HostTensor, Tensor,
     cpu::evaluate,
@@ -24,7 +26,7 @@ fn dead_nodes_and_equal_work_disappear() {
             &[],
             &[].into(),
             &Capabilities::cpu(),
-            PlanOptions { no_fuse: true, no_alias: false },
+            PlanOptions { no_fuse: true, ..PlanOptions::default() },
         )
         .unwrap();
     assert_eq!(plan.steps.iter().map(|s| s.op.name()).collect::<Vec<_>>(), ["square", "sum"]);
@@ -46,7 +48,7 @@ fn a_chain_of_twelve_is_one_dispatch() {
             &[],
             &[].into(),
             &Capabilities::portable(),
-            PlanOptions { no_fuse: true, no_alias: false },
+            PlanOptions { no_fuse: true, ..PlanOptions::default() },
         )
         .unwrap();
     assert_eq!(unfused.dispatches.len(), 12);
@@ -110,11 +112,8 @@ fn the_same_graph_gives_the_same_plan() {
         let w = g.parameter("w", HostTensor::zeros(DType::F32, [8])).unwrap();
         let y = x.mul(&w).unwrap().sum(&[1], false).unwrap().square().unwrap().sum(&[0], false).unwrap();
         let dw = y.grad(&[&w]).unwrap().remove(0);
-        let text = g
-            .plan(&[&y, &dw], &[], &[].into(), &Capabilities::cpu(), PlanOptions::default())
-            .unwrap()
-            .to_string();
-        text
+
+        g.plan(&[&y, &dw], &[], &[].into(), &Capabilities::cpu(), PlanOptions::default()).unwrap().to_string()
     };
     assert_eq!(make(), make());
 }
@@ -164,7 +163,7 @@ fn gradients_have_gradients_and_detach_stops_them() {
     let d1 = y.grad(&[&x]).unwrap().remove(0);
     let d2 = d1.sum(&[0], false).unwrap().grad(&[&x]).unwrap().remove(0);
     let stopped =
-        x.mul(&x.detach().unwrap()).unwrap().sum(&[0], false).unwrap().grad(&[&x]).unwrap().remove(0);
+        x.mul(x.detach().unwrap()).unwrap().sum(&[0], false).unwrap().grad(&[&x]).unwrap().remove(0);
     let feeds = [("x", HostTensor::new(&[3.0f32], [1]).unwrap())].into();
     let out = evaluate(&g, &[&d1, &d2, &stopped], &feeds).unwrap();
     let value = |i: usize| out[i].as_slice::<f32>().unwrap()[0];

@@ -1,5 +1,7 @@
 //! Every element type through kernels: storage, casts, integer arithmetic, truth values, views with offsets.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in tests a panic is the report")]
+
 use knotwork_core::{DType, Device, Graph, HostTensor, Result, Tensor, cpu::evaluate};
 use knotwork_gpu::{Options, Profile, open};
 

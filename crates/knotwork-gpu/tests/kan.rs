@@ -1,4 +1,5 @@
 //! The kernels of KAN layers on whatever GPU there is, against the reference in f64.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a panic is the report")]
 
 use knotwork_core::{DType, Device, Graph, HostTensor, Tensor, cpu::evaluate, ops::BSpline};
 use knotwork_gpu::{Options, Profile, open};
@@ -37,7 +38,9 @@ fn errors(device: &Device, g: &Graph, outputs: &[&Tensor], feeds: &[(&str, HostT
 
 fn devices() -> Vec<Device> {
     [Profile::Checked, Profile::Trusted]
-        .map(|profile| open(&Options { profile, ..Options::default() }).expect("a GPU driver: `cargo xtask setup`"))
+        .map(|profile| {
+            open(&Options { profile, ..Options::default() }).expect("a GPU driver: `cargo xtask setup`")
+        })
         .into()
 }
 
@@ -56,15 +59,18 @@ fn layers_and_their_gradients_agree_with_the_reference() {
         ([9, 4, 5], 2, 16, true),
         ([300, 3, 130], 4, 5, true),
         ([0, 3, 4], 5, 3, true),
+        ([70, 9, 40], 600, 3, true),
     ];
     for device in devices() {
         for ([b, i, o], grid, order, base) in shapes {
             let g = Graph::new();
             let basis = BSpline::new(grid, order).unwrap();
-            let feeds =
-                [("x", numbers(&[b, i], 2.0, 1)), ("dy", numbers(&[b, o], 1.0, 5)), ("v", numbers(&[b, i], 1.0, 6))];
-            let [x, dy, v] =
-                [0, 1, 2].map(|k| g.input(feeds[k].0, DType::F32, feeds[k].1.shape()).unwrap());
+            let feeds = [
+                ("x", numbers(&[b, i], 2.0, 1)),
+                ("dy", numbers(&[b, o], 1.0, 5)),
+                ("v", numbers(&[b, i], 1.0, 6)),
+            ];
+            let [x, dy, v] = [0, 1, 2].map(|k| g.input(feeds[k].0, DType::F32, feeds[k].1.shape()).unwrap());
             let c = g.parameter("coef", numbers(&[o, i, basis.count()], 1.0, 2)).unwrap();
             let w = g.parameter("base", numbers(&[o, i], 1.0, 3)).unwrap();
             let bias = g.parameter("bias", numbers(&[o], 1.0, 4)).unwrap();
@@ -74,7 +80,11 @@ fn layers_and_their_gradients_agree_with_the_reference() {
             all.extend(g.vjp(&[(&all[0], &v)], &[&x, &c, &w, &dy]).unwrap());
             all.push(y);
             let errors = errors(&device, &g, &all.iter().collect::<Vec<_>>(), &feeds);
-            assert!(errors.iter().all(|&e| e < 2e-6), "[{b}, {i}, {o}] {basis}: {errors:?} on {}", device.info());
+            assert!(
+                errors.iter().all(|&e| e < 2e-6),
+                "[{b}, {i}, {o}] {basis}: {errors:?} on {}",
+                device.info()
+            );
         }
     }
 }

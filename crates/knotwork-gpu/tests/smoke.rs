@@ -1,5 +1,7 @@
 //! The backend on whatever GPU there is: results, parameters in place, several runs under way, steady counters.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in tests a panic is the report")]
+
 use knotwork_core::{DType, Device, Dim, Error, Graph, HostTensor};
 use knotwork_gpu::{Options, Profile, open};
 

@@ -20,7 +20,7 @@ const STEPS: &[Step] = &[
     Step { name: "lints", cargo: &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"] },
     Step { name: "build without gpu", cargo: &["build", "-p", "knotwork", "--no-default-features"] },
     // unit tests, integration tests and the examples in the documentation
-    Step { name: "tests", cargo: &["test", "--workspace"] },
+    Step { name: "tests", cargo: &["test", "--workspace", "--all-features"] },
     Step { name: "kernel harness", cargo: &["run", "--release", "-p", "kernels-test", "--", "harness"] },
     Step {
         name: "conformance cases",

@@ -1,13 +1,17 @@
 //! Operations: one file each. A file opens with the method that users call and implements one trait.
 
 mod case;
+mod cross_entropy;
 pub mod elementwise;
 mod kan;
+mod matmul;
+mod mse_loss;
 mod op;
 pub mod optimizer;
 mod pad;
 mod reduce;
 mod registry;
+mod softmax;
 pub(crate) mod views;
 
 pub use case::{Case, CaseInput, Fill};

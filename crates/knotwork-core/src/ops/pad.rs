@@ -4,8 +4,9 @@ use super::{Case, CaseInput, Cases, Op, Reference, Registered};
 use crate::{
     Result, Site,
     autodiff::GradContext,
+    cpu::CpuIo,
     graph::{Meta, Tensor},
-    plan::{KernelRequest, Lowering},
+    plan::{BindTo, DispatchSpec, Grid, Kernel, KernelRequest, Lowering, Params},
 };
 
 pub(super) const REGISTERED: Registered = Registered {
@@ -78,8 +79,41 @@ impl Op for Pad {
         Ok(())
     }
 
-    fn kernels(&self, _: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
-        Err("not yet".into())
+    fn cpu(&self, io: &mut CpuIo<'_>) -> Result<bool, String> {
+        let (Some(x), shape) = (io.inputs[0].f32(), io.inputs[0].layout.shape()) else { return Ok(false) };
+        let inner: usize = shape[self.dim + 1..].iter().product();
+        let (row, total) = (shape[self.dim] * inner, (self.before + shape[self.dim] + self.after) * inner);
+        let Some(out) = io.outputs[0].f32() else { return Ok(false) };
+        out.fill(0.0);
+        if row > 0 {
+            for (out, x) in out.chunks_exact_mut(total).zip(x.chunks_exact(row)) {
+                out[self.before * inner..][..row].copy_from_slice(x);
+            }
+        }
+        Ok(true)
+    }
+
+    fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
+        let dtype = request.inputs[0].dtype;
+        if dtype.bytes() != 4 {
+            return Err(format!("{dtype} is padded on the CPU only; cast first"));
+        }
+        let shape = request.inputs[0].layout.shape();
+        let inner: usize = shape[self.dim + 1..].iter().product();
+        let count = request.outputs[0].layout.count();
+        let params = Params::new().u32(count).u32(inner).u32(shape[self.dim]).u32(self.before);
+        let params =
+            params.u32(self.before + shape[self.dim] + self.after).u32(0usize).u32(0usize).u32(0usize);
+        Ok(vec![Lowering::single(
+            "element",
+            DispatchSpec {
+                kernel: Kernel::named("pad", Vec::new()),
+                bindings: vec![BindTo::Input(0), BindTo::Output(0)],
+                params,
+                grid: Grid::Linear(count.div_ceil(256) as u64),
+                flat: None,
+            },
+        )])
     }
 
     fn grad(&self, context: &GradContext<'_>) -> Result<Vec<Option<Tensor>>> {

@@ -1,9 +1,10 @@
 //! Reductions over dimensions: sum, mean, max.
 
-use super::{Case, CaseInput, Cases, Op, Reference, Registered};
+use super::{Case, CaseInput, Cases, Op, Reference, Registered, elementwise::vectorised};
 use crate::{
-    DType, Dim, Result, Site,
+    DType, Dim, Layout, Result, Site,
     autodiff::GradContext,
+    cpu::CpuIo,
     graph::{Meta, Tensor},
     plan::{KernelRequest, Lowering},
 };
@@ -42,7 +43,75 @@ fn cases(kind: Kind) -> Vec<Case> {
         case(&[4, 63, 5], &[1], false),
         case(&[4, 7, 5], &[0, 2], false),
         case(&[64, 65], &[0, 1], false),
+        case(&[2, 70_000], &[1], false),
+        case(&[3, 4, 5, 6], &[1, 3], false),
     ]
+}
+
+mod kernels;
+
+/// Elements that one accumulator takes before sums of sums begin.
+const BLOCK: usize = 128;
+
+/// `x` as outer × n × inner, reduced over n. The order of every sum depends on the sizes only.
+fn fast(kind: Kind, x: &[f32], out: &mut [f32], n: usize, inner: usize) {
+    if inner == 1 {
+        for (out, row) in out.iter_mut().zip(x.chunks_exact(n.max(1))) {
+            *out = match kind {
+                Kind::Max => row.iter().fold(f32::NEG_INFINITY, |m, &v| larger(m, v)),
+                _ => vectorised(|| pairwise(row)),
+            };
+        }
+        if n == 0 {
+            out.fill(0.0);
+        }
+    } else {
+        let start = if kind == Kind::Max { f32::NEG_INFINITY } else { 0.0 };
+        out.fill(start);
+        let mut block = vec![0.0f32; inner];
+        for (out, rows) in out.chunks_exact_mut(inner.max(1)).zip(x.chunks_exact((n * inner).max(1))) {
+            vectorised(|| match kind {
+                Kind::Max => {
+                    for row in rows.chunks_exact(inner) {
+                        out.iter_mut().zip(row).for_each(|(m, &v)| *m = larger(*m, v));
+                    }
+                }
+                _ => {
+                    for rows in rows.chunks(BLOCK * inner) {
+                        block.fill(0.0);
+                        for row in rows.chunks_exact(inner) {
+                            block.iter_mut().zip(row).for_each(|(s, &v)| *s += v);
+                        }
+                        out.iter_mut().zip(&block).for_each(|(o, &s)| *o += s);
+                    }
+                }
+            });
+        }
+    }
+    if kind == Kind::Mean {
+        let count = n as f32;
+        out.iter_mut().for_each(|o| *o /= count);
+    }
+}
+
+fn larger(a: f32, b: f32) -> f32 {
+    if b > a || b.is_nan() { b } else { a }
+}
+
+/// The sum by halves down to blocks of eight lanes.
+fn pairwise(x: &[f32]) -> f32 {
+    if x.len() > BLOCK {
+        let half = x.len() / 2 / 8 * 8;
+        return pairwise(&x[..half]) + pairwise(&x[half..]);
+    }
+    let mut lanes = [0.0f32; 8];
+    let chunks = x.chunks_exact(8);
+    let rest: f32 = chunks.remainder().iter().sum();
+    for chunk in chunks {
+        lanes.iter_mut().zip(chunk).for_each(|(l, &v)| *l += v);
+    }
+    let [a, b, c, d, e, f, g, h] = lanes;
+    ((a + b) + (c + d)) + ((e + f) + (g + h)) + rest
 }
 
 /// One reduction; `dims` ascending.
@@ -110,10 +179,10 @@ impl Op for Reduce {
         if *dtype == DType::Bool || (self.kind != Kind::Sum && !dtype.is_float()) {
             return Err(format!("it takes floats, got {dtype}"));
         }
-        if let Some(d) = self.dims.iter().find(|&&d| shape.dims()[d].fixed() == Some(0)) {
-            if self.kind == Kind::Max {
-                return Err(format!("dimension {d} has size 0: there is no largest element"));
-            }
+        if let Some(d) = self.dims.iter().find(|&&d| shape.dims()[d].fixed() == Some(0))
+            && self.kind == Kind::Max
+        {
+            return Err(format!("dimension {d} has size 0: there is no largest element"));
         }
         let dims: Vec<Dim> = (0..shape.rank())
             .filter_map(|d| match (self.dims.contains(&d), self.keepdim) {
@@ -152,8 +221,27 @@ impl Op for Reduce {
         Ok(())
     }
 
-    fn kernels(&self, _: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
-        Err("not yet".into())
+    fn cpu(&self, io: &mut CpuIo<'_>) -> Result<bool, String> {
+        let Some(x) = io.inputs[0].f32() else { return Ok(false) };
+        let shape = io.inputs[0].layout.shape().to_vec();
+        let Some(out) = io.outputs[0].f32() else { return Ok(false) };
+        // Dimensions that are reduced together: outer × reduced × inner.
+        let (Some(&first), Some(&last)) = (self.dims.first(), self.dims.last()) else { return Ok(false) };
+        if last - first + 1 != self.dims.len() {
+            return Ok(false);
+        }
+        let inner: usize = shape[last + 1..].iter().product();
+        let n: usize = shape[first..=last].iter().product();
+        fast(self.kind, x, out, n, inner);
+        Ok(true)
+    }
+
+    fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
+        kernels::lower(self, request)
+    }
+
+    fn accepts(&self, _: usize, _: &Layout) -> bool {
+        true
     }
 
     fn grad(&self, context: &GradContext<'_>) -> Result<Vec<Option<Tensor>>> {

@@ -1,12 +1,16 @@
 //! Every operation, by name. Adding one touches its file, its shader and one line here.
 
-use super::{Registered, elementwise, kan, optimizer, pad, reduce, views};
+use super::{
+    Registered, cross_entropy, elementwise, kan, matmul, mse_loss, optimizer, pad, reduce, softmax, views,
+};
 
 /// All operations, elementwise ones last.
 #[must_use]
 pub fn registry() -> Vec<Registered> {
     let mut all = vec![pad::REGISTERED, views::REGISTERED, kan::REGISTERED];
+    all.extend([matmul::REGISTERED, cross_entropy::REGISTERED, mse_loss::REGISTERED]);
     all.extend(reduce::REGISTERED);
+    all.extend(softmax::REGISTERED);
     all.extend(optimizer::REGISTERED);
     all.extend(elementwise::registered());
     all

@@ -72,7 +72,7 @@ impl Op for Expand {
         let from = context.inputs[0].shape();
         let new = self.0.rank() - from.rank();
         let stretched: Vec<isize> = (0..self.0.rank())
-            .filter(|&d| d >= new && from.dims()[d - new] != self.0.dims()[d] || d < new)
+            .filter(|&d| d < new || from.dims()[d - new] != self.0.dims()[d])
             .map(|d| d as isize)
             .collect();
         let g = context.cotangent()?;

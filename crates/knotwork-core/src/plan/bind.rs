@@ -128,21 +128,21 @@ impl Binder {
             })
             .collect::<Result<_, OpError>>()?;
         let operands: Vec<&Operand> = inputs.iter().map(|(_, o)| o).collect();
-        if let (Some(from), Some(shape)) = (operands.first(), shapes.first()) {
-            if let Some(view) = op.view(&from.layout, shape) {
-                let operand = match view {
-                    Some(layout) => Operand { root: from.root, layout },
-                    None => {
-                        let copied = self.copy(from, site);
-                        let layout = op
-                            .view(&copied.layout, shape)
-                            .flatten()
-                            .ok_or_else(|| refuse("a contiguous value has no such view".into()))?;
-                        Operand { root: copied.root, layout }
-                    }
-                };
-                return Ok(vec![(outputs[0].clone(), operand)]);
-            }
+        if let (Some(from), Some(shape)) = (operands.first(), shapes.first())
+            && let Some(view) = op.view(&from.layout, shape)
+        {
+            let operand = match view {
+                Some(layout) => Operand { root: from.root, layout },
+                None => {
+                    let copied = self.copy(from, site);
+                    let layout = op
+                        .view(&copied.layout, shape)
+                        .flatten()
+                        .ok_or_else(|| refuse("a contiguous value has no such view".into()))?;
+                    Operand { root: copied.root, layout }
+                }
+            };
+            return Ok(vec![(outputs[0].clone(), operand)]);
         }
         let key = format!(
             "{} {} {:?}",

@@ -21,6 +21,9 @@ pub struct PlanOptions {
     pub no_fuse: bool,
     /// No value reuses another's memory.
     pub no_alias: bool,
+    /// The n-th kernel variant that the device can run, counted from 0, of every operation that has more than n;
+    /// the others take their best. So each variant can be tested.
+    pub variant: Option<usize>,
 }
 
 /// What a program computes: values of a graph, and new values for slots.
@@ -63,7 +66,7 @@ pub(crate) fn plan_for(
     }
     let lowered = match capabilities.kind {
         DeviceKind::Cpu => draft.work.iter().map(|_| Lowered::default()).collect(),
-        DeviceKind::Gpu => lower(&draft, capabilities)?,
+        DeviceKind::Gpu => lower(&draft, capabilities, options.variant)?,
     };
     assemble(draft, lowered, capabilities, slots, options)
 }

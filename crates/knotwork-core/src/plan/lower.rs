@@ -10,11 +10,21 @@ use crate::{Error, Result};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Lowered(pub Option<Lowering>);
 
-pub(super) fn lower(draft: &Draft, capabilities: &Capabilities) -> Result<Vec<Lowered>> {
-    draft.work.iter().map(|work| lower_one(draft, work, capabilities)).collect()
+/// Takes the best variant that the device can run; the `variant`-th of them where there are so many.
+pub(super) fn lower(
+    draft: &Draft,
+    capabilities: &Capabilities,
+    variant: Option<usize>,
+) -> Result<Vec<Lowered>> {
+    draft.work.iter().map(|work| lower_one(draft, work, capabilities, variant)).collect()
 }
 
-fn lower_one(draft: &Draft, work: &Work, capabilities: &Capabilities) -> Result<Lowered> {
+fn lower_one(
+    draft: &Draft,
+    work: &Work,
+    capabilities: &Capabilities,
+    variant: Option<usize>,
+) -> Result<Lowered> {
     if work.outputs.iter().all(|(root, _)| draft.roots[*root].count == 0) {
         return Ok(Lowered(None));
     }
@@ -41,6 +51,7 @@ fn lower_one(draft: &Draft, work: &Work, capabilities: &Capabilities) -> Result<
     let request = KernelRequest { inputs: &inputs, outputs: &outputs, aliases: &work.aliases, capabilities };
     let variants = work.op.kernels(&request).map_err(|message| refuse("a kernel".into(), message))?;
     let mut missing = "no variant at all".to_owned();
+    let mut runnable = Vec::new();
     for lowering in variants {
         let lack = lowering.dispatches.iter().find_map(|d| {
             d.kernel.needs.missing(capabilities).or_else(|| {
@@ -54,9 +65,13 @@ fn lower_one(draft: &Draft, work: &Work, capabilities: &Capabilities) -> Result<
             })
         });
         match lack {
-            None => return Ok(Lowered(Some(lowering))),
+            None => runnable.push(lowering),
             Some(lack) => missing = format!("not {lack} (variant `{}`)", lowering.variant),
         }
     }
-    Err(refuse("a kernel variant that the device can run".into(), missing))
+    if runnable.is_empty() {
+        return Err(refuse("a kernel variant that the device can run".into(), missing));
+    }
+    let chosen = variant.filter(|&n| n < runnable.len()).unwrap_or(0);
+    Ok(Lowered(Some(runnable.swap_remove(chosen))))
 }

@@ -137,15 +137,12 @@ pub(super) fn assemble(
             .collect();
         let shapes: Vec<Vec<usize>> = work.inputs.iter().map(|o| o.layout.shape().to_vec()).collect();
         let bound = work.op.indices(&shapes);
-        if let Some((input, bound)) = bound {
-            if let RootKind::Feed(feed) = draft.roots[work.inputs[input].root].kind {
-                memory.plan.checks.push(FeedCheck {
-                    feed,
-                    bound,
-                    op: work.op.name().into(),
-                    site: work.site,
-                });
-            }
+        if let Some((input, bound)) = bound
+            && let RootKind::Feed(feed) = draft.roots[work.inputs[input].root].kind
+        {
+            let layout = work.inputs[input].layout.clone();
+            let op = work.op.name().into();
+            memory.plan.checks.push(FeedCheck { feed, layout, bound, op, site: work.site });
         }
         let mut variant = "";
         if let Some(lowering) = &lowered[k].0 {
@@ -430,7 +427,7 @@ fn push_or_merge(dispatches: &mut Vec<Dispatch>, mut next: Dispatch, flat: Optio
     }
     next.params.set(flat.word, count as u32);
     before.params = next.params;
-    if let Some(grid) = Grid::Linear(count.div_ceil(flat.per_group) as u64).fold(u32::MAX.min(65_535)) {
+    if let Some(grid) = Grid::Linear(count.div_ceil(flat.per_group) as u64).fold(65_535) {
         before.grid = grid;
     }
 }

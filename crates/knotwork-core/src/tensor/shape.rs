@@ -41,7 +41,7 @@ impl Dim {
     /// The exact quotient, where there is one.
     #[must_use]
     pub fn divide(&self, by: &Self) -> Option<Self> {
-        if by.factor == 0 || self.factor % by.factor != 0 {
+        if by.factor == 0 || !self.factor.is_multiple_of(by.factor) {
             return None;
         }
         let mut names = self.names.clone();

@@ -73,7 +73,7 @@ impl Body {
     fn tile<'t>(
         &self,
         n: usize,
-        registers: &mut Vec<Vec<f32>>,
+        registers: &mut [Vec<f32>],
         mut input: impl FnMut(usize) -> &'t [f32],
         constants: &[Vec<f32>],
     ) {

@@ -1,5 +1,7 @@
 //! A row of the table as an operation.
 
+use std::sync::Arc;
+
 use super::rows::{Derivative, Output, Row};
 use crate::{
     DType, Result,
@@ -116,5 +118,12 @@ impl Op for Map {
 
     fn elementwise(&self) -> Option<Function> {
         Some(self.0.clone())
+    }
+
+    /// A cast to a smaller float becomes one to f64; everything else follows its inputs.
+    fn to_f64(&self) -> Option<Arc<dyn Op>> {
+        let widens = matches!(self.0.row.output, Output::Cast(to) if to.is_float());
+        let row = super::row("to_f64").filter(|_| widens)?;
+        Some(Arc::new(Self(Function { row, attributes: Vec::new() })))
     }
 }

@@ -40,15 +40,19 @@ impl Layer {
             .filter(|_| order < 4)
             .flat_map(|basis| (-(order as isize)..=(grid + order) as isize).map(|j| basis.knot(j)))
             .collect();
-        let case = Case::new(format!("{name}: [{rows}, {inputs}] to {outputs}, grid {grid}, order {order}"), given, move |t| {
-            let basis = BSpline::new(grid, order)?;
-            let w = base.then(|| &t[2]);
-            let b = bias.then(|| &t[2 + usize::from(base)]);
-            Ok(vec![t[0].kan_layer(&t[1], w, b, &basis)?])
-        });
-        // Sums of `inputs` edges (gradients: of `outputs`), whose slopes are as steep as an interval is short.
+        let case = Case::new(
+            format!("{name}: [{rows}, {inputs}] to {outputs}, grid {grid}, order {order}"),
+            given,
+            move |t| {
+                let basis = BSpline::new(grid, order)?;
+                let w = base.then(|| &t[2]);
+                let b = bias.then(|| &t[2 + usize::from(base)]);
+                Ok(vec![t[0].kan_layer(&t[1], w, b, &basis)?])
+            },
+        );
+        // Rounding of sums of `inputs` edges (gradients: of `outputs`).
         let terms = inputs.max(outputs).max(1) as f64;
-        case.kinks(&kinks).tolerance(2e-6 * terms.sqrt() * (grid as f64 / 2.0).max(1.0))
+        case.kinks(&kinks).tolerance(2e-6 * terms.sqrt())
     }
 }
 

@@ -41,7 +41,7 @@ impl Sizes {
 
     /// Rows that share one evaluation of weights.
     fn row_block(&self) -> usize {
-        (4 * POINTS / self.inputs.max(1)).clamp(1, 64)
+        (4 * POINTS / self.inputs.max(1)).clamp(1, 32)
     }
 }
 
@@ -70,7 +70,13 @@ pub(super) fn run(op: &SplineSum, io: &mut CpuIo<'_>) -> Option<()> {
                 let here = y.len() / outputs.max(1);
                 let range = first * inputs..(first + here) * inputs;
                 let scale = scale.map(|u| &u[range.clone()]);
-                let rows = Rows { x: &x[range], scale, coef: coef.unwrap_or(&[]), base, sizes: Sizes { rows: here, ..sizes } };
+                let rows = Rows {
+                    x: &x[range],
+                    scale,
+                    coef: coef.unwrap_or(&[]),
+                    base,
+                    sizes: Sizes { rows: here, ..sizes },
+                };
                 pulp::Arch::new().dispatch(forward::Task { op, rows, y });
             };
             each(y, (block * outputs).max(1), parallel, task);
@@ -84,7 +90,13 @@ pub(super) fn run(op: &SplineSum, io: &mut CpuIo<'_>) -> Option<()> {
                 let here = y.len() / inputs.max(1);
                 let x = &x[first * inputs..(first + here) * inputs];
                 let g = &g[first * outputs..(first + here) * outputs];
-                let rows = Rows { x, scale: None, coef: coef.unwrap_or(&[]), base, sizes: Sizes { rows: here, ..sizes } };
+                let rows = Rows {
+                    x,
+                    scale: None,
+                    coef: coef.unwrap_or(&[]),
+                    base,
+                    sizes: Sizes { rows: here, ..sizes },
+                };
                 pulp::Arch::new().dispatch(input::Task { op, rows, g, y });
             };
             each(y, (block * inputs).max(1), parallel, task);
@@ -98,13 +110,15 @@ pub(super) fn run(op: &SplineSum, io: &mut CpuIo<'_>) -> Option<()> {
                 None => &mut [],
             };
             // A cache line of x holds 16 inputs.
-            let block = if parallel { 16.min(inputs.div_ceil(2 * rayon::current_num_threads())).max(1) } else { 16 };
+            let block =
+                if parallel { 16.min(inputs.div_ceil(2 * rayon::current_num_threads())).max(1) } else { 16 };
             let mut parts: Vec<(usize, &mut [f32], &mut [f32])> = Vec::new();
             let (mut dc, mut dw) = (dc, dw);
             for first in (0..inputs).step_by(block) {
                 let here = block.min(inputs - first);
                 let (c, rest_c) = std::mem::take(&mut dc).split_at_mut(here * sizes.bases * outputs);
-                let (w, rest_w) = std::mem::take(&mut dw).split_at_mut(if op.base { here * outputs } else { 0 });
+                let (w, rest_w) =
+                    std::mem::take(&mut dw).split_at_mut(if op.base { here * outputs } else { 0 });
                 (dc, dw) = (rest_c, rest_w);
                 parts.push((first, c, w));
             }

@@ -60,7 +60,15 @@ impl Tensor {
         bias: Option<&Self>,
         basis: &BSpline,
     ) -> Result<Self> {
-        let layer = Layer { x: self, coef, base_weight, bias, basis, dims: ["[O, I, n]", "[O, I]"], site: Site::here() };
+        let layer = Layer {
+            x: self,
+            coef,
+            base_weight,
+            bias,
+            basis,
+            dims: ["[O, I, n]", "[O, I]"],
+            site: Site::here(),
+        };
         let [out, inputs, bases] = layer.three(coef)?;
         layer.check(&out, &inputs, &bases, false)?;
         let coef = coef.permute(&[1, 2, 0])?;
@@ -80,7 +88,15 @@ impl Tensor {
         bias: Option<&Self>,
         basis: &BSpline,
     ) -> Result<Self> {
-        let layer = Layer { x: self, coef, base_weight, bias, basis, dims: ["[I, n, O]", "[I, O]"], site: Site::here() };
+        let layer = Layer {
+            x: self,
+            coef,
+            base_weight,
+            bias,
+            basis,
+            dims: ["[I, n, O]", "[I, O]"],
+            site: Site::here(),
+        };
         let [inputs, bases, out] = layer.three(coef)?;
         layer.check(&out, &inputs, &bases, true)?;
         layer.apply(coef, base_weight)
@@ -113,9 +129,11 @@ impl Layer<'_> {
     fn three(&self, coef: &Tensor) -> Result<[Dim; 3]> {
         match coef.shape().dims() {
             [a, b, c] => Ok([a.clone(), b.clone(), c.clone()]),
-            dims => {
-                Err(self.refuse(format!("coef has {} dimensions; it must have 3, {}", dims.len(), self.dims[0])))
-            }
+            dims => Err(self.refuse(format!(
+                "coef has {} dimensions; it must have 3, {}",
+                dims.len(),
+                self.dims[0]
+            ))),
         }
     }
 
@@ -130,7 +148,9 @@ impl Layer<'_> {
         }
         let (n_at, o_at, i_at) = if native { (1, 2, 0) } else { (2, 0, 1) };
         if inputs != width {
-            return Err(self.refuse(format!("dimension {i_at} of coef is {inputs}, the last of x is {width}")));
+            return Err(
+                self.refuse(format!("dimension {i_at} of coef is {inputs}, the last of x is {width}"))
+            );
         }
         let n = self.basis.count();
         if *bases != n.into() {
@@ -143,22 +163,31 @@ impl Layer<'_> {
             let dims = w.shape().dims();
             if dims.len() != 2 {
                 let want = self.dims[1];
-                return Err(self.refuse(format!("base_weight has {} dimensions; it must have 2, {want}", dims.len())));
+                return Err(
+                    self.refuse(format!("base_weight has {} dimensions; it must have 2, {want}", dims.len()))
+                );
             }
             let (o, i) = if native { (1, 0) } else { (0, 1) };
             if dims[o] != *out {
                 let d = &dims[o];
-                return Err(self.refuse(format!("dimension {o} of base_weight is {d}, dimension {o_at} of coef is {out}")));
+                return Err(self.refuse(format!(
+                    "dimension {o} of base_weight is {d}, dimension {o_at} of coef is {out}"
+                )));
             }
             if dims[i] != *width {
-                return Err(self.refuse(format!("dimension {i} of base_weight is {}, the last of x is {width}", dims[i])));
+                return Err(self.refuse(format!(
+                    "dimension {i} of base_weight is {}, the last of x is {width}",
+                    dims[i]
+                )));
             }
         }
         if let Some(bias) = self.bias {
             let dims = bias.shape().dims();
             if dims.len() != 1 || dims[0] != *out {
                 let shape = bias.shape();
-                return Err(self.refuse(format!("bias has shape {shape}; it must be [{out}], dimension {o_at} of coef")));
+                return Err(self.refuse(format!(
+                    "bias has shape {shape}; it must be [{out}], dimension {o_at} of coef"
+                )));
             }
         }
         Ok(())

@@ -86,7 +86,7 @@ impl SplineSum {
     }
 
     /// The gradient to x: u ⊙ input⁽ᵈ⁺¹⁾(x, g, C, W); none where the pieces are constant and there is no W.
-    fn to_x(
+    fn gradient_to_x(
         &self,
         x: &Tensor,
         g: &Tensor,
@@ -117,18 +117,35 @@ impl SplineSum {
     }
 
     /// input⁽ᵈ⁾(x, g, C, W), the gradient to u.
-    fn to_u(&self, x: &Tensor, g: &Tensor, c: &Tensor, w: Option<&Tensor>) -> Result<Tensor> {
-        Self { kind: Kind::Input, base: w.is_some(), scale: false, ..*self }.one(&[Some(x), Some(g), Some(c), w])
+    fn gradient_to_u(&self, x: &Tensor, g: &Tensor, c: &Tensor, w: Option<&Tensor>) -> Result<Tensor> {
+        Self { kind: Kind::Input, base: w.is_some(), scale: false, ..*self }.one(&[
+            Some(x),
+            Some(g),
+            Some(c),
+            w,
+        ])
     }
 
     /// forward⁽ᵈ⁾(x, C, W, u), the gradient to g.
-    fn to_g(&self, x: &Tensor, c: &Tensor, w: Option<&Tensor>, u: Option<&Tensor>) -> Result<Tensor> {
+    fn gradient_to_g(
+        &self,
+        x: &Tensor,
+        c: &Tensor,
+        w: Option<&Tensor>,
+        u: Option<&Tensor>,
+    ) -> Result<Tensor> {
         let op = Self { kind: Kind::Forward, base: w.is_some(), scale: u.is_some(), ..*self };
         op.one(&[Some(x), Some(c), w, u])
     }
 
     /// coefficients⁽ᵈ⁾(x, g, u): the gradients to C and, where asked, W.
-    fn to_parameters(&self, x: &Tensor, g: &Tensor, u: Option<&Tensor>, base: bool) -> Result<(Tensor, Option<Tensor>)> {
+    fn gradients_to_parameters(
+        &self,
+        x: &Tensor,
+        g: &Tensor,
+        u: Option<&Tensor>,
+        base: bool,
+    ) -> Result<(Tensor, Option<Tensor>)> {
         let op = Self { kind: Kind::Coefficients, base, scale: u.is_some(), ..*self };
         let inputs: Vec<&Tensor> = [Some(x), Some(g), u].into_iter().flatten().collect();
         let mut out = op.apply(&inputs, Site::here())?.into_iter();
@@ -197,10 +214,10 @@ impl Op for SplineSum {
             same("base_weight", &w.shape.dims()[0], 0, width, "the last dimension of x")?;
             same("base_weight", &w.shape.dims()[1], 1, out, "the last dimension of coef")?;
         }
-        if let Some(u) = self.scale_input().map(|i| &inputs[i]) {
-            if u.shape != x.shape {
-                return Err(format!("the scale has shape {}, x has {}", u.shape, x.shape));
-            }
+        if let Some(u) = self.scale_input().map(|i| &inputs[i])
+            && u.shape != x.shape
+        {
+            return Err(format!("the scale has shape {}, x has {}", u.shape, x.shape));
         }
         let meta = |dims: Vec<crate::Dim>| Meta::new(x.dtype, dims);
         let (rows, width, out) = (rows.clone(), width.clone(), out.clone());
@@ -244,27 +261,28 @@ impl Op for SplineSum {
             (Kind::Forward, Some(c_at)) => {
                 let (g, c, w, u) = (context.cotangent()?, &context.inputs[c_at], input(w_at), input(u_at));
                 if context.wanted[0] {
-                    set(Some(0), self.to_x(x, g, c, w, u)?);
+                    set(Some(0), self.gradient_to_x(x, g, c, w, u)?);
                 }
                 if wanted(u_at) {
-                    set(u_at, Some(self.to_u(x, g, c, w)?));
+                    set(u_at, Some(self.gradient_to_u(x, g, c, w)?));
                 }
                 if context.wanted[c_at] || wanted(w_at) {
-                    let (dc, dw) = self.to_parameters(x, g, u, wanted(w_at))?;
+                    let (dc, dw) = self.gradients_to_parameters(x, g, u, wanted(w_at))?;
                     set(Some(c_at), Some(dc));
                     set(w_at, dw);
                 }
             }
             (Kind::Input, Some(c_at)) => {
-                let (v, g, c, w) = (context.cotangent()?, &context.inputs[1], &context.inputs[c_at], input(w_at));
+                let (v, g, c, w) =
+                    (context.cotangent()?, &context.inputs[1], &context.inputs[c_at], input(w_at));
                 if context.wanted[0] {
-                    set(Some(0), self.to_x(x, g, c, w, Some(v))?);
+                    set(Some(0), self.gradient_to_x(x, g, c, w, Some(v))?);
                 }
                 if context.wanted[1] {
-                    set(Some(1), Some(self.to_g(x, c, w, Some(v))?));
+                    set(Some(1), Some(self.gradient_to_g(x, c, w, Some(v))?));
                 }
                 if context.wanted[c_at] || wanted(w_at) {
-                    let (dc, dw) = self.to_parameters(x, g, Some(v), wanted(w_at))?;
+                    let (dc, dw) = self.gradients_to_parameters(x, g, Some(v), wanted(w_at))?;
                     set(Some(c_at), Some(dc));
                     set(w_at, dw);
                 }
@@ -280,13 +298,13 @@ impl Op for SplineSum {
                     }
                 };
                 if context.wanted[0] {
-                    set(Some(0), self.to_x(x, g, &p, q, u)?);
+                    set(Some(0), self.gradient_to_x(x, g, &p, q, u)?);
                 }
                 if context.wanted[1] {
-                    set(Some(1), Some(self.to_g(x, &p, q, u)?));
+                    set(Some(1), Some(self.gradient_to_g(x, &p, q, u)?));
                 }
                 if wanted(u_at) {
-                    set(u_at, Some(self.to_u(x, g, &p, q)?));
+                    set(u_at, Some(self.gradient_to_u(x, g, &p, q)?));
                 }
             }
         }
@@ -294,7 +312,8 @@ impl Op for SplineSum {
     }
 
     fn cost(&self, inputs: &[(DType, Layout)], outputs: &[(DType, Layout)]) -> Cost {
-        let bytes = |v: &[(DType, Layout)]| v.iter().map(|(d, l)| (d.bytes() * l.count()) as f64).sum::<f64>();
+        let bytes =
+            |v: &[(DType, Layout)]| v.iter().map(|(d, l)| (d.bytes() * l.count()) as f64).sum::<f64>();
         let points = inputs[0].1.count() as f64;
         let out = match self.kind {
             Kind::Forward => &outputs[0].1,

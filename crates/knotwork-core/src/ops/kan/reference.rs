@@ -32,7 +32,10 @@ pub(super) fn run(op: &SplineSum, inputs: &[Reference], outputs: &mut [Reference
                     outputs[0].data[b * out + o] = (0..width)
                         .map(|i| {
                             let p = b * width + i;
-                            let spline: f64 = (0..n).filter(|&m| features[p][m] != 0.0).map(|m| coef[(i * n + m) * out + o] * features[p][m]).sum();
+                            let spline: f64 = (0..n)
+                                .filter(|&m| features[p][m] != 0.0)
+                                .map(|m| coef[(i * n + m) * out + o] * features[p][m])
+                                .sum();
                             let y = spline + base.map_or(0.0, |w| w[i * out + o] * features[p][n]);
                             scale.map_or(y, |u| u[p] * y)
                         })
@@ -46,7 +49,10 @@ pub(super) fn run(op: &SplineSum, inputs: &[Reference], outputs: &mut [Reference
                 let (b, i) = (p / width, p % width);
                 outputs[0].data[p] = (0..out)
                     .map(|o| {
-                        let spline: f64 = (0..n).filter(|&m| phi[m] != 0.0).map(|m| coef[(i * n + m) * out + o] * phi[m]).sum();
+                        let spline: f64 = (0..n)
+                            .filter(|&m| phi[m] != 0.0)
+                            .map(|m| coef[(i * n + m) * out + o] * phi[m])
+                            .sum();
                         g[b * out + o] * (spline + base.map_or(0.0, |w| w[i * out + o] * phi[n]))
                     })
                     .sum();

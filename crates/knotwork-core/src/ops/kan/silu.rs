@@ -57,7 +57,8 @@ pub(super) fn silu_f32(x: &[f32], d: usize, y: &mut [f32]) {
         0 => x.iter().zip(y).for_each(|(&x, y)| *y = math::silu(x)),
         1 => x.iter().zip(y).for_each(|(&x, y)| *y = math::silu_d1(x)),
         _ => {
-            let (upper, lower) = (polynomial(d).map(|c| c as f32), polynomial(d - 1).map(|c| c as f32 * d as f32));
+            let (upper, lower) =
+                (polynomial(d).map(|c| c as f32), polynomial(d - 1).map(|c| c as f32 * d as f32));
             for (&x, y) in x.iter().zip(y) {
                 let held = if x.abs() > 110.0 { 110.0f32.copysign(x) } else { x };
                 let e = math::exp(-held.abs());
@@ -98,13 +99,25 @@ mod tests {
             silu_f32(&x, d, &mut y);
             for (&x, &y) in x.iter().zip(&y) {
                 let want = silu(x.into(), d);
-                assert!((f64::from(y) - want).abs() < 1e-6 * want.abs().max(1.0), "order {d} at {x}: {y}, {want}");
+                assert!(
+                    (f64::from(y) - want).abs() < 1e-6 * want.abs().max(1.0),
+                    "order {d} at {x}: {y}, {want}"
+                );
             }
             let ends = [f32::NEG_INFINITY, f32::INFINITY, f32::NAN];
             let mut at = [0.0; 3];
             silu_f32(&ends, d, &mut at);
             assert_eq!(at[0], 0.0);
-            assert_eq!(at[1], if d == 0 { f32::INFINITY } else if d == 1 { 1.0 } else { 0.0 });
+            assert_eq!(
+                at[1],
+                if d == 0 {
+                    f32::INFINITY
+                } else if d == 1 {
+                    1.0
+                } else {
+                    0.0
+                }
+            );
             assert!(at[2].is_nan() && silu(f64::NAN, d).is_nan());
             assert_eq!((silu(f64::NEG_INFINITY, d), silu(f64::INFINITY, d)), (at[0].into(), at[1].into()));
         }

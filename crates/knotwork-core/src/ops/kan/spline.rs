@@ -38,10 +38,14 @@ impl BSpline {
     pub fn new(grid: usize, order: usize) -> Result<Self> {
         let basis = Self { order, grid, range: (-1.0, 1.0) };
         if grid == 0 || grid > 1 << 20 {
-            return Err(basis.refuse(format!("grid is {grid}; it must be from 1 to {}", 1 << 20), Site::here()));
+            return Err(
+                basis.refuse(format!("grid is {grid}; it must be from 1 to {}", 1 << 20), Site::here())
+            );
         }
         if order > MAX_ORDER {
-            return Err(basis.refuse(format!("order is {order}; it must be at most {MAX_ORDER}"), Site::here()));
+            return Err(
+                basis.refuse(format!("order is {order}; it must be at most {MAX_ORDER}"), Site::here())
+            );
         }
         Ok(basis)
     }
@@ -60,7 +64,9 @@ impl BSpline {
         }
         let step = self.step();
         if !((step as f32) > f32::MIN_POSITIVE && step.recip().is_finite()) {
-            return Err(self.refuse(format!("{} intervals over [{lo}, {hi}] are too narrow", self.grid), site));
+            return Err(
+                self.refuse(format!("{} intervals over [{lo}, {hi}] are too narrow", self.grid), site)
+            );
         }
         Ok(self)
     }

@@ -56,7 +56,10 @@ fn splines_sum_to_one_and_their_derivatives_to_nothing() {
             for d in 1..=order.min(3) {
                 let all = basis.evaluate(x, d);
                 let size = all.iter().fold(1.0f64, |a, b| a.max(b.abs()));
-                assert!((all.iter().sum::<f64>() / size).abs() < 1e-12, "order {order}, derivative {d} at {x}");
+                assert!(
+                    (all.iter().sum::<f64>() / size).abs() < 1e-12,
+                    "order {order}, derivative {d} at {x}"
+                );
             }
         }
         let (below, above) = (basis.knot(-(order as isize)) - 1e-9, basis.knot((grid + order) as isize));
@@ -94,9 +97,13 @@ fn attributes_outside_their_limits_are_refused() {
 
 #[test]
 fn local_weights_are_the_basis() {
-    for (grid, order, lo, hi, limit) in
-        [(5, 3, -1.0, 1.0, 2e-7), (50, 3, -1.0, 1.0, 2e-7), (200, 3, -1.0, 1.0, 2e-7), (1, 0, 0.0, 3.0, 1e-12), (4, 6, -2.0, 5.0, 4e-7)]
-    {
+    for (grid, order, lo, hi, limit) in [
+        (5, 3, -1.0, 1.0, 2e-7),
+        (50, 3, -1.0, 1.0, 2e-7),
+        (200, 3, -1.0, 1.0, 2e-7),
+        (1, 0, 0.0, 3.0, 1e-12),
+        (4, 6, -2.0, 5.0, 4e-7),
+    ] {
         let basis = BSpline::new(grid, order).unwrap().range(lo, hi).unwrap();
         for d in 0..=order.min(3) {
             let op = SplineSum { kind: Kind::Forward, basis, derivative: d, base: false, scale: false };
@@ -114,7 +121,10 @@ fn local_weights_are_the_basis() {
                 }
                 for (got, want) in got.iter().zip(basis.evaluate(x.into(), d)) {
                     let error = (got - want).abs() * unit;
-                    assert!(error <= limit * 2f64.powi(d as i32), "{basis}, derivative {d} at {x}: {got}, not {want}");
+                    assert!(
+                        error <= limit * 2f64.powi(d as i32),
+                        "{basis}, derivative {d} at {x}: {got}, not {want}"
+                    );
                 }
             }
         }
@@ -142,10 +152,8 @@ fn gradients_twice_agree_with_differences() {
         let g = Graph::new();
         let (inputs, y) = layer(&g, DType::F64, sizes, &basis).unwrap();
         let mut random = Random(7);
-        let mut host: Vec<HostTensor> = inputs
-            .iter()
-            .map(|t| random.tensor(DType::F64, &t.shape().fixed().unwrap(), 1.4))
-            .collect();
+        let mut host: Vec<HostTensor> =
+            inputs.iter().map(|t| random.tensor(DType::F64, &t.shape().fixed().unwrap(), 1.4)).collect();
         // A loss that is no linear function of y; then a mix of its gradients, so that every second derivative counts.
         let loss = y.square().unwrap().sum(&[0, 1], false).unwrap();
         let refs: Vec<&Tensor> = inputs.iter().collect();
@@ -174,7 +182,11 @@ fn gradients_twice_agree_with_differences() {
                 let slope = (shifted(1e-5) - shifted(-1e-5)) / 2e-5;
                 host[t] = before;
                 let got = exact[t].to_f64()[at];
-                assert!((got - slope).abs() < 1e-5 * slope.abs().max(1.0), "{} [{at}]: {got}, slope {slope}", NAMES[t]);
+                assert!(
+                    (got - slope).abs() < 1e-5 * slope.abs().max(1.0),
+                    "{} [{at}]: {got}, slope {slope}",
+                    NAMES[t]
+                );
             }
         }
     }
@@ -193,7 +205,10 @@ fn the_three_sums_are_adjoint() {
         let op = SplineSum { kind: Kind::Forward, basis, derivative: d, base: true, scale: true };
         let site = crate::Site::here();
         let y = op.apply(&[&x, &c, &w, &u], site).unwrap().remove(0);
-        let v = SplineSum { kind: Kind::Input, scale: false, ..op }.apply(&[&x, &dy, &c, &w], site).unwrap().remove(0);
+        let v = SplineSum { kind: Kind::Input, scale: false, ..op }
+            .apply(&[&x, &dy, &c, &w], site)
+            .unwrap()
+            .remove(0);
         let p = SplineSum { kind: Kind::Coefficients, ..op }.apply(&[&x, &dy, &u], site).unwrap();
         let dot = |a: &Tensor, b: &Tensor| {
             let all: Vec<isize> = (0..a.rank() as isize).collect();
@@ -210,8 +225,19 @@ fn the_three_sums_are_adjoint() {
 #[test]
 fn the_fast_path_agrees_with_the_reference() {
     let shapes = [
-        [1, 1, 1], [64, 64, 32], [64, 32, 10], [3, 65, 65], [65, 3, 7], [130, 5, 8], [7, 9, 17], [1, 64, 64],
-        [5, 2, 3], [1030, 2, 24], [400, 64, 64], [0, 3, 4], [4, 20, 33],
+        [1, 1, 1],
+        [64, 64, 32],
+        [64, 32, 10],
+        [3, 65, 65],
+        [65, 3, 7],
+        [130, 5, 8],
+        [7, 9, 17],
+        [1, 64, 64],
+        [5, 2, 3],
+        [1030, 2, 24],
+        [400, 64, 64],
+        [0, 3, 4],
+        [4, 20, 33],
     ];
     let bases = [(3, 3), (5, 3), (64, 3), (5, 0), (4, 1), (6, 2), (3, 5), (2, 8), (5, 4)];
     for (n, sizes) in shapes.into_iter().enumerate() {

@@ -1,0 +1,344 @@
+//! Matrix products, batched and broadcast.
+
+use super::{Case, CaseInput, Cases, Cost, Op, Reference, Registered};
+use crate::{
+    DType, Layout, Result, Shape, Site,
+    autodiff::GradContext,
+    cpu::CpuIo,
+    error::OpError,
+    graph::{Meta, Tensor},
+    plan::{BindTo, DispatchSpec, Grid, Kernel, KernelRequest, Lowering, Needs, Params},
+};
+
+/// Leading dimensions that a kernel can walk with strides; more are an error on a GPU.
+const BATCH_DIMS: usize = 4;
+/// Below so many multiplications a second thread costs more than it saves.
+const PARALLEL: usize = 1 << 20;
+
+pub(super) const REGISTERED: Registered = Registered {
+    name: "matmul",
+    formula: "c[.., m, n] = Σ_k a[.., m, k] b[.., k, n]",
+    cases: Cases::Listed(|| {
+        let case = |name: &str, a: &[usize], b: &[usize]| {
+            Case::new(name, vec![CaseInput::new(a), CaseInput::new(b)], |t| Ok(vec![t[0].matmul(&t[1])?]))
+                .tolerance(1e-5)
+        };
+        let turned = |name: &str, a: &[usize], b: &[usize], ta: bool, tb: bool| {
+            Case::new(name, vec![CaseInput::new(a), CaseInput::new(b)], move |t| {
+                let turn = |t: &Tensor, yes: bool| if yes { t.transpose(-2, -1) } else { Ok(t.clone()) };
+                Ok(vec![turn(&t[0], ta)?.matmul(&turn(&t[1], tb)?)?])
+            })
+            .tolerance(1e-5)
+        };
+        vec![
+            case("one element", &[1, 1], &[1, 1]),
+            case("a row and a column", &[1, 65], &[65, 1]),
+            case("an outer product", &[63, 1], &[1, 3]),
+            case("odd sizes", &[65, 17], &[17, 33]),
+            case("more than a tile", &[70, 40], &[40, 130]),
+            case("nothing to add", &[3, 0], &[0, 2]),
+            case("no rows", &[0, 3], &[3, 2]),
+            case("batched", &[2, 3, 5, 7], &[2, 3, 7, 4]),
+            case("broadcast", &[3, 1, 4, 5], &[2, 5, 6]),
+            turned("a transposed", &[17, 20], &[17, 9], true, false),
+            turned("b transposed", &[20, 17], &[9, 17], false, true),
+            turned("both transposed", &[2, 17, 20], &[2, 9, 17], true, true),
+        ]
+    }),
+};
+
+#[derive(Clone, Debug)]
+struct MatMul;
+
+impl Tensor {
+    /// The matrix product over the last two dimensions, [.., M, K] × [.., K, N] → [.., M, N]; leading dimensions
+    /// broadcast. Transposes are views and cost nothing. f32 is accumulated in f32.
+    ///
+    /// ```
+    /// # use knotwork_core::{Device, DType, Graph, HostTensor};
+    /// let g = Graph::new();
+    /// let a = g.input("a", DType::F32, [2, 2])?;
+    /// let y = a.matmul(&a.transpose(0, 1)?)?;
+    /// let mut p = Device::cpu().compile(&g, &[&y], &[])?;
+    /// let out = p.run([("a", HostTensor::new(&[1.0f32, 2.0, 3.0, 4.0], [2, 2])?)])?.wait()?;
+    /// assert_eq!(out[0].as_slice::<f32>()?, &[5.0, 11.0, 11.0, 25.0]);
+    /// # Ok::<(), knotwork_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Where an operand has fewer than two dimensions, the inner sizes differ, the leading ones do not broadcast, or
+    /// the element types are not both f32 or both f64.
+    #[track_caller]
+    pub fn matmul(&self, other: &Self) -> Result<Self> {
+        let site = Site::here();
+        let refuse = |message: String| OpError {
+            op: "matmul".into(),
+            inputs: vec![self.meta().to_string(), other.meta().to_string()],
+            message,
+            site,
+        };
+        if self.rank() < 2 || other.rank() < 2 {
+            return Err(
+                refuse("both operands need at least two dimensions; `unsqueeze` adds one".into()).into()
+            );
+        }
+        let split = |t: &Self| {
+            let dims = t.shape().dims();
+            (Shape::from(dims[..dims.len() - 2].to_vec()), dims[dims.len() - 2..].to_vec())
+        };
+        let ((batch_a, a), (batch_b, b)) = (split(self), split(other));
+        let batch = batch_a.broadcast(&batch_b).ok_or_else(|| {
+            refuse(format!("the leading dimensions {batch_a} and {batch_b} do not broadcast"))
+        })?;
+        let whole = |last: &[crate::Dim]| Shape::from([batch.dims(), last].concat());
+        let a = self.broadcast_to(whole(&a))?;
+        let b = other.broadcast_to(whole(&b))?;
+        self.graph().apply_one(MatMul, &[&a, &b], site)
+    }
+
+    /// x Wᵀ + bias for x [.., I], weight [O, I], bias [O]: a dense layer.
+    ///
+    /// # Errors
+    /// Where the inner sizes differ, or the bias has not O elements.
+    #[track_caller]
+    pub fn linear(&self, weight: &Self, bias: Option<&Self>) -> Result<Self> {
+        let site = Site::here();
+        let refuse = |message: String| OpError {
+            op: "linear".into(),
+            inputs: [Some(self), Some(weight), bias].iter().flatten().map(|t| t.meta().to_string()).collect(),
+            message,
+            site,
+        };
+        let (Some(inner), true) = (self.shape().dims().last().cloned(), weight.rank() == 2) else {
+            return Err(refuse("x needs a dimension, and the weight exactly two, [O, I]".into()).into());
+        };
+        let (o, i) = (weight.shape().dims()[0].clone(), weight.shape().dims()[1].clone());
+        if inner != i {
+            return Err(refuse(format!("the last dimension of x is {inner}, the weight takes {i}")).into());
+        }
+        if let Some(b) = bias.filter(|b| b.shape().dims() != std::slice::from_ref(&o)) {
+            return Err(refuse(format!("the bias has shape {}; the weight gives [{o}]", b.shape())).into());
+        }
+        let leading = self.shape().dims()[..self.rank() - 1].to_vec();
+        let rows = leading.iter().cloned().fold(1.into(), |a: crate::Dim, b| a * b);
+        let flat = self.reshape(vec![rows, i])?;
+        let y = flat.matmul(&weight.transpose(0, 1)?)?;
+        let y = match bias {
+            Some(b) => y.add(b)?,
+            None => y,
+        };
+        y.reshape([leading, vec![o]].concat())
+    }
+}
+
+/// Sizes and strides of one product.
+struct Sizes {
+    m: usize,
+    n: usize,
+    k: usize,
+    /// Sizes of the leading dimensions, and the strides of a and b over them.
+    batch: Vec<(usize, usize, usize)>,
+    a: (usize, usize),
+    b: (usize, usize),
+}
+
+fn sizes(a: &Layout, b: &Layout) -> Sizes {
+    let r = a.shape().len();
+    let leading = |l: &Layout| {
+        let mut shape = l.shape()[..r - 2].to_vec();
+        let mut strides = l.strides()[..r - 2].to_vec();
+        shape.push(1);
+        strides.push(0);
+        (shape, strides)
+    };
+    let ((shape, sa), (_, sb)) = (leading(a), leading(b));
+    // Join neighbouring leading dimensions that both operands walk alike.
+    let mut batch: Vec<(usize, usize, usize)> = Vec::new();
+    for d in 0..r - 2 {
+        let (n, x, y) = (shape[d], sa[d], sb[d]);
+        if n == 1 {
+            continue;
+        }
+        match batch.last_mut() {
+            Some(last) if last.1 == x * n && last.2 == y * n => *last = (last.0 * n, x, y),
+            _ => batch.push((n, x, y)),
+        }
+    }
+    Sizes {
+        m: a.shape()[r - 2],
+        k: a.shape()[r - 1],
+        n: b.shape()[r - 1],
+        batch,
+        a: (a.strides()[r - 2], a.strides()[r - 1]),
+        b: (b.strides()[r - 2], b.strides()[r - 1]),
+    }
+}
+
+impl Op for MatMul {
+    fn name(&self) -> &str {
+        "matmul"
+    }
+
+    fn infer(&self, inputs: &[Meta]) -> Result<Vec<Meta>, String> {
+        let (a, b) = (&inputs[0], &inputs[1]);
+        if !matches!(a.dtype, DType::F32 | DType::F64) || a.dtype != b.dtype {
+            return Err(format!(
+                "it takes two f32 or two f64 operands, got {} and {}; cast first",
+                a.dtype, b.dtype
+            ));
+        }
+        let (da, db) = (a.shape.dims(), b.shape.dims());
+        let r = da.len();
+        if da[r - 1] != db[r - 2] {
+            return Err(format!(
+                "the inner dimensions differ: {} of the left, {} of the right",
+                da[r - 1],
+                db[r - 2]
+            ));
+        }
+        let mut dims = da[..r - 1].to_vec();
+        dims.push(db[r - 1].clone());
+        Ok(vec![Meta::new(a.dtype, dims)])
+    }
+
+    fn reference(&self, inputs: &[Reference], outputs: &mut [Reference]) -> Result<(), String> {
+        let r = inputs[0].shape.len();
+        let (m, k, n) = (inputs[0].shape[r - 2], inputs[0].shape[r - 1], inputs[1].shape[r - 1]);
+        for (at, out) in outputs[0].data.iter_mut().enumerate() {
+            let (batch, row, column) = (at / (m * n), at / n % m, at % n);
+            *out = (0..k)
+                .map(|i| {
+                    inputs[0].data[(batch * m + row) * k + i] * inputs[1].data[(batch * k + i) * n + column]
+                })
+                .sum();
+        }
+        Ok(())
+    }
+
+    fn cpu(&self, io: &mut CpuIo<'_>) -> Result<bool, String> {
+        let (la, lb) = (io.inputs[0].layout, io.inputs[1].layout);
+        let (Some(a), Some(b)) = (io.inputs[0].f32_strided(), io.inputs[1].f32_strided()) else {
+            return Ok(false);
+        };
+        let s = sizes(la, lb);
+        let Some(c) = io.outputs[0].f32() else { return Ok(false) };
+        if s.k == 0 {
+            c.fill(0.0);
+            return Ok(true);
+        }
+        let enough = s.m * s.n * s.k >= PARALLEL;
+        let parallelism = if enough { gemm::Parallelism::Rayon(0) } else { gemm::Parallelism::None };
+        if la.extent() > a.len() || lb.extent() > b.len() {
+            return Err("an operand's layout reaches beyond its memory".into());
+        }
+        for (batch, c) in c.chunks_exact_mut((s.m * s.n).max(1)).enumerate() {
+            let (mut rest, mut at, mut bt) = (batch, la.offset(), lb.offset());
+            for &(n, x, y) in s.batch.iter().rev() {
+                at += rest % n * x;
+                bt += rest % n * y;
+                rest /= n;
+            }
+            // SAFETY: the layouts stay inside the operands' memory (checked above through their extents), and c has
+            // m × n elements of its own.
+            unsafe {
+                gemm::gemm(
+                    s.m,
+                    s.n,
+                    s.k,
+                    c.as_mut_ptr(),
+                    1,
+                    s.n as isize,
+                    false,
+                    a.as_ptr().add(at),
+                    s.a.1 as isize,
+                    s.a.0 as isize,
+                    b.as_ptr().add(bt),
+                    s.b.1 as isize,
+                    s.b.0 as isize,
+                    0.0,
+                    1.0,
+                    false,
+                    false,
+                    false,
+                    parallelism,
+                );
+            }
+        }
+        Ok(true)
+    }
+
+    fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
+        let (la, lb) = (&request.inputs[0].layout, &request.inputs[1].layout);
+        if request.outputs[0].dtype != DType::F32 {
+            return Err(format!("{} products run on the CPU only", request.outputs[0].dtype));
+        }
+        let s = sizes(la, lb);
+        if s.batch.len() > BATCH_DIMS {
+            return Err(format!(
+                "{} strided leading dimensions; the kernel walks {BATCH_DIMS}",
+                s.batch.len()
+            ));
+        }
+        let batches: usize = s.batch.iter().map(|b| b.0).product();
+        let mut params = Params::new().u32(s.m).u32(s.n).u32(s.k).u32(batches);
+        params = params.u32(la.offset()).u32(s.a.0).u32(s.a.1).u32(0usize);
+        params = params.u32(lb.offset()).u32(s.b.0).u32(s.b.1).u32(0usize);
+        let padded = |f: fn(&(usize, usize, usize)) -> usize, or: usize| {
+            let gap = BATCH_DIMS - s.batch.len();
+            std::iter::repeat_n(or, gap).chain(s.batch.iter().map(f)).collect::<Vec<_>>()
+        };
+        let words = [padded(|b| b.0, 1), padded(|b| b.1, 0), padded(|b| b.2, 0)].concat();
+        params = words.into_iter().fold(params, Params::u32);
+        let variant = |name: &'static str, each: u32| {
+            let tile = 16 * each as usize;
+            let mut flags = Vec::new();
+            // Neighbouring threads read neighbouring elements of both operands.
+            if s.a.1 > s.a.0 {
+                flags.push("a_by_columns");
+            }
+            if s.b.0 < s.b.1 {
+                flags.push("b_by_columns");
+            }
+            let kernel = Kernel {
+                name: format!("matmul_{name}"),
+                source: crate::plan::Source::Named("matmul"),
+                flags,
+                constants: vec![("EACH", each.into())],
+                needs: Needs::default(),
+            };
+            let groups = s.m.div_ceil(tile) * s.n.div_ceil(tile) * batches;
+            Lowering::single(
+                name,
+                DispatchSpec {
+                    kernel,
+                    bindings: vec![BindTo::Input(0), BindTo::Input(1), BindTo::Output(0)],
+                    params: params.clone(),
+                    grid: Grid::Linear(groups as u64),
+                    flat: None,
+                },
+            )
+        };
+        let (tile64, tile16) = (variant("tile64", 4), variant("tile16", 1));
+        // A large tile pays where it is mostly filled.
+        Ok(if s.m.min(s.n) > 32 { vec![tile64, tile16] } else { vec![tile16, tile64] })
+    }
+
+    fn accepts(&self, _: usize, layout: &Layout) -> bool {
+        // A stride of 0 in the last two dimensions would serialise the loads; everything else is read as it lies.
+        layout.strides().len() - 2 <= BATCH_DIMS
+    }
+
+    fn grad(&self, context: &GradContext<'_>) -> Result<Vec<Option<Tensor>>> {
+        let (a, b, g) = (&context.inputs[0], &context.inputs[1], context.cotangent()?);
+        let da = if context.wanted[0] { Some(g.matmul(&b.transpose(-2, -1)?)?) } else { None };
+        let db = if context.wanted[1] { Some(a.transpose(-2, -1)?.matmul(g)?) } else { None };
+        Ok(vec![da, db])
+    }
+
+    fn cost(&self, inputs: &[(DType, Layout)], outputs: &[(DType, Layout)]) -> Cost {
+        let k = inputs[0].1.shape().last().copied().unwrap_or(0) as f64;
+        let bytes =
+            |v: &[(DType, Layout)]| v.iter().map(|(d, l)| (d.bytes() * l.count()) as f64).sum::<f64>();
+        Cost { flops: 2.0 * k * outputs[0].1.count() as f64, bytes: bytes(inputs) + bytes(outputs) }
+    }
+}

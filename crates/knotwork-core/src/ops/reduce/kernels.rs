@@ -1,0 +1,116 @@
+//! The dispatches of a reduction.
+
+use super::{Kind, Reduce};
+use crate::{
+    DType, Layout, Result,
+    plan::{
+        BindTo, ConstantValue, DispatchSpec, Grid, Kernel, KernelRequest, Lowering, Needs, Params, Scratch,
+        Source,
+    },
+};
+
+/// Dimensions that a kernel can walk, kept and reduced each; the layouts are collapsed first.
+const DIMS: usize = 4;
+/// Up to this many elements one thread takes an output; above, a workgroup does.
+const SERIAL: usize = 32;
+/// One thread is never given more: it would be slow, and lavapipe ends a loop after 65,535 turns without a word.
+const SERIAL_AT_MOST: usize = 4096;
+/// Fewer outputs than this leave a GPU idle where each is long: the reduction is then split in two stages.
+const FEW: usize = 64;
+/// Elements a workgroup takes in the first of two stages, at least.
+const SPAN: usize = 4096;
+
+/// Sizes and strides of some dimensions, padded at the front.
+fn walk(layout: &Layout, dims: &[usize]) -> Result<Vec<(usize, usize)>, String> {
+    let mut out: Vec<(usize, usize)> = Vec::new();
+    for &d in dims {
+        let (n, stride) = (layout.shape()[d], layout.strides()[d]);
+        match out.last_mut() {
+            _ if n == 1 => {}
+            Some(last) if last.1 == stride * n => *last = (last.0 * n, stride),
+            _ => out.push((n, stride)),
+        }
+    }
+    if out.len() > DIMS {
+        return Err(format!("{} strided dimensions; the kernel walks {DIMS}", out.len()));
+    }
+    let gap = DIMS - out.len();
+    Ok(std::iter::repeat_n((1, 0), gap).chain(out).collect())
+}
+
+pub(super) fn lower(op: &Reduce, request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
+    let layout = &request.inputs[0].layout;
+    let element = match request.inputs[0].dtype {
+        DType::F32 => "f32",
+        DType::I32 => "i32",
+        DType::U32 => "u32",
+        other => return Err(format!("{other} reductions run on the CPU only; cast first")),
+    };
+    let kept: Vec<usize> = (0..layout.shape().len()).filter(|d| !op.dims.contains(d)).collect();
+    let (outer, inner) = (walk(layout, &kept)?, walk(layout, &op.dims)?);
+    let product = |w: &[(usize, usize)]| w.iter().map(|(n, _)| n).product::<usize>();
+    let (outputs, total) = (product(&outer), product(&inner));
+    let n = total;
+    let stage = |parts: usize, first: bool, from: BindTo, to: BindTo, threads: u32| {
+        let (outer, inner, offset, n) = if first {
+            (outer.clone(), inner.clone(), layout.offset(), n)
+        } else {
+            let flat = |n, stride| vec![(1, 0), (1, 0), (1, 0), (n, stride)];
+            (flat(outputs, parts), flat(parts, 1), 0, parts)
+        };
+        let blocks = if first { parts } else { 1 };
+        let last = !first || parts == 1;
+        let scale = if op.kind == Kind::Mean && last { 1.0 } else { 0.0 };
+        let mut params = Params::new().u32(outputs).u32(n).u32(blocks).u32(n.div_ceil(blocks)).u32(offset);
+        params = params.f32(scale).f32(total as f32).u32(0usize);
+        for list in [&outer, &inner] {
+            params = list.iter().fold(params, |p, &(n, _)| p.u32(n));
+            params = list.iter().fold(params, |p, &(_, s)| p.u32(s));
+        }
+        let mut flags = Vec::new();
+        if op.kind == Kind::Max {
+            flags.push("max");
+        }
+        if threads == 1 {
+            flags.push("serial");
+        }
+        if element == "f32" {
+            flags.push("floats");
+        }
+        let groups = if threads == 1 { (outputs * blocks).div_ceil(256) } else { outputs * blocks };
+        DispatchSpec {
+            kernel: Kernel {
+                name: format!("reduce_{}", if threads == 1 { "serial" } else { "tree" }),
+                source: Source::Named("reduce"),
+                flags,
+                constants: vec![("elem", ConstantValue::Type(element.into()))],
+                needs: Needs::default(),
+            },
+            bindings: vec![from, to],
+            params,
+            grid: Grid::Linear(groups as u64),
+            flat: None,
+        }
+    };
+    let (input, output) = (BindTo::Input(0), BindTo::Output(0));
+    let serial = Lowering::single("serial", stage(1, true, input, output, 1));
+    let tree = Lowering::single("tree", stage(1, true, input, output, 256));
+    let parts = n.div_ceil(SPAN).clamp(2, 256);
+    let two_stages = Lowering {
+        variant: "two_stages",
+        scratch: vec![Scratch { dtype: request.inputs[0].dtype, count: outputs * parts }],
+        dispatches: vec![
+            stage(parts, true, input, BindTo::Scratch(0), 256),
+            stage(parts, false, BindTo::ScratchRead(0), output, 256),
+        ],
+    };
+    Ok(if n > 2 * SPAN && outputs < FEW {
+        vec![two_stages, tree]
+    } else if n <= SERIAL || (outputs >= 4096 && n <= 256) {
+        vec![serial, tree, two_stages]
+    } else if n <= SERIAL_AT_MOST {
+        vec![tree, serial, two_stages]
+    } else {
+        vec![tree, two_stages]
+    })
+}

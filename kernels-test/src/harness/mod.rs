@@ -1,0 +1,185 @@
+//! Every registered operation against its definition in f64: outputs, gradients and gradients of gradients, on every
+//! backend, in every kernel variant, through odd layouts, over memory full of NaN, and at special values.
+//!
+//! Truth is the oracle's value of the f64 graph. The rules:
+//! - an f32 output holds within `tolerance * max(1, |truth|)`, a gradient within `tolerance * max(1, largest gradient)`;
+//! - a program in f64 on the CPU equals the oracle within 1e-12, in the same measures;
+//! - analytic gradients equal central differences within `1e-6 * max(1, largest gradient)`, in f64 with h = 1e-5;
+//! - the same run gives the same bits again, whatever the memory held in between.
+
+mod differences;
+
+mod measure;
+mod narrow;
+mod report;
+mod special;
+mod subject;
+
+use std::sync::Arc;
+
+use knotwork::{
+    Device,
+    ops::{Case, Cases, Registered, registry},
+    plan::{DeviceKind, Plan, PlanOptions},
+};
+
+pub use report::{Failure, Report};
+
+use crate::{
+    backends::{Backend, Selection},
+    caught, fill,
+};
+use subject::{Form, Subject, Truth};
+
+/// What is wrong with a case: what was checked, and how it fails.
+type Wrong = Vec<(String, String)>;
+
+/// Runs every case of every selected operation on every backend. `failed` is told of what does not hold, as it is
+/// found. Gradients against central differences are counted under the name `oracle`.
+pub fn run(selection: &Selection, backends: &[Backend], failed: impl FnMut(&Failure)) -> Report {
+    let ops: Vec<Registered> = registry().into_iter().filter(|op| selection.takes(op.name)).collect();
+    run_ops(&ops, backends, failed)
+}
+
+/// [`run`] over operations of one's own: a custom operation is tested like those of the library.
+pub fn run_ops(ops: &[Registered], backends: &[Backend], mut failed: impl FnMut(&Failure)) -> Report {
+    let mut report = Report::new(backends);
+    for op in ops {
+        for case in op.cases() {
+            let mut note = |backend: &str, wrong: Result<Wrong, String>| {
+                let wrong = wrong.unwrap_or_else(|message| vec![("case".into(), message)]);
+                report.count(backend, wrong.is_empty());
+                for (what, message) in wrong {
+                    let failure = Failure {
+                        op: op.name.into(),
+                        case: case.name.clone(),
+                        backend: backend.into(),
+                        what,
+                        message,
+                    };
+                    failed(&failure);
+                    report.failures.push(failure);
+                }
+            };
+            let prepared = caught(|| prepare(op, &case));
+            match &prepared {
+                Ok((plain, _, truth)) => note("oracle", caught(|| differences::check(plain, truth))),
+                Err(message) => note("oracle", Err(message.clone())),
+            }
+            let Ok((plain, strided, truth)) = prepared else { continue };
+            for backend in backends {
+                note(&backend.name, caught(|| on(&backend.device, op, &case, &plain, &strided, &truth)));
+            }
+        }
+    }
+    report
+}
+
+fn prepare(op: &Registered, case: &Case) -> Result<(Subject, Subject, Truth), String> {
+    let seed = fill::seed(&[op.name, &case.name]);
+    let plain = Subject::new(case, seed, Form::Plain)?;
+    let truth = plain.truth()?;
+    Ok((plain, Subject::new(case, seed, Form::Strided)?, truth))
+}
+
+/// Everything that one backend must get right of a case.
+fn on(
+    device: &Device,
+    op: &Registered,
+    case: &Case,
+    plain: &Subject,
+    strided: &Subject,
+    truth: &Truth,
+) -> Result<Wrong, String> {
+    let mut wrong = Vec::new();
+    for (subject, form) in [(plain, ""), (strided, "strided ")] {
+        let mut seen = Vec::new();
+        for options in options(device) {
+            let mut program = subject.program(device, options)?;
+            // Variants end where a plan comes again.
+            let variants = program.kernels()?;
+            if options.variant.is_some() && seen.contains(&variants) {
+                break;
+            }
+            let about = format!("{form}{}", describe(options, &variants));
+            let found = measure::check(subject, truth, &mut program);
+            wrong.extend(found.into_iter().map(|(what, message)| (format!("{about}{what}"), message)));
+            seen.push(variants);
+        }
+    }
+    if device.info().kind == DeviceKind::Gpu {
+        let narrow = narrow::narrow(device);
+        // Work that does not fit such grids at all has no plan on it.
+        if let Ok(mut program) = plain.program(&narrow, PlanOptions::default())
+            && program.plan().is_ok()
+        {
+            let found = measure::check(plain, truth, &mut program);
+            wrong.extend(found.into_iter().map(|(what, message)| (format!("narrow grids {what}"), message)));
+        }
+    }
+    if device.info().kind == DeviceKind::Cpu {
+        let found = measure::in_double(plain, truth, device)?;
+        wrong.extend(found.into_iter().map(|(what, message)| (format!("f64 {what}"), message)));
+    }
+    if matches!(op.cases, Cases::Row(_)) && case.inputs.iter().all(|i| i.shape == [65]) {
+        wrong.extend(special::check(case, device)?);
+    }
+    Ok(wrong)
+}
+
+/// Every plan that [`run`] would run of an operation on a device, in every variant: `each` gets the case's name and the
+/// plan, or why there is none.
+pub fn plans(op: &Registered, device: &Device, mut each: impl FnMut(&str, Result<Arc<Plan>, String>)) {
+    for case in op.cases() {
+        for form in [Form::Plain, Form::Strided] {
+            let mut seen = Vec::new();
+            for options in options(device) {
+                let found = caught(|| {
+                    let subject = Subject::new(&case, fill::seed(&[op.name, &case.name]), form)?;
+                    let mut program = subject.program(device, options)?;
+                    Ok((program.kernels()?, program.plan()?))
+                });
+                match found {
+                    Ok((variants, plan)) => {
+                        if seen.contains(&variants) {
+                            break;
+                        }
+                        seen.push(variants);
+                        each(&case.name, Ok(plan));
+                    }
+                    Err(message) => {
+                        each(&case.name, Err(message));
+                        break;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// More kernel variants than any operation has.
+const VARIANTS: usize = 64;
+
+fn options(device: &Device) -> Vec<PlanOptions> {
+    let usual = PlanOptions::default();
+    match device.info().kind {
+        DeviceKind::Cpu => vec![usual, PlanOptions { no_fuse: true, no_alias: true, ..usual }],
+        DeviceKind::Gpu => {
+            let others = (1..VARIANTS).map(|n| PlanOptions { variant: Some(n), ..usual });
+            std::iter::once(usual).chain(others).collect()
+        }
+    }
+}
+
+fn describe(options: PlanOptions, variants: &[String]) -> String {
+    let mut text = String::new();
+    if options.no_fuse {
+        text.push_str("unfused ");
+    }
+    if options.variant.is_some() {
+        let mut names = variants.to_vec();
+        names.dedup();
+        text = format!("variants {} ", names.join(", "));
+    }
+    text
+}

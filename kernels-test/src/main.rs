@@ -1,0 +1,91 @@
+//! `kernels-test cases DIR...` and `kernels-test harness`.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use kernels_test::{
+    backends::{self, Selection},
+    cases, harness, random,
+};
+
+#[derive(Parser)]
+#[command(about = "Holds every kernel against references", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run conformance cases: DIR/OPERATION/CASE.safetensors
+    Cases {
+        /// Folders of operations, or folders of one operation's cases
+        #[arg(required = true, value_name = "DIR")]
+        folders: Vec<PathBuf>,
+        #[command(flatten)]
+        selection: Selection,
+        /// Leave out cases of operations that the runner does not know, and say how many; else they fail
+        #[arg(long)]
+        known: bool,
+        /// Write the results to this file
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+    },
+    /// Hold every registered operation against its definition in f64
+    Harness {
+        #[command(flatten)]
+        selection: Selection,
+    },
+    /// Make random graphs and hold their plans against the oracle
+    Random {
+        #[command(flatten)]
+        selection: Selection,
+        /// How many graphs
+        #[arg(long, default_value_t = 100)]
+        count: usize,
+    },
+}
+
+fn main() -> Result<ExitCode> {
+    let passed = match Arguments::parse().command {
+        Command::Cases { folders, selection, known, json } => {
+            let backends = opened(&selection)?;
+            let report = cases::run(&folders, &selection, &backends, known, |verdict| {
+                for (tensor, message) in &verdict.failures {
+                    println!(
+                        "FAILED {}: {} {} {tensor} {message}",
+                        verdict.backend, verdict.op, verdict.case
+                    );
+                }
+            })?;
+            if let Some(path) = json {
+                let text = serde_json::to_string_pretty(&report.json())?;
+                std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+            }
+            print!("{report}");
+            report.passed()
+        }
+        Command::Harness { selection } => {
+            let backends = opened(&selection)?;
+            let report = harness::run(&selection, &backends, |failure| println!("FAILED {failure}"));
+            print!("{report}");
+            report.passed()
+        }
+        Command::Random { selection, count } => {
+            let backends = opened(&selection)?;
+            let wrong = random::run(count, &backends, |failure| println!("FAILED {failure}"));
+            println!("random graphs: {} passed, {wrong} failed", count - wrong);
+            wrong == 0
+        }
+    };
+    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn opened(selection: &Selection) -> Result<Vec<backends::Backend>> {
+    let all = backends::open(selection)?;
+    for backend in &all {
+        println!("{}: {}", backend.name, backend.device.info());
+    }
+    Ok(all)
+}

@@ -1,0 +1,110 @@
+//! One step of making a random graph.
+
+use knotwork::{DType, Result, Tensor};
+
+/// Numbers that choose operands, dimensions and the like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pick(pub u16, pub u16, pub u16);
+
+/// An operation on values that are there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instruction {
+    /// Which operation: an index into the table, modulo its length.
+    pub what: u16,
+    /// Which operands and attributes.
+    pub pick: Pick,
+}
+
+type Make = fn(&Tensor, &Tensor, Pick) -> Result<Tensor>;
+
+/// What graphs are made of. Growing functions take bounded arguments, so that values stay small; functions that jump
+/// (comparisons, ties) take arguments that a rounding does not carry across.
+const TABLE: &[Make] = &[
+    |a, _, _| a.tanh(),
+    |a, _, _| a.sigmoid(),
+    |a, _, _| a.silu(),
+    |a, _, _| a.gelu(),
+    |a, _, _| a.add(0.05)?.relu(),
+    |a, _, _| a.tanh()?.exp(),
+    |a, _, _| a.neg(),
+    |a, _, _| a.tanh()?.square(),
+    |a, _, _| a.sigmoid()?.sqrt(),
+    |a, _, _| a.add(0.03)?.abs(),
+    |a, _, _| a.mul(0.7)?.sub(0.2),
+    |a, b, _| a.add(b),
+    |a, b, _| a.sub(b),
+    |a, b, _| a.tanh()?.mul(&b.tanh()?),
+    |a, b, _| a.tanh()?.div(&b.sigmoid()?.add(0.5)?),
+    |a, b, _| a.maximum(&b.add(0.01)?),
+    |a, b, _| a.select(&b.gt(0.017)?, 0.5),
+    |a, _, p| a.transpose(dim(a, p.0), dim(a, p.1)),
+    |a, _, _| a.reshape([a.shape().fixed().map_or(0, |s| s.iter().product::<usize>())]),
+    |a, _, p| a.reshape(split(a, p)),
+    |a, _, p| {
+        a.slice(dim(a, p.0), from(a, p), from(a, p) + 1 + usize::from(p.2) % (length(a, p) - from(a, p)))
+    },
+    |a, _, p| a.unsqueeze(usize::from(p.0) % (a.rank() + 1)),
+    |a, _, p| a.unsqueeze(0)?.broadcast_to([vec![2 + usize::from(p.0 % 2)], sizes(a)].concat()),
+    |a, _, p| a.pad(dim(a, p.0), usize::from(p.1 % 3), usize::from(p.2 % 3)),
+    |a, _, p| a.sum(&[dim(a, p.0)], p.1 % 2 == 0)?.mul(0.3),
+    |a, _, p| a.mean(&[dim(a, p.0)], p.1 % 2 == 0),
+    |a, _, p| a.mean(&[dim(a, p.0), dim(a, p.2)], p.1 % 2 == 0),
+    |a, _, p| a.max(&[dim(a, p.0)], p.1 % 2 == 0),
+    |a, b, _| a.tanh()?.matmul(&b.tanh()?),
+    |a, b, _| a.tanh()?.matmul(&b.tanh()?.transpose(-2, -1)?),
+    |a, _, p| a.softmax(dim(a, p.0)),
+    |a, _, p| a.log_softmax(dim(a, p.0)),
+    |a, b, _| a.mse_loss(b),
+    |a, _, _| a.detach(),
+    |a, _, _| a.cast(DType::F32),
+];
+
+fn sizes(t: &Tensor) -> Vec<usize> {
+    t.shape().fixed().unwrap_or_default()
+}
+
+fn dim(t: &Tensor, pick: u16) -> isize {
+    pick as isize % t.rank().max(1) as isize
+}
+
+fn length(t: &Tensor, p: Pick) -> usize {
+    sizes(t).get(dim(t, p.0) as usize).copied().unwrap_or(1).max(1)
+}
+
+fn from(t: &Tensor, p: Pick) -> usize {
+    usize::from(p.1) % length(t, p)
+}
+
+/// The shape with one dimension split in two, or merged with the next.
+fn split(t: &Tensor, p: Pick) -> Vec<usize> {
+    let mut shape = sizes(t);
+    let at = dim(t, p.0) as usize;
+    match shape.get(at).copied() {
+        Some(n) if n % 2 == 0 => {
+            shape[at] = n / 2;
+            shape.insert(at + 1, 2);
+        }
+        Some(n) if at + 1 < shape.len() => {
+            shape[at + 1] *= n;
+            shape.remove(at);
+        }
+        _ => {}
+    }
+    shape
+}
+
+impl Instruction {
+    /// Applies it to values of the pool, the recent ones more often.
+    ///
+    /// # Errors
+    /// Where the operation refuses them.
+    pub fn apply(&self, pool: &[Tensor]) -> Result<Tensor> {
+        let of = |pick: u16| {
+            let last = if pick % 3 == 0 { pool.len() } else { pool.len().min(3) };
+            &pool[pool.len() - 1 - usize::from(pick / 3) % last]
+        };
+        let make = TABLE[usize::from(self.what) % TABLE.len()];
+        // Operands come from other digits of the numbers than dimensions do.
+        make(of(self.pick.0 / 64), of(self.pick.1 / 64), self.pick)
+    }
+}

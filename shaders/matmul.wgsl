@@ -1,0 +1,111 @@
+// c[b, m, n] = sum_k a[b, m, k] b[b, k, n], both operands through any strides.
+//
+// A workgroup of 16 x 16 threads makes a tile of 16 EACH x 16 EACH outputs; each thread EACH x EACH of them, 16 apart, so
+// that neighbouring threads write neighbouring elements. The sum runs over K in steps of DEPTH staged in workgroup memory.
+#import shared/grid
+
+const EACH: u32 = 4u;
+const SIDE: u32 = 16u;
+const TILE: u32 = SIDE * EACH;
+const DEPTH: u32 = 16u;
+
+struct Params {
+    m: u32,
+    n: u32,
+    k: u32,
+    batches: u32,
+    // (offset, stride of the rows, stride of the columns, 0)
+    a: vec4<u32>,
+    b: vec4<u32>,
+    // sizes and strides of the leading dimensions
+    batch: vec4<u32>,
+    batch_a: vec4<u32>,
+    batch_b: vec4<u32>,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> a: array<f32>;
+@group(0) @binding(2) var<storage, read> b: array<f32>;
+@group(0) @binding(3) var<storage, read_write> c: array<f32>;
+
+// One column more than needed, so that rows begin in different banks.
+var<workgroup> tile_a: array<f32, TILE * (DEPTH + 1u)>;
+var<workgroup> tile_b: array<f32, DEPTH * (TILE + 1u)>;
+
+@compute @workgroup_size(SIDE, SIDE)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+        @builtin(local_invocation_id) id: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let group = linear_group(wid, groups);
+    let across = (params.n + TILE - 1u) / TILE;
+    let down = (params.m + TILE - 1u) / TILE;
+    if group >= across * down * params.batches {
+        return;
+    }
+    let batch = group / (across * down);
+    let tile = group % (across * down);
+    let row0 = (tile / across) * TILE;
+    let col0 = (tile % across) * TILE;
+    var rest = batch;
+    var at_a = params.a.x;
+    var at_b = params.b.x;
+    for (var d = 0u; d < 4u; d++) {
+        let i = rest % params.batch[3u - d];
+        rest = rest / params.batch[3u - d];
+        at_a += i * params.batch_a[3u - d];
+        at_b += i * params.batch_b[3u - d];
+    }
+    var acc: array<f32, EACH * EACH>;
+    for (var k0 = 0u; k0 < params.k; k0 += DEPTH) {
+        for (var e = local; e < TILE * DEPTH; e += SIDE * SIDE) {
+#if a_by_columns
+            let r = e % TILE;
+            let k = e / TILE;
+#else
+            let r = e / DEPTH;
+            let k = e % DEPTH;
+#endif
+            var value = 0.0;
+            if row0 + r < params.m && k0 + k < params.k {
+                value = a[at_a + (row0 + r) * params.a.y + (k0 + k) * params.a.z];
+            }
+            tile_a[r * (DEPTH + 1u) + k] = value;
+        }
+        for (var e = local; e < TILE * DEPTH; e += SIDE * SIDE) {
+#if b_by_columns
+            let k = e % DEPTH;
+            let col = e / DEPTH;
+#else
+            let k = e / TILE;
+            let col = e % TILE;
+#endif
+            var value = 0.0;
+            if col0 + col < params.n && k0 + k < params.k {
+                value = b[at_b + (k0 + k) * params.b.y + (col0 + col) * params.b.z];
+            }
+            tile_b[k * (TILE + 1u) + col] = value;
+        }
+        workgroupBarrier();
+        for (var k = 0u; k < DEPTH; k++) {
+            var column: array<f32, EACH>;
+            for (var j = 0u; j < EACH; j++) {
+                column[j] = tile_b[k * (TILE + 1u) + id.x + j * SIDE];
+            }
+            for (var i = 0u; i < EACH; i++) {
+                let value = tile_a[(id.y + i * SIDE) * (DEPTH + 1u) + k];
+                for (var j = 0u; j < EACH; j++) {
+                    acc[i * EACH + j] = fma(value, column[j], acc[i * EACH + j]);
+                }
+            }
+        }
+        workgroupBarrier();
+    }
+    for (var i = 0u; i < EACH; i++) {
+        let row = row0 + id.y + i * SIDE;
+        for (var j = 0u; j < EACH; j++) {
+            let col = col0 + id.x + j * SIDE;
+            if row < params.m && col < params.n {
+                c[(batch * params.m + row) * params.n + col] = acc[i * EACH + j];
+            }
+        }
+    }
+}

@@ -1,0 +1,117 @@
+// One output for each walk over the kept dimensions: the sum, mean or maximum over a walk of the reduced ones.
+//
+// `serial`: a thread an output, element by element. Otherwise a workgroup an output (or one of `parts` of an output),
+// whose threads take every 256th element and then meet in a tree. Both orders depend on the sizes only.
+#import shared/grid
+#import shared/bits
+
+alias elem = f32;
+const THREADS: u32 = 256u;
+const BLOCK: u32 = 128u;
+
+struct Params {
+    outputs: u32,
+    // elements an output
+    n: u32,
+    // parts an output, and elements a part
+    parts: u32,
+    span: u32,
+    offset: u32,
+    // 1 where the result is a mean, over `count` elements
+    mean: f32,
+    count: f32,
+    pad: u32,
+    outer_sizes: vec4<u32>,
+    outer_strides: vec4<u32>,
+    inner_sizes: vec4<u32>,
+    inner_strides: vec4<u32>,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<elem>;
+@group(0) @binding(2) var<storage, read_write> y: array<elem>;
+
+var<workgroup> partial: array<elem, THREADS>;
+
+fn place(index: u32, sizes: vec4<u32>, strides: vec4<u32>) -> u32 {
+    var rest = index;
+    var at = 0u;
+    for (var d = 0u; d < 4u; d++) {
+        at += rest % sizes[3u - d] * strides[3u - d];
+        rest = rest / sizes[3u - d];
+    }
+    return at;
+}
+
+fn join(a: elem, b: elem) -> elem {
+#if max
+    if b > a || kw_is_nan(b) {
+        return b;
+    }
+    return a;
+#else
+    return a + b;
+#endif
+}
+
+fn nothing() -> elem {
+#if max
+    return -kw_inf();
+#else
+    return elem(0);
+#endif
+}
+
+fn finish(sum: elem) -> elem {
+#if floats
+    if params.mean != 0.0 {
+        return sum / params.count;
+    }
+#endif
+    return sum;
+}
+
+@compute @workgroup_size(THREADS)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+        @builtin(local_invocation_index) local: u32) {
+    let group = linear_group(wid, groups);
+#if serial
+    let output = group * THREADS + local;
+    if output >= params.outputs {
+        return;
+    }
+    let base = params.offset + place(output, params.outer_sizes, params.outer_strides);
+    // Sums of blocks: the error grows with the root of n rather than with n.
+    var sum = nothing();
+    for (var i0 = 0u; i0 < params.n; i0 += BLOCK) {
+        var block = nothing();
+        for (var i = i0; i < min(i0 + BLOCK, params.n); i++) {
+            block = join(block, x[base + place(i, params.inner_sizes, params.inner_strides)]);
+        }
+        sum = join(sum, block);
+    }
+    y[output] = finish(sum);
+#else
+    if group >= params.outputs * params.parts {
+        return;
+    }
+    let base = params.offset + place(group / params.parts, params.outer_sizes, params.outer_strides);
+    let first = (group % params.parts) * params.span;
+    let last = min(first + params.span, params.n);
+    var sum = nothing();
+    for (var i = first + local; i < last; i += THREADS) {
+        sum = join(sum, x[base + place(i, params.inner_sizes, params.inner_strides)]);
+    }
+    partial[local] = sum;
+    workgroupBarrier();
+    for (var step = THREADS / 2u; step > 0u; step = step / 2u) {
+        if local < step {
+            partial[local] = join(partial[local], partial[local + step]);
+        }
+        workgroupBarrier();
+    }
+    if local == 0u {
+        y[group] = finish(partial[0]);
+    }
+#endif
+}
