@@ -30,7 +30,7 @@ pub use checkpoint::{Checkpoint, CheckpointError, Metadata};
 pub use data::{Csv, DataError, Dataset, Labels};
 pub use error::{Error, Result};
 pub use init::Generator;
-pub use layers::Kan;
+pub use layers::{Kan, Linear};
 pub use optim::{Adam, AdamW, Sgd};
 pub use schedule::Schedule;
 pub use train::{TrainError, Trainer};

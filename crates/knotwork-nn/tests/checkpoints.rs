@@ -1,4 +1,5 @@
 //! Checkpoints: what is refused changes nothing, and no interruption leaves less than the last one or the one before.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic of a test is its report")]
 
 use std::{
     fs,

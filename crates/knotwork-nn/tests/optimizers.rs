@@ -1,4 +1,5 @@
 //! Optimizers on the CPU: against values worked out by hand, and against the plan that they ask for.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic of a test is its report")]
 
 use knotwork_core::{Device, Graph, HostTensor, Program, Tensor, tensor::Binding};
 use knotwork_nn::{Adam, AdamW, Error, Sgd};

@@ -1,4 +1,5 @@
 //! The loop: resumed runs give the same bits, and numbers that are not finite stop it.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic of a test is its report")]
 
 use std::{ops::ControlFlow, path::Path};
 

@@ -74,7 +74,7 @@ impl Dataset {
     /// [`DataError::Shape`] where the numbers of rows differ or a class is out of range.
     pub fn new(features: Vec<f32>, width: usize, labels: Labels) -> Result<Self> {
         let refuse = |message: String| Err(DataError::Shape(message).into());
-        if width == 0 || features.len() % width != 0 {
+        if width == 0 || !features.len().is_multiple_of(width) {
             return refuse(format!("{} features are no rows of {width}", features.len()));
         }
         let rows = features.len() / width;
@@ -90,7 +90,7 @@ impl Dataset {
                 values.len()
             }
             Labels::Values { width: 0, .. } => return refuse("labels have width 0".into()),
-            Labels::Values { values, width } if values.len() % width != 0 => {
+            Labels::Values { values, width } if !values.len().is_multiple_of(*width) => {
                 return refuse(format!("{} label values are no rows of {width}", values.len()));
             }
             Labels::Values { values, width } => values.len() / width,

@@ -2,5 +2,7 @@
 
 mod edge;
 mod kan;
+mod linear;
 
 pub use kan::{Kan, KanBuilder};
+pub use linear::{Linear, LinearBuilder};

@@ -53,7 +53,7 @@ impl Common {
             )));
         }
         for (what, limit) in [("clip_norm", self.clip_norm), ("clip_value", self.clip_value)] {
-            if let Some(limit) = limit.filter(|l| !(*l > 0.0)) {
+            if let Some(limit) = limit.filter(|l| l.is_nan() || *l <= 0.0) {
                 return Err(refuse(format!("{name}: {what} is {limit}; it must be above 0")));
             }
         }

@@ -85,7 +85,7 @@ impl EdgeSheet {
             values.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)))
         };
         let ((x0, x1), (y0, y1)) = (span(|p| p.0), span(|p| p.1));
-        if !(x0 < x1) {
+        if x0 >= x1 {
             return Err(Error::Plot(format!("`{}` has no edge of two finite points", self.title)));
         }
         let (middle, half) = ((y0 + y1) / 2.0, ((y1 - y0) / 2.0).max(1e-12));
@@ -93,11 +93,17 @@ impl EdgeSheet {
         let name = |names: &[String], k: usize| names.get(k).cloned().unwrap_or_else(|| k.to_string());
         let longest = rows.iter().map(|&r| name(&self.inputs, r).chars().count()).max().unwrap_or(1);
         let (left, top) = (38.0 + 6.6 * longest as f64, 66.0);
-        let width = (left + columns.len() as f64 * (CELL.0 + GAP) + 18.0).max(260.0);
+        let width = (left + columns.len() as f64 * (CELL.0 + GAP) + 18.0).max(400.0);
         let height = top + rows.len() as f64 * (CELL.1 + GAP) + 30.0;
         let mut svg = Svg::new(width, height);
         svg.text((16.0, 26.0), Anchor::Start, 16.0, INK, &self.title);
-        let foot = format!("each: x from {} to {}, y from {} to {}", tidy(x0), tidy(x1), tidy(y0), tidy(y1));
+        let foot = format!(
+            "inputs (rows) to outputs (columns); x from {} to {}, y from {} to {}",
+            tidy(x0),
+            tidy(x1),
+            tidy(y0),
+            tidy(y1)
+        );
         svg.text((16.0, height - 12.0), Anchor::Start, 11.0, SOFT, &foot);
         let corner = |r: usize, c: usize| (left + c as f64 * (CELL.0 + GAP), top + r as f64 * (CELL.1 + GAP));
         for (r, &input) in rows.iter().enumerate() {

@@ -92,9 +92,11 @@ impl LineChart {
         svg.text((left + width / 2.0, SIZE.1 - 12.0), Anchor::Middle, 13.0, INK, &self.axes[0]);
         svg.turned((18.0, top + height / 2.0), Anchor::Middle, 13.0, INK, -90.0, &self.axes[1]);
         for (k, (_, points)) in self.lines.iter().enumerate() {
+            // More points than the plot has room for are noise around a trend: they stand back.
+            let (stroke, opacity) = if points.len() > 400 { (1.0, 0.45) } else { (2.0, 1.0) };
             for run in points.split(|p| !self.shown(*p)).filter(|run| !run.is_empty()) {
                 let run: Vec<(f64, f64)> = run.iter().map(|p| to(*p)).collect();
-                svg.polyline(&run, COLOURS[k % COLOURS.len()], 1.8, 1.0);
+                svg.polyline(&run, COLOURS[k % COLOURS.len()], stroke, opacity);
             }
         }
         if self.lines.len() > 1 {

@@ -323,10 +323,10 @@ impl Trainer {
             let report = EpochReport { epoch, step: self.step, loss: loss as f32, rate };
             let flow = each(&report)?;
             let last = flow.is_break() || self.order.epoch() == self.epochs;
-            if let Some((path, every)) = &self.checkpoint {
-                if last || self.order.epoch() % every == 0 {
-                    self.save(path).map_err(|e| self.explain(epoch, e))?;
-                }
+            if let Some((path, every)) = &self.checkpoint
+                && (last || self.order.epoch().is_multiple_of(*every))
+            {
+                self.save(path).map_err(|e| self.explain(epoch, e))?;
             }
             if flow.is_break() {
                 break;
@@ -364,7 +364,7 @@ impl Trainer {
         let ends = order.epoch() > epoch;
         self.order = order;
         self.step += 1;
-        if step % self.read_every == 0 || ends {
+        if step.is_multiple_of(self.read_every) || ends {
             self.losses.push(epoch, step, run)?;
         }
         Ok(rate)
