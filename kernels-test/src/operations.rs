@@ -68,6 +68,15 @@ const ADAPTERS: &[(&str, Adapter)] = &[
         one("loss", c.input("logits")?.cross_entropy_with(c.input("target")?, smoothing)?)
     }),
     ("max", |c| y(c.input("x")?.max(&c.dims()?, c.flag("keepdim")?)?)),
+    ("matmul", matmul),
+    ("linear", |c| y(c.input("x")?.linear(c.input("weight")?, c.optional("bias"))?)),
+    ("softmax", |c| y(c.input("x")?.softmax(c.dim()?)?)),
+    ("log_softmax", |c| y(c.input("x")?.log_softmax(c.dim()?)?)),
+    ("mse_loss", |c| one("loss", c.input("x")?.mse_loss(c.input("target")?)?)),
+    ("cross_entropy", |c| {
+        let smoothing = c.attribute("label_smoothing", Some(0.0), Value::as_f64)?;
+        one("loss", c.input("logits")?.cross_entropy_with(c.input("target")?, smoothing)?)
+    }),
 ];
 
 fn matmul(c: &Call<'_>) -> Built {

@@ -62,3 +62,17 @@ fn every_shader_can_be_written_for_every_driver() {
         }
     }
 }
+
+#[test]
+fn optimizers_compose_with_every_flag() {
+    let flags: [(&str, &[&[&str]]); 2] = [
+        ("optimizer/adam", &[&["scaled"]]),
+        ("optimizer/sgd", &[&["scaled"], &["momentum"], &["scaled", "momentum"]]),
+    ];
+    for (name, sets) in flags {
+        for set in sets {
+            let composed = compose(Root::Named(name), set, &[]).unwrap_or_else(|error| panic!("{error}"));
+            validate(&composed).unwrap_or_else(|error| panic!("{error}"));
+        }
+    }
+}

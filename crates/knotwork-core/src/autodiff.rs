@@ -50,7 +50,34 @@ impl Tensor {
     /// Where self is no scalar, or an operation on the way has no gradient.
     #[track_caller]
     pub fn grad(&self, inputs: &[&Self]) -> Result<Vec<Self>> {
-        let site = Site::here();
+        let one = self.direction(Site::here())?;
+        self.graph().vjp(&[(self, &one)], inputs)
+    }
+
+    /// Like [`grad`](Self::grad), with `None` for an input that self does not depend on (or only through
+    /// [`detach`](Self::detach)): optimizers pass such parameters by.
+    ///
+    /// ```
+    /// use knotwork_core::{DType, Graph};
+    /// let g = Graph::new();
+    /// let (x, y) = (g.input("x", DType::F32, [3])?, g.input("y", DType::F32, [3])?);
+    /// let d = x.square()?.sum(&[0], false)?.gradients(&[&x, &y])?;
+    /// assert!(d[0].is_some() && d[1].is_none());
+    /// # Ok::<(), knotwork_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Where self is no scalar, or an operation on the way has no gradient.
+    #[track_caller]
+    pub fn gradients(&self, inputs: &[&Self]) -> Result<Vec<Option<Self>>> {
+        let one = self.direction(Site::here())?;
+        let ids: Vec<ValueId> = inputs.iter().map(|t| t.id()).collect();
+        let found = self.graph().walk(&[(self, &one)], &ids)?;
+        Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
+    }
+
+    /// 1, the direction of a scalar's gradient.
+    fn direction(&self, site: Site) -> Result<Self> {
         if self.rank() != 0 {
             return Err(Error::Gradient {
                 op: self.graph().node(self.id().node).name().into(),
@@ -61,8 +88,7 @@ impl Tensor {
                 ),
             });
         }
-        let one = self.graph().constant(self.dtype(), 1.0)?;
-        self.graph().vjp(&[(self, &one)], inputs)
+        self.graph().constant(self.dtype(), 1.0)
     }
 }
 

@@ -24,7 +24,7 @@ pub mod plan;
 pub mod tensor;
 
 pub use autodiff::GradContext;
-pub use device::{Device, DeviceInfo, Program, Run};
+pub use device::{Counters, Device, DeviceInfo, Program, Run};
 pub use error::{Error, FeedError, OpError, Result, Site};
 pub use graph::{Graph, Operand, Tensor, Update};
 pub use tensor::{DType, Dim, HostTensor, Layout, Shape};

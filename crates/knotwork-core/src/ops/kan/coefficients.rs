@@ -12,8 +12,11 @@ use super::{
     op::SplineSum,
 };
 
-/// Rows that are sorted at once.
-const ROWS: usize = 1024;
+/// The fewest and the most rows that are sorted at once: as many as have their g in the first-level cache, but several
+/// for each cell.
+const ROWS: (usize, usize) = (64, 1024);
+/// Cells up to which rows are ordered by scanning for each cell.
+const SCANNED: usize = 4;
 /// Terms of the widest register block: the largest order that has one, plus one, plus the base.
 const WIDEST: usize = 7;
 
@@ -49,7 +52,8 @@ impl WithSimd for Task<'_> {
             return;
         }
         let inputs = dc.len() / per;
-        let chunk = ROWS.min(s.rows);
+        let cached = (6 << 10) / s.outputs;
+        let chunk = cached.max(8 * op.basis.grid()).clamp(ROWS.0, ROWS.1).min(s.rows);
         let mut local = Local::new(op, chunk * inputs);
         let mut columns = vec![0.0f32; chunk * inputs];
         let mut scales = vec![0.0f32; if scale.is_some() { chunk * inputs } else { 0 }];
@@ -124,6 +128,25 @@ impl Order {
         Self { rows: vec![0; rows], cells: Vec::with_capacity(grid), ends: vec![0; grid] }
     }
 
+    /// For few cells, one pass for each: a count that stays in a register is faster than many counts in memory.
+    #[inline(always)]
+    fn scan(&mut self, start: &[u32]) {
+        // One place more than there are rows, because each pass writes before it knows whether the row belongs to it.
+        self.rows.resize(start.len() + 1, 0);
+        let mut at = 0;
+        for q in 0..self.ends.len() as u32 {
+            let before = at;
+            for (b, &s) in (0..).zip(start) {
+                self.rows[at] = b;
+                at += usize::from(s == q);
+            }
+            if at > before {
+                self.cells.push((q, at as u32));
+            }
+        }
+        self.rows.truncate(start.len());
+    }
+
     /// A stable counting sort; one cell for all where the order does not matter.
     #[inline(always)]
     fn sort(&mut self, start: &[u32], matters: bool) {
@@ -133,6 +156,9 @@ impl Order {
             self.rows.iter_mut().zip(0..).for_each(|(r, i)| *r = i);
             self.cells.push((0, start.len() as u32));
             return;
+        }
+        if self.ends.len() <= SCANNED {
+            return self.scan(start);
         }
         self.ends.fill(0);
         for &q in start {
@@ -250,18 +276,34 @@ fn add<S: Simd>(to: &mut [f32], simd: S, values: &[S::f32s], done: usize) {
 /// Row by row, for few outputs or many terms.
 #[inline(always)]
 fn scatter(terms: usize, column: &Column<'_>, rows: usize, dc: &mut [f32], dw: &mut [f32]) {
-    let Column { local, first, g, outputs: out } = *column;
+    // Constant numbers of outputs, so that the loops over them unroll.
+    match column.outputs {
+        1 => scatter_to(1, terms, column, rows, dc, dw),
+        2 => scatter_to(2, terms, column, rows, dc, dw),
+        4 => scatter_to(4, terms, column, rows, dc, dw),
+        out => scatter_to(out, terms, column, rows, dc, dw),
+    }
+}
+
+#[inline(always)]
+fn scatter_to(out: usize, terms: usize, column: &Column<'_>, rows: usize, dc: &mut [f32], dw: &mut [f32]) {
+    let Column { local, first, g, .. } = *column;
     for b in 0..rows {
         let p = first + b;
         let g = &g[b * out..][..out];
         let from = local.start[p] as usize * out;
-        for (r, to) in dc[from..from + terms * out].chunks_exact_mut(out).enumerate() {
+        let run = &mut dc[from..from + terms * out];
+        for r in 0..terms {
             let w = local.weights[r * local.points + p];
-            to.iter_mut().zip(g).for_each(|(to, g)| *to += w * g);
+            for o in 0..out {
+                run[r * out + o] += w * g[o];
+            }
         }
         if !dw.is_empty() {
             let w = local.weights[terms * local.points + p];
-            dw.iter_mut().zip(g).for_each(|(to, g)| *to += w * g);
+            for o in 0..out {
+                dw[o] += w * g[o];
+            }
         }
     }
 }

@@ -41,7 +41,7 @@ impl Sizes {
 
     /// Rows that share one evaluation of weights.
     fn row_block(&self) -> usize {
-        (4 * POINTS / self.inputs.max(1)).clamp(1, 64)
+        (4 * POINTS / self.inputs.max(1)).clamp(1, 32)
     }
 }
 

@@ -82,7 +82,10 @@ fn wide<S: Simd>(
             let at = v * S::F32_LANES;
             // SAFETY: `at` plus the vectors' lanes stay within a row of `outputs`, and rows within the slices asserted above.
             unsafe {
-                if v + 4 <= vectors && (overlap == 0 || v + 4 < vectors) {
+                if v + 8 <= vectors && (overlap == 0 || v + 8 < vectors) {
+                    columns::<S, 8, 1>(simd, terms, rows, local, &inputs, b, at, y);
+                    v += 8;
+                } else if v + 4 <= vectors && (overlap == 0 || v + 4 < vectors) {
                     columns::<S, 4, 2>(simd, terms, rows, local, &inputs, b, at, y);
                     v += 4;
                 } else if v + 2 <= vectors && (overlap == 0 || v + 2 < vectors) {

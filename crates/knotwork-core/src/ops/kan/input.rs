@@ -78,28 +78,14 @@ fn wide<S: Simd>(
             for i in inputs.clone() {
                 let p = b * s.inputs + i;
                 let from = (i * s.bases + get(&local.start, p) as usize) * s.outputs;
-                let combined = |at: usize| {
-                    let mut sum = simd.splat_f32s(0.0);
-                    for r in 0..terms {
-                        let w = simd.splat_f32s(get(&local.weights, r * len + p));
-                        sum = simd.mul_add_e_f32s(w, load::<S>(rows.coef, from + r * s.outputs + at), sum);
-                    }
-                    if let Some(base) = rows.base {
-                        let w = simd.splat_f32s(get(&local.weights, terms * len + p));
-                        sum = simd.mul_add_e_f32s(w, load::<S>(base, i * s.outputs + at), sum);
-                    }
-                    sum
-                };
                 let mut acc = simd.splat_f32s(0.0);
                 for v in 0..full {
-                    acc = simd.mul_add_e_f32s(
-                        load::<S>(g, b * s.outputs + v * lanes),
-                        combined(v * lanes),
-                        acc,
-                    );
+                    let f = combined::<S>(simd, terms, rows, local, i, p, from + v * lanes, v * lanes);
+                    acc = simd.mul_add_e_f32s(load::<S>(g, b * s.outputs + v * lanes), f, acc);
                 }
                 if overlap > 0 {
-                    let again = simd.mul_f32s(load::<S>(g, b * s.outputs + last), combined(last));
+                    let f = combined::<S>(simd, terms, rows, local, i, p, from + last, last);
+                    let again = simd.mul_f32s(load::<S>(g, b * s.outputs + last), f);
                     let none = simd.splat_f32s(0.0);
                     let mask = simd.greater_than_f32s(load::<S>(&fresh, 0), none);
                     acc = simd.add_f32s(acc, simd.select_f32s(mask, again, none));
@@ -108,6 +94,37 @@ fn wide<S: Simd>(
             }
         }
     }
+}
+
+/// The edges' values from input i at point p to one vector of outputs: `from` is their place in the coefficients.
+///
+/// # Safety
+/// As asserted by [`wide`].
+#[inline(always)]
+unsafe fn combined<S: Simd>(
+    simd: S,
+    terms: usize,
+    rows: &Rows<'_>,
+    local: &Local,
+    i: usize,
+    p: usize,
+    from: usize,
+    at: usize,
+) -> S::f32s {
+    let (out, len) = (rows.sizes.outputs, local.points);
+    let mut sum = simd.splat_f32s(0.0);
+    // SAFETY: the caller's promise.
+    unsafe {
+        for r in 0..terms {
+            let w = simd.splat_f32s(get(&local.weights, r * len + p));
+            sum = simd.mul_add_e_f32s(w, load::<S>(rows.coef, from + r * out), sum);
+        }
+        if let Some(base) = rows.base {
+            let w = simd.splat_f32s(get(&local.weights, terms * len + p));
+            sum = simd.mul_add_e_f32s(w, load::<S>(base, i * out + at), sum);
+        }
+    }
+    sum
 }
 
 /// Fewer outputs than a vector holds.

@@ -43,9 +43,8 @@ impl Local {
             let x = &x[at..at + here];
             let scale = scale.map(|u| &u[at..at + here]);
             if terms > 0 {
-                spline(&op.basis, op.derivative, x, scale, &mut self.start[at..at + here], |r, w| {
-                    self.weights[r * len + at..][..here].copy_from_slice(w);
-                });
+                let rows = &mut self.weights[..terms * len];
+                spline(&op.basis, op.derivative, x, scale, &mut self.start[at..at + here], rows, len, at);
             }
             if op.base {
                 let w = &mut self.weights[terms * len + at..][..here];
@@ -59,7 +58,7 @@ impl Local {
     }
 }
 
-/// The spline part of up to [`CHUNK`] points; `put` takes row r.
+/// The spline part of up to [`CHUNK`] points: row r of `rows` at `r * len + at`.
 #[inline(always)]
 fn spline(
     basis: &BSpline,
@@ -67,89 +66,105 @@ fn spline(
     x: &[f32],
     scale: Option<&[f32]>,
     start: &mut [u32],
-    mut put: impl FnMut(usize, &[f32]),
+    rows: &mut [f32],
+    len: usize,
+    at: usize,
 ) {
+    // 1.5 · 2⁵² leaves a whole number in the low bits of the sum.
+    const MAGIC: f64 = 6_755_399_441_055_744.0;
     let (k, grid, here) = (basis.order(), basis.grid(), x.len());
     let (lo, step) = (basis.ends().0, basis.step());
     let inverse = step.recip();
     let (below, above) = (-(k as f64), (grid + k) as f64);
+    let unit = inverse.powi(d as i32) as f32;
+    let last = grid as i32 - 1;
     let mut u = [0.0f32; CHUNK];
     let mut cell = [0i32; CHUNK];
-    let mut w = [[0.0f32; CHUNK]; MAX_ORDER + 1];
-    let unit = inverse.powi(d as i32) as f32;
+    let (u, cell) = (&mut u[..here], &mut cell[..here]);
+    let first = &mut rows[at..at + here];
+    let mut strays = 0;
     for l in 0..here {
         let x = f64::from(x[l]);
         let q = ((x - lo) * inverse).floor();
         let q = if q < below - 1.0 { below - 1.0 } else { q };
         let q = if q > above { above } else { q };
+        let q = if x.is_nan() { 0.0 } else { q };
         // Rounding may have put the point one cell off.
-        let q = if x < lo + q * step { q - 1.0 } else { q };
-        let q = if x >= lo + (q + 1.0) * step { q + 1.0 } else { q };
-        let outside = q < below || q >= above;
-        let v = if outside { 0.0 } else { (x - (lo + q * step)) * inverse };
-        u[l] = v as f32;
-        cell[l] = q as i32;
+        let knot = lo + q * step;
+        let next = lo + (q + 1.0) * step;
+        let q = if x < knot { q - 1.0 } else { q };
+        let q = if x >= next { q + 1.0 } else { q };
+        let outside = (q < below) | (q >= above);
+        let v = (x - (lo + q * step)) * inverse;
+        u[l] = if outside { 0.0 } else { v as f32 };
+        let q = (q + MAGIC).to_bits() as i32;
+        let inside = if q < 0 { 0 } else { q };
+        let inside = if inside > last { last } else { inside };
+        strays |= q - inside;
+        cell[l] = q;
+        start[l] = inside as u32;
         // NaN stays NaN through the second factor.
-        w[0][l] = if outside { 0.0 } else { unit * (1.0 + 0.0 * u[l]) };
+        first[l] = if outside { 0.0 } else { unit * (1.0 + 0.0 * u[l]) };
     }
     if let Some(scale) = scale {
-        w[0][..here].iter_mut().zip(scale).for_each(|(w, s)| *w *= s);
+        first.iter_mut().zip(scale).for_each(|(w, s)| *w *= s);
     }
     for j in 1..=k - d {
         let by = 1.0 / j as f32;
-        for r in (0..=j).rev() {
+        for r in (1..=j).rev() {
             let (a, b) = ((j - r) as f32, (1 + r) as f32);
-            if r == 0 {
-                let row = &mut w[0];
+            let (left, row) = neighbours(rows, len, at, here, r);
+            if r == j {
                 for l in 0..here {
-                    row[l] *= (b - u[l]) * by;
+                    row[l] = u[l] * left[l] * by;
                 }
             } else {
-                let (left, right) = w.split_at_mut(r);
-                let (left, row) = (&left[r - 1], &mut right[0]);
-                if r == j {
-                    for l in 0..here {
-                        row[l] = (u[l] + a) * left[l] * by;
-                    }
-                } else {
-                    for l in 0..here {
-                        row[l] = ((u[l] + a) * left[l] + (b - u[l]) * row[l]) * by;
-                    }
+                for l in 0..here {
+                    row[l] = ((u[l] + a) * left[l] + (b - u[l]) * row[l]) * by;
                 }
             }
+        }
+        let row = &mut rows[at..at + here];
+        for l in 0..here {
+            row[l] *= (1.0 - u[l]) * by;
         }
     }
     for j in k - d + 1..=k {
-        for r in (0..=j).rev() {
+        for r in (1..=j).rev() {
+            let (left, row) = neighbours(rows, len, at, here, r);
             for l in 0..here {
-                let left = if r > 0 { w[r - 1][l] } else { 0.0 };
-                w[r][l] = left - if r < j { w[r][l] } else { 0.0 };
+                row[l] = left[l] - if r < j { row[l] } else { 0.0 };
             }
         }
+        rows[at..at + here].iter_mut().for_each(|w| *w = -*w);
     }
-    let last = grid as i32 - 1;
-    for l in 0..here {
-        start[l] = cell[l].clamp(0, last) as u32;
-    }
-    if cell[..here].iter().any(|&q| q < 0 || q > last) {
-        shift(&mut w, &cell[..here], k, last);
-    }
-    for (r, row) in w.iter().enumerate().take(k + 1) {
-        put(r, &row[..here]);
+    if strays != 0 {
+        shift(rows, len, at, cell, k, last);
     }
 }
 
+/// Rows r − 1 and r of the points from `at` on.
+#[inline(always)]
+fn neighbours(rows: &mut [f32], len: usize, at: usize, here: usize, r: usize) -> (&[f32], &mut [f32]) {
+    let (left, right) = rows.split_at_mut(r * len);
+    (&left[(r - 1) * len + at..][..here], &mut right[at..at + here])
+}
+
 /// Where a point lies beyond the grid, some of its functions do not exist: the others move to the rows that name them.
-fn shift(w: &mut [[f32; CHUNK]; MAX_ORDER + 1], cell: &[i32], k: usize, last: i32) {
+fn shift(rows: &mut [f32], len: usize, at: usize, cell: &[i32], k: usize, last: i32) {
     for (l, &q) in cell.iter().enumerate() {
         let by = q - q.clamp(0, last);
         if by == 0 {
             continue;
         }
-        let old: [f32; MAX_ORDER + 1] = std::array::from_fn(|r| w[r][l]);
+        let mut old = [0.0; MAX_ORDER + 1];
         for r in 0..=k {
-            let from = r as i32 - by;
-            w[r][l] = if (0..=k as i32).contains(&from) { old[from as usize] } else { 0.0 };
+            old[r] = rows[r * len + at + l];
+        }
+        for r in 0..=k {
+            let source = r as i32 - by;
+            let kept = (0..=k as i32).contains(&source);
+            rows[r * len + at + l] = if kept { old[source as usize] } else { 0.0 };
         }
     }
 }

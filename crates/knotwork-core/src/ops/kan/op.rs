@@ -86,8 +86,8 @@ impl SplineSum {
     }
 
     /// The gradient to x: u ⊙ input⁽ᵈ⁺¹⁾(x, g, C, W); none where the pieces are constant and there is no W.
-    fn to_x(
-        self,
+    fn gradient_to_x(
+        &self,
         x: &Tensor,
         g: &Tensor,
         c: &Tensor,
@@ -107,7 +107,7 @@ impl SplineSum {
             derivative: self.derivative + 1,
             base: w.is_some(),
             scale: false,
-            ..self
+            ..*self
         };
         let slope = op.one(&[Some(x), Some(g), Some(c), w])?;
         match u {
@@ -117,8 +117,8 @@ impl SplineSum {
     }
 
     /// input⁽ᵈ⁾(x, g, C, W), the gradient to u.
-    fn to_u(self, x: &Tensor, g: &Tensor, c: &Tensor, w: Option<&Tensor>) -> Result<Tensor> {
-        Self { kind: Kind::Input, base: w.is_some(), scale: false, ..self }.one(&[
+    fn gradient_to_u(&self, x: &Tensor, g: &Tensor, c: &Tensor, w: Option<&Tensor>) -> Result<Tensor> {
+        Self { kind: Kind::Input, base: w.is_some(), scale: false, ..*self }.one(&[
             Some(x),
             Some(g),
             Some(c),
@@ -127,20 +127,26 @@ impl SplineSum {
     }
 
     /// forward⁽ᵈ⁾(x, C, W, u), the gradient to g.
-    fn to_g(self, x: &Tensor, c: &Tensor, w: Option<&Tensor>, u: Option<&Tensor>) -> Result<Tensor> {
-        let op = Self { kind: Kind::Forward, base: w.is_some(), scale: u.is_some(), ..self };
+    fn gradient_to_g(
+        &self,
+        x: &Tensor,
+        c: &Tensor,
+        w: Option<&Tensor>,
+        u: Option<&Tensor>,
+    ) -> Result<Tensor> {
+        let op = Self { kind: Kind::Forward, base: w.is_some(), scale: u.is_some(), ..*self };
         op.one(&[Some(x), Some(c), w, u])
     }
 
     /// coefficients⁽ᵈ⁾(x, g, u): the gradients to C and, where asked, W.
-    fn to_parameters(
-        self,
+    fn gradients_to_parameters(
+        &self,
         x: &Tensor,
         g: &Tensor,
         u: Option<&Tensor>,
         base: bool,
     ) -> Result<(Tensor, Option<Tensor>)> {
-        let op = Self { kind: Kind::Coefficients, base, scale: u.is_some(), ..self };
+        let op = Self { kind: Kind::Coefficients, base, scale: u.is_some(), ..*self };
         let inputs: Vec<&Tensor> = [Some(x), Some(g), u].into_iter().flatten().collect();
         let mut out = op.apply(&inputs, Site::here())?.into_iter();
         match out.next() {
@@ -255,13 +261,13 @@ impl Op for SplineSum {
             (Kind::Forward, Some(c_at)) => {
                 let (g, c, w, u) = (context.cotangent()?, &context.inputs[c_at], input(w_at), input(u_at));
                 if context.wanted[0] {
-                    set(Some(0), self.to_x(x, g, c, w, u)?);
+                    set(Some(0), self.gradient_to_x(x, g, c, w, u)?);
                 }
                 if wanted(u_at) {
-                    set(u_at, Some(self.to_u(x, g, c, w)?));
+                    set(u_at, Some(self.gradient_to_u(x, g, c, w)?));
                 }
                 if context.wanted[c_at] || wanted(w_at) {
-                    let (dc, dw) = self.to_parameters(x, g, u, wanted(w_at))?;
+                    let (dc, dw) = self.gradients_to_parameters(x, g, u, wanted(w_at))?;
                     set(Some(c_at), Some(dc));
                     set(w_at, dw);
                 }
@@ -270,13 +276,13 @@ impl Op for SplineSum {
                 let (v, g, c, w) =
                     (context.cotangent()?, &context.inputs[1], &context.inputs[c_at], input(w_at));
                 if context.wanted[0] {
-                    set(Some(0), self.to_x(x, g, c, w, Some(v))?);
+                    set(Some(0), self.gradient_to_x(x, g, c, w, Some(v))?);
                 }
                 if context.wanted[1] {
-                    set(Some(1), Some(self.to_g(x, c, w, Some(v))?));
+                    set(Some(1), Some(self.gradient_to_g(x, c, w, Some(v))?));
                 }
                 if context.wanted[c_at] || wanted(w_at) {
-                    let (dc, dw) = self.to_parameters(x, g, Some(v), wanted(w_at))?;
+                    let (dc, dw) = self.gradients_to_parameters(x, g, Some(v), wanted(w_at))?;
                     set(Some(c_at), Some(dc));
                     set(w_at, dw);
                 }
@@ -292,13 +298,13 @@ impl Op for SplineSum {
                     }
                 };
                 if context.wanted[0] {
-                    set(Some(0), self.to_x(x, g, &p, q, u)?);
+                    set(Some(0), self.gradient_to_x(x, g, &p, q, u)?);
                 }
                 if context.wanted[1] {
-                    set(Some(1), Some(self.to_g(x, &p, q, u)?));
+                    set(Some(1), Some(self.gradient_to_g(x, &p, q, u)?));
                 }
                 if wanted(u_at) {
-                    set(u_at, Some(self.to_u(x, g, &p, q)?));
+                    set(u_at, Some(self.gradient_to_u(x, g, &p, q)?));
                 }
             }
         }

@@ -1,0 +1,113 @@
+//! Optimizers' updates: one operation steps every parameter, so that a whole model is one dispatch where its
+//! parameters, gradients and states lie side by side.
+
+mod adam;
+mod lists;
+mod sgd;
+
+pub use adam::Adam;
+pub use sgd::Sgd;
+
+use super::Registered;
+
+pub(super) const REGISTERED: [Registered; 2] = [adam::REGISTERED, sgd::REGISTERED];
+
+#[cfg(test)]
+mod tests {
+    use super::Adam;
+    use crate::{
+        DType, Graph, HostTensor, Site,
+        graph::{SlotGroup, SlotId, Tensor},
+        plan::{BufferKind, Capabilities, Plan, PlanOptions, SlotPlaces, Target, plan_for},
+        tensor::Binding,
+    };
+
+    /// Each group of slots in a chunk of its own, in the graph's order, as a device lays them out.
+    struct Places(Vec<(SlotGroup, Vec<(SlotId, usize)>, usize)>);
+
+    impl Places {
+        fn of(graph: &Graph) -> Self {
+            let mut chunks: Vec<(SlotGroup, Vec<(SlotId, usize)>, usize)> = Vec::new();
+            for (id, slot) in graph.slots().into_iter().enumerate() {
+                let at = chunks.iter().position(|c| c.0 == slot.group).unwrap_or_else(|| {
+                    chunks.push((slot.group.clone(), Vec::new(), 0));
+                    chunks.len() - 1
+                });
+                let (_, members, size) = &mut chunks[at];
+                members.push((SlotId(id), *size));
+                *size += (slot.init.count() * slot.init.dtype().bytes()).next_multiple_of(256);
+            }
+            Self(chunks)
+        }
+    }
+
+    impl SlotPlaces for Places {
+        fn place(&self, slot: SlotId) -> (usize, usize) {
+            let found = self.0.iter().enumerate().find_map(|(c, (_, members, _))| {
+                members.iter().find(|(id, _)| *id == slot).map(|&(_, offset)| (c, offset))
+            });
+            found.unwrap()
+        }
+
+        fn chunks(&self) -> Vec<usize> {
+            self.0.iter().map(|c| c.2).collect()
+        }
+    }
+
+    fn plan(clipped: bool) -> Plan {
+        let g = Graph::new();
+        let zeros = |shape: &[usize]| HostTensor::zeros(DType::F32, shape);
+        let shapes: [&[usize]; 3] = [&[5, 7], &[130], &[2, 2]];
+        let slots = |prefix: &str| -> Vec<Tensor> {
+            let make = |(k, shape): (usize, &&[usize])| {
+                let name = format!("{prefix}{k}");
+                if prefix == "p" { g.parameter(&name, zeros(shape)) } else { g.state(&name, prefix, zeros(shape)) }
+            };
+            shapes.iter().enumerate().map(|s| make(s).unwrap()).collect()
+        };
+        let (p, m, v) = (slots("p"), slots("m"), slots("v"));
+        let step = g.state("step", "step", HostTensor::scalar(0i32)).unwrap();
+        let mut inputs = vec![g.scalar("lr", 0.1).unwrap(), step.clone()];
+        if clipped {
+            inputs.push(g.scalar("scale", 1.0).unwrap());
+        }
+        // What stands for gradients: values that the parameters give, elementwise.
+        let d: Vec<Tensor> = p.iter().map(|p| p.sub(1.0).unwrap().exp().unwrap()).collect();
+        inputs.extend([&p, &d, &m, &v].into_iter().flatten().cloned());
+        let op = Adam { scaled: clipped, ..Adam::new(3) };
+        let out = g.apply(op, &inputs.iter().collect::<Vec<_>>(), Site::here()).unwrap();
+        let mut update = g.assign(&step, &step.add(1.0).unwrap()).unwrap();
+        for (slot, new) in p.iter().chain(&m).chain(&v).zip(&out) {
+            update = update.and(g.assign(slot, new).unwrap()).unwrap();
+        }
+        let target = Target { graph: g.snapshot(), outputs: Vec::new(), updates: update.assignments().to_vec() };
+        plan_for(&target, &Binding::new(), &Capabilities::portable(), &Places::of(&g), PlanOptions::default()).unwrap()
+    }
+
+    #[test]
+    fn one_dispatch_updates_all_parameters() {
+        for clipped in [false, true] {
+            let plan = plan(clipped);
+            let updates: Vec<_> = plan.dispatches.iter().filter(|d| d.kernel.name == "optimizer/adam").collect();
+            assert_eq!(updates.len(), 1, "{plan}");
+            assert_eq!(plan.dispatches.iter().filter(|d| d.kernel.name == "optimizer/copy").count(), 0, "{plan}");
+            // 35, 130 and 4 elements, each tensor on a boundary of 64.
+            let count = 64 + 192 + 4;
+            assert_eq!(updates[0].params.words()[0], count);
+            assert_eq!(updates[0].grid, [2, 1, 1]);
+            let shown: Vec<usize> = updates[0].bindings.iter().map(|b| b.bytes).collect();
+            let head = if clipped { 3 } else { 2 };
+            assert_eq!(shown[head..], [count as usize * 4; 4]);
+        }
+    }
+
+    #[test]
+    fn states_change_where_they_lie() {
+        let plan = plan(false);
+        let step = plan.steps.iter().find(|s| s.op.name() == "adam").unwrap();
+        assert_eq!(step.aliases.len(), 9, "{plan}");
+        for place in &step.outputs {
+            assert!(matches!(plan.buffers[place.buffer.0].kind, BufferKind::Chunk(_)));
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Every way in which this crate can say no.
+
+/// The result of a fallible call.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong. Every message names the thing, the place and, where there is one, the limit.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A layer, optimizer or schedule was given a setting that it cannot take.
+    #[error("{what} (at {site})")]
+    Setting {
+        /// Which setting of what, and its limits.
+        what: String,
+        /// The call that asked for it.
+        site: knotwork_core::Site,
+    },
+    /// A plot has nothing to show or nowhere to go.
+    #[error("plot: {0}")]
+    Plot(String),
+    /// The core refused a graph, a plan or a run.
+    #[error(transparent)]
+    Core(#[from] knotwork_core::Error),
+}
+
+impl Error {
+    #[track_caller]
+    pub(crate) fn setting(what: impl Into<String>) -> Self {
+        Self::Setting { what: what.into(), site: knotwork_core::Site::here() }
+    }
+}

@@ -1,0 +1,25 @@
+// A flat copy: the old value of a parameter or state, where an update may not write over it.
+#import shared/grid
+
+struct Params {
+    count: u32,
+    pad0: u32,
+    pad1: u32,
+    pad2: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> from_: array<u32>;
+@group(0) @binding(2) var<storage, read_write> to_: array<u32>;
+
+@compute @workgroup_size(256)
+fn main(
+    @builtin(workgroup_id) wid: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let i = linear_thread(wid, groups, local, 256u);
+    if i < params.count {
+        to_[i] = from_[i];
+    }
+}

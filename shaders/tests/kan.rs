@@ -1,0 +1,34 @@
+//! The KAN kernels in every variant: each combination of flags, at several orders and derivatives.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "in a test a panic is the report")]
+
+use knotwork_shaders::{Constant, Root, compose, validate};
+
+#[test]
+fn every_variant_of_the_kan_kernels_is_valid() {
+    for (order, derivative) in [(0, 0), (0, 1), (1, 0), (3, 0), (3, 1), (3, 4), (16, 2)] {
+        for (name, all) in [
+            ("forward", ["base", "scale"]),
+            ("input", ["base", "staged"]),
+            ("coefficients", ["base", "scale"]),
+        ] {
+            for pick in 0..4 {
+                let flags: Vec<&str> =
+                    (0..2).filter(|bit| pick >> bit & 1 == 1).map(|bit| all[bit]).collect();
+                let name = format!("kan/{name}");
+                let constants =
+                    [("KAN_ORDER", Constant::U32(order)), ("KAN_DERIVATIVE", Constant::U32(derivative))];
+                let composed = compose(Root::Named(&name), &flags, &constants).unwrap();
+                let validated =
+                    validate(&composed).unwrap_or_else(|error| panic!("{name} {flags:?}: {error}"));
+                assert_eq!(validated.module.entry_points.len(), 1);
+                #[cfg(feature = "writers")]
+                {
+                    use knotwork_shaders::writers::{hlsl, msl, spirv};
+                    spirv(&validated, Some("main")).unwrap();
+                    msl(&validated, Some("main")).unwrap();
+                    hlsl(&validated, Some("main")).unwrap();
+                }
+            }
+        }
+    }
+}
