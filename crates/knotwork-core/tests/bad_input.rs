@@ -152,7 +152,7 @@ fn casts_to_floats_are_wide_in_a_wide_graph() {
         .unwrap()
         .cast(DType::F32)
         .unwrap()
-        .mul(&x.cast(DType::F16).unwrap().cast(DType::F32).unwrap());
+        .mul(x.cast(DType::F16).unwrap().cast(DType::F32).unwrap());
     let wide = g.to_f64().unwrap();
     assert_eq!(wide.value(y.unwrap().id()).unwrap().dtype(), DType::F64);
 }
