@@ -4,7 +4,7 @@ use knotwork_core::{DType, Graph, HostTensor, Tensor};
 
 use crate::{Error, Generator, Result};
 
-/// x Wᵀ + b over the last dimension, with parameters `name.weight` [out, in] and `name.bias` [out].
+/// x Wᵀ + b over the last dimension, with parameters `name.weight` `[out, in]` and `name.bias` `[out]`.
 ///
 /// ```
 /// use knotwork_core::{DType, Device, Graph, HostTensor};
@@ -68,7 +68,7 @@ impl Linear {
         &self.weight
     }
 
-    /// The bias, [out].
+    /// The bias, `[out]`.
     #[must_use]
     pub fn bias(&self) -> Option<&Tensor> {
         self.bias.as_ref()
