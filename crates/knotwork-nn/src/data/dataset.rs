@@ -24,7 +24,7 @@ pub enum Labels {
     },
 }
 
-/// Rows of features (f32 [N, F]) and labels (i32 [N], or f32 [N, T]).
+/// Rows of features (f32 `[N, F]`) and labels (i32 `[N]`, or f32 `[N, T]`).
 ///
 /// ```
 /// use knotwork_nn::{Dataset, Labels};
@@ -49,7 +49,7 @@ pub struct Dataset {
 pub struct Batch {
     /// The features, f32 [n, F].
     pub x: HostTensor,
-    /// The labels, i32 [n] or f32 [n, T].
+    /// The labels, i32 `[n]` or f32 `[n, T]`.
     pub y: HostTensor,
 }
 

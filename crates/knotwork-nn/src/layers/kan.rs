@@ -11,7 +11,7 @@ use crate::{Error, Generator, Result, plot::Edge};
 /// φ(x) = w silu(x) + Σ_m c_m B_m(x), B-splines of one uniform grid.
 ///
 /// Layer l has the parameters `name.l.coef` [in, grid + order, out], `name.l.base` [in, out] and, where a bias is asked for,
-/// `name.l.bias` [out]: the order in which kernels read them.
+/// `name.l.bias` `[out]`: the order in which kernels read them.
 ///
 /// ```
 /// use knotwork_core::{DType, Device, Graph, HostTensor};

@@ -4,7 +4,7 @@ use knotwork_core::{DType, Graph, HostTensor, Tensor};
 
 use crate::{Error, Generator, Result};
 
-/// x Wᵀ + b over the last dimension, with parameters `name.weight` [out, in] and `name.bias` [out].
+/// x Wᵀ + b over the last dimension, with parameters `name.weight` `[out, in]` and `name.bias` `[out]`.
 ///
 /// ```
 /// use knotwork_core::{DType, Device, Graph, HostTensor};
@@ -42,7 +42,15 @@ impl Linear {
     #[must_use]
     #[expect(clippy::new_ret_no_self, reason = "a layer is made by its builder")]
     pub fn new(graph: &Graph, name: &str, inputs: usize, outputs: usize) -> LinearBuilder {
-        LinearBuilder { graph: graph.clone(), name: name.into(), inputs, outputs, bias: true, seed: 0, gain: 1.0 }
+        LinearBuilder {
+            graph: graph.clone(),
+            name: name.into(),
+            inputs,
+            outputs,
+            bias: true,
+            seed: 0,
+            gain: 1.0,
+        }
     }
 
     /// The layer of x [..., in]: [..., out].
@@ -60,7 +68,7 @@ impl Linear {
         &self.weight
     }
 
-    /// The bias, [out].
+    /// The bias, `[out]`.
     #[must_use]
     pub fn bias(&self) -> Option<&Tensor> {
         self.bias.as_ref()
@@ -103,12 +111,18 @@ impl LinearBuilder {
     pub fn build(&self) -> Result<Linear> {
         let Self { graph, name, inputs, outputs, .. } = self;
         if *inputs == 0 || *outputs == 0 {
-            return Err(Error::setting(format!("Linear `{name}`: {inputs} inputs, {outputs} outputs; both must be at least 1")));
+            return Err(Error::setting(format!(
+                "Linear `{name}`: {inputs} inputs, {outputs} outputs; both must be at least 1"
+            )));
         }
         if !self.gain.is_finite() {
-            return Err(Error::setting(format!("Linear `{name}`: the gain is {}; it must be finite", self.gain)));
+            return Err(Error::setting(format!(
+                "Linear `{name}`: the gain is {}; it must be finite",
+                self.gain
+            )));
         }
-        let init = Generator::named(self.seed, name).kaiming_uniform(&[*outputs, *inputs], *inputs, self.gain)?;
+        let init =
+            Generator::named(self.seed, name).kaiming_uniform(&[*outputs, *inputs], *inputs, self.gain)?;
         let weight = graph.parameter(&format!("{name}.weight"), init)?;
         let zeros = || HostTensor::zeros(DType::F32, [*outputs]);
         let bias = self.bias.then(|| graph.parameter(&format!("{name}.bias"), zeros())).transpose()?;
