@@ -2,6 +2,9 @@
 //
 // A workgroup of 16 x 16 threads makes a tile of 16 EACH x 16 EACH outputs; each thread EACH x EACH of them, 16 apart, so
 // that neighbouring threads write neighbouring elements. The sum runs over K in steps of DEPTH staged in workgroup memory.
+//
+// A dispatch takes a range of K only, in one part or in several that lie one behind the other in c and are added
+// afterwards. Flag `accumulate`: the range is added to what c holds.
 #import shared/grid
 
 const EACH: u32 = 4u;
@@ -21,6 +24,8 @@ struct Params {
     batch: vec4<u32>,
     batch_a: vec4<u32>,
     batch_b: vec4<u32>,
+    // the range of K: its first index, one past its last, the indices of a part, the parts
+    range: vec4<u32>,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -38,11 +43,15 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
     let group = linear_group(wid, groups);
     let across = (params.n + TILE - 1u) / TILE;
     let down = (params.m + TILE - 1u) / TILE;
-    if group >= across * down * params.batches {
+    if group >= across * down * params.batches * params.range.w {
         return;
     }
-    let batch = group / (across * down);
+    // The part and the batch in one number: the row of c where this matrix begins, over m.
+    let matrix = group / (across * down);
+    let batch = matrix % params.batches;
     let tile = group % (across * down);
+    let first = params.range.x + (matrix / params.batches) * params.range.z;
+    let last = min(first + params.range.z, params.range.y);
     let row0 = (tile / across) * TILE;
     let col0 = (tile % across) * TILE;
     var rest = batch;
@@ -55,7 +64,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
         at_b += i * params.batch_b[3u - d];
     }
     var acc: array<f32, EACH * EACH>;
-    for (var k0 = 0u; k0 < params.k; k0 += DEPTH) {
+    for (var k0 = first; k0 < last; k0 += DEPTH) {
         for (var e = local; e < TILE * DEPTH; e += SIDE * SIDE) {
 #if a_by_columns
             let r = e % TILE;
@@ -65,7 +74,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
             let k = e % DEPTH;
 #endif
             var value = 0.0;
-            if row0 + r < params.m && k0 + k < params.k {
+            if row0 + r < params.m && k0 + k < last {
                 value = a[at_a + (row0 + r) * params.a.y + (k0 + k) * params.a.z];
             }
             tile_a[r * (DEPTH + 1u) + k] = value;
@@ -79,7 +88,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
             let col = e % TILE;
 #endif
             var value = 0.0;
-            if col0 + col < params.n && k0 + k < params.k {
+            if col0 + col < params.n && k0 + k < last {
                 value = b[at_b + (k0 + k) * params.b.y + (col0 + col) * params.b.z];
             }
             tile_b[k * (TILE + 1u) + col] = value;
@@ -104,7 +113,12 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
         for (var j = 0u; j < EACH; j++) {
             let col = col0 + id.x + j * SIDE;
             if row < params.m && col < params.n {
-                c[(batch * params.m + row) * params.n + col] = acc[i * EACH + j];
+                let at = (matrix * params.m + row) * params.n + col;
+#if accumulate
+                c[at] += acc[i * EACH + j];
+#else
+                c[at] = acc[i * EACH + j];
+#endif
             }
         }
     }

@@ -1,8 +1,16 @@
 //! Cross-entropy of logits and class indices, with label smoothing.
 
 mod target;
+#[cfg(test)]
+mod tests;
 
-use super::{Case, CaseInput, Cases, Op, Reference, Registered, elementwise::math};
+use rayon::prelude::*;
+
+use super::{
+    Case, CaseInput, Cases, Op, Reference, Registered,
+    elementwise::{math, vectorised},
+    softmax::LONGEST_SERIAL,
+};
 use crate::{
     DType, Result, Site,
     autodiff::GradContext,
@@ -25,9 +33,21 @@ pub(super) const REGISTERED: Registered = Registered {
             )
             .tolerance(5e-6)
         };
-        vec![case(1, 1, 0.0), case(64, 10, 0.0), case(65, 3, 0.1), case(3, 257, 0.2), case(300, 2, 0.0)]
+        vec![
+            case(1, 1, 0.0),
+            case(64, 10, 0.0),
+            case(65, 3, 0.1),
+            case(3, 257, 0.2),
+            case(300, 2, 0.0),
+            case(2, 700, 0.0),
+        ]
     }),
 };
+
+/// Rows up to this length are one thread's; longer ones a workgroup's.
+const SHORT: usize = 32;
+/// Below so many elements a second thread costs more than it saves.
+const PARALLEL: usize = 1 << 15;
 
 /// The loss of logits [B, C] and targets [B].
 #[derive(Clone, Debug)]
@@ -111,6 +131,9 @@ impl Op for CrossEntropy {
                 logits.shape, target.shape
             ));
         }
+        if logits.shape.dims()[1].fixed() == Some(0) {
+            return Err(format!("the logits are {}: there is no class to choose", logits.shape));
+        }
         Ok(vec![Meta::new(logits.dtype, crate::Shape::scalar())])
     }
 
@@ -136,17 +159,17 @@ impl Op for CrossEntropy {
         let (rows, classes) = (shape[0], shape[1]);
         let (Some(x), Some(target)) = (io.inputs[0].f32(), io.inputs[1].indices()) else { return Ok(false) };
         let smoothing = self.smoothing as f32;
-        let mut total = 0.0f64;
-        for (b, x) in x.chunks_exact(classes.max(1)).enumerate() {
+        let row = |(b, x): (usize, &[f32])| -> Result<f32, String> {
             let target = class(target[b], b, classes)?;
-            let max = x.iter().fold(f32::NEG_INFINITY, |m, &v| if v > m || v.is_nan() { v } else { m });
-            let log_sum = x.iter().map(|v| math::exp(v - max)).sum::<f32>().ln();
-            let mut loss = (1.0 - smoothing) * (log_sum - (x[target] - max));
-            if smoothing > 0.0 {
-                loss += smoothing * x.iter().map(|v| log_sum - (v - max)).sum::<f32>() / classes as f32;
-            }
-            total += f64::from(loss);
-        }
+            Ok(vectorised(|| row_loss(x, target, smoothing)))
+        };
+        // The losses are added in the order of the rows, whoever computed them.
+        let losses: Vec<f32> = if x.len() < PARALLEL {
+            x.chunks_exact(classes.max(1)).enumerate().map(row).collect::<Result<_, _>>()?
+        } else {
+            x.par_chunks_exact(classes.max(1)).enumerate().map(row).collect::<Result<_, _>>()?
+        };
+        let total: f64 = losses.iter().map(|&loss| f64::from(loss)).sum();
         let Some(out) = io.outputs[0].f32() else { return Ok(false) };
         out[0] = (total / rows as f64) as f32;
         Ok(true)
@@ -178,18 +201,25 @@ impl Op for CrossEntropy {
             grid: Grid::Exact([1, 1, 1]),
             flat: None,
         };
-        let losses = DispatchSpec {
-            kernel: kernel("cross_entropy_rows", Vec::new()),
+        let losses = |name: &str, serial: bool| DispatchSpec {
+            kernel: kernel(name, if serial { vec!["serial"] } else { Vec::new() }),
             bindings: vec![BindTo::Input(0), BindTo::Input(1), BindTo::Scratch(0), BindTo::Status],
-            params,
-            grid: Grid::Linear(rows.div_ceil(256) as u64),
+            params: params.clone(),
+            grid: Grid::Linear(if serial { rows.div_ceil(256) } else { rows } as u64),
             flat: None,
         };
-        Ok(vec![Lowering {
-            variant: "rows_then_mean",
+        let variant = |variant: &'static str, name: &str, serial: bool| Lowering {
+            variant,
             scratch: vec![Scratch { dtype: DType::F32, count: rows }],
-            dispatches: if rows == 0 { vec![mean] } else { vec![losses, mean] },
-        }])
+            dispatches: if rows == 0 { vec![mean.clone()] } else { vec![losses(name, serial), mean.clone()] },
+        };
+        let serial = variant("row_a_thread", "cross_entropy_rows", true);
+        let tree = variant("row_a_group", "cross_entropy_groups", false);
+        Ok(match classes {
+            ..=SHORT => vec![serial, tree],
+            ..=LONGEST_SERIAL => vec![tree, serial],
+            _ => vec![tree],
+        })
     }
 
     fn indices(&self, inputs: &[Vec<usize>]) -> Option<(usize, usize)> {
@@ -205,4 +235,23 @@ impl Op for CrossEntropy {
         let rows = logits.graph().size_of(logits.dtype(), dims[0].clone())?;
         Ok(vec![Some(logits.softmax(-1)?.sub(&q)?.mul(&g.div(&rows)?)?), None])
     }
+}
+
+#[inline(always)]
+fn row_loss(x: &[f32], target: usize, smoothing: f32) -> f32 {
+    let max = x.iter().fold(f32::NEG_INFINITY, |m, &v| if v > m || v.is_nan() { v } else { m });
+    // Eight sums side by side, then one.
+    let (mut exponentials, mut shifted) = ([0.0f32; 8], [0.0f32; 8]);
+    for chunk in x.chunks(8) {
+        for ((e, s), &v) in exponentials.iter_mut().zip(&mut shifted).zip(chunk) {
+            *e += math::exp(v - max);
+            *s += v - max;
+        }
+    }
+    let log_sum = exponentials.iter().sum::<f32>().ln();
+    let loss = (1.0 - smoothing) * (log_sum - (x[target] - max));
+    if smoothing > 0.0 {
+        return loss + smoothing * (log_sum - shifted.iter().sum::<f32>() / x.len() as f32);
+    }
+    loss
 }

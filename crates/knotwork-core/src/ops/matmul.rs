@@ -1,5 +1,9 @@
 //! Matrix products, batched and broadcast.
 
+mod kernels;
+#[cfg(test)]
+mod tests;
+
 use super::{Case, CaseInput, Cases, Cost, Op, Reference, Registered};
 use crate::{
     DType, Layout, Result, Shape, Site,
@@ -7,11 +11,9 @@ use crate::{
     cpu::CpuIo,
     error::OpError,
     graph::{Meta, Tensor},
-    plan::{BindTo, DispatchSpec, Grid, Kernel, KernelRequest, Lowering, Needs, Params},
+    plan::{KernelRequest, Lowering},
 };
 
-/// Leading dimensions that a kernel can walk with strides; more are an error on a GPU.
-const BATCH_DIMS: usize = 4;
 /// Below so many multiplications a second thread costs more than it saves.
 const PARALLEL: usize = 1 << 20;
 
@@ -268,64 +270,11 @@ impl Op for MatMul {
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
-        let (la, lb) = (&request.inputs[0].layout, &request.inputs[1].layout);
-        if request.outputs[0].dtype != DType::F32 {
-            return Err(format!("{} products run on the CPU only", request.outputs[0].dtype));
-        }
-        let s = sizes(la, lb);
-        if s.batch.len() > BATCH_DIMS {
-            return Err(format!(
-                "{} strided leading dimensions; the kernel walks {BATCH_DIMS}",
-                s.batch.len()
-            ));
-        }
-        let batches: usize = s.batch.iter().map(|b| b.0).product();
-        let mut params = Params::new().u32(s.m).u32(s.n).u32(s.k).u32(batches);
-        params = params.u32(la.offset()).u32(s.a.0).u32(s.a.1).u32(0usize);
-        params = params.u32(lb.offset()).u32(s.b.0).u32(s.b.1).u32(0usize);
-        let padded = |f: fn(&(usize, usize, usize)) -> usize, or: usize| {
-            let gap = BATCH_DIMS - s.batch.len();
-            std::iter::repeat_n(or, gap).chain(s.batch.iter().map(f)).collect::<Vec<_>>()
-        };
-        let words = [padded(|b| b.0, 1), padded(|b| b.1, 0), padded(|b| b.2, 0)].concat();
-        params = words.into_iter().fold(params, Params::u32);
-        let variant = |name: &'static str, each: u32| {
-            let tile = 16 * each as usize;
-            let mut flags = Vec::new();
-            // Neighbouring threads read neighbouring elements of both operands.
-            if s.a.1 > s.a.0 {
-                flags.push("a_by_columns");
-            }
-            if s.b.0 < s.b.1 {
-                flags.push("b_by_columns");
-            }
-            let kernel = Kernel {
-                name: format!("matmul_{name}"),
-                source: crate::plan::Source::Named("matmul"),
-                flags,
-                constants: vec![("EACH", each.into())],
-                needs: Needs::default(),
-            };
-            let groups = s.m.div_ceil(tile) * s.n.div_ceil(tile) * batches;
-            Lowering::single(
-                name,
-                DispatchSpec {
-                    kernel,
-                    bindings: vec![BindTo::Input(0), BindTo::Input(1), BindTo::Output(0)],
-                    params: params.clone(),
-                    grid: Grid::Linear(groups as u64),
-                    flat: None,
-                },
-            )
-        };
-        let (tile64, tile16) = (variant("tile64", 4), variant("tile16", 1));
-        // A large tile pays where it is mostly filled.
-        Ok(if s.m.min(s.n) > 32 { vec![tile64, tile16] } else { vec![tile16, tile64] })
+        kernels::lower(request)
     }
 
     fn accepts(&self, _: usize, layout: &Layout) -> bool {
-        // A stride of 0 in the last two dimensions would serialise the loads; everything else is read as it lies.
-        layout.strides().len() - 2 <= BATCH_DIMS
+        layout.strides().len() - 2 <= kernels::BATCH_DIMS
     }
 
     fn grad(&self, context: &GradContext<'_>) -> Result<Vec<Option<Tensor>>> {

@@ -12,6 +12,8 @@ mod pad;
 mod reduce;
 mod registry;
 mod softmax;
+#[cfg(test)]
+mod testing;
 pub(crate) mod views;
 
 pub use case::{Case, CaseInput, Fill};

@@ -1,5 +1,8 @@
 //! Zeros around a tensor, along one dimension.
 
+#[cfg(test)]
+mod tests;
+
 use super::{Case, CaseInput, Cases, Op, Reference, Registered};
 use crate::{
     Result, Site,
@@ -36,7 +39,7 @@ impl Tensor {
     /// With `before` zeros in front of dimension `dim` and `after` behind it.
     ///
     /// # Errors
-    /// Where there is no such dimension, or it is named.
+    /// Where there is no such dimension, it is named, or its size would overflow.
     #[track_caller]
     pub fn pad(&self, dim: isize, before: usize, after: usize) -> Result<Self> {
         let site = Site::here();
@@ -62,7 +65,14 @@ impl Op for Pad {
                 self.dim, dims[self.dim]
             ));
         };
-        dims[self.dim] = (self.before + n + self.after).into();
+        let total = self.before.checked_add(n).and_then(|total| total.checked_add(self.after));
+        let Some(total) = total.filter(|&total| isize::try_from(total).is_ok()) else {
+            return Err(format!(
+                "{} + {n} + {} elements are more than memory can hold",
+                self.before, self.after
+            ));
+        };
+        dims[self.dim] = total.into();
         Ok(vec![Meta::new(inputs[0].dtype, dims)])
     }
 

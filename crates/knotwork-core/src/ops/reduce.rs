@@ -50,6 +50,8 @@ fn cases(kind: Kind) -> Vec<Case> {
 
 mod kernels;
 
+pub(super) use kernels::sum_of_parts;
+
 /// Elements that one accumulator takes before sums of sums begin.
 const BLOCK: usize = 128;
 

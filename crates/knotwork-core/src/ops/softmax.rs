@@ -16,6 +16,9 @@ use crate::{
 
 /// Rows up to this length are one thread's; longer ones a workgroup's.
 const SHORT: usize = 32;
+/// One thread is never given more: it would be slow, and lavapipe ends all loops of an invocation after 65,535 turns
+/// together, without a word.
+pub(super) const LONGEST_SERIAL: usize = 4096;
 /// Below so many elements a second thread costs more than it saves.
 const PARALLEL: usize = 1 << 15;
 
@@ -154,7 +157,11 @@ impl Op for Softmax {
             )
         };
         let (serial, tree) = (variant("row_a_thread", true), variant("row_a_group", false));
-        Ok(if n <= SHORT { vec![serial, tree] } else { vec![tree, serial] })
+        Ok(match n {
+            ..=SHORT => vec![serial, tree],
+            ..=LONGEST_SERIAL => vec![tree, serial],
+            _ => vec![tree],
+        })
     }
 
     fn grad(&self, context: &GradContext<'_>) -> Result<Vec<Option<Tensor>>> {

@@ -114,3 +114,26 @@ pub(super) fn lower(op: &Reduce, request: &KernelRequest<'_>) -> Result<Vec<Lowe
         vec![tree, two_stages]
     })
 }
+
+/// The sum of `parts` arrays of `outputs` f32 elements that lie one behind the other, in their order: the second stage
+/// of an operation that was split.
+pub(in crate::ops) fn sum_of_parts(outputs: usize, parts: usize, from: BindTo, to: BindTo) -> DispatchSpec {
+    let mut params = Params::new().u32(outputs).u32(parts).u32(1usize).u32(parts).u32(0usize);
+    params = params.f32(0.0).f32(1.0).u32(0usize);
+    for (n, stride) in [(outputs, 1), (parts, outputs)] {
+        params = [1, 1, 1, n, 0, 0, 0, stride].into_iter().fold(params, Params::u32);
+    }
+    DispatchSpec {
+        kernel: Kernel {
+            name: "reduce_serial".into(),
+            source: Source::Named("reduce"),
+            flags: vec!["serial", "floats"],
+            constants: vec![("elem", ConstantValue::Type("f32".into()))],
+            needs: Needs::default(),
+        },
+        bindings: vec![from, to],
+        params,
+        grid: Grid::Linear(outputs.div_ceil(256) as u64),
+        flat: None,
+    }
+}
