@@ -54,8 +54,9 @@ fn main() -> Result<()> {
     println!("device      {}", device_name(device.info()));
 
     // Pixels are 0..16; the grid spans -1..1.
-    let digits = Csv::new(data("digits.csv")).classes("digit", 10).read()?.rescale((0.0, 16.0), (-1.0, 1.0))?;
-    let (test, train) = digits.split_every(5)?;
+    let digits =
+        Csv::new(data("digits.csv")).classes("digit", 10).read()?.rescale((0.0, 16.0), (-1.0, 1.0))?;
+    let (train, test) = digits.split_every(5)?;
     println!("data        {} digits to learn from, {} to test with", train.len(), test.len());
 
     let g = Graph::new();
@@ -101,7 +102,9 @@ fn main() -> Result<()> {
     let seconds = start.elapsed().as_secs_f64();
     let made = trainer.steps() - from;
     let (dispatches, submits) = per_step(counters, device.counters(), made);
-    println!("trained     {made} steps in {seconds:.2} s, {dispatches:.1} dispatches and {submits:.2} submits a step");
+    println!(
+        "trained     {made} steps in {seconds:.2} s, {dispatches:.1} dispatches and {submits:.2} submits a step"
+    );
     if let Some(loss) = last_loss {
         println!("loss        {loss:.4}");
     }
@@ -110,7 +113,10 @@ fn main() -> Result<()> {
     let accuracy = report::accuracy(&confusion);
     println!("accuracy    {accuracy:.4} on the test set\n\n{}", report::table(&confusion));
     report::pictures(&arguments.out, &trainer, &model, &confusion)?;
-    println!("wrote       {}/ (loss.svg, edges.svg, confusion.svg, checkpoint.safetensors)", arguments.out.display());
+    println!(
+        "wrote       {}/ (loss.svg, edges.svg, confusion.svg, checkpoint.safetensors)",
+        arguments.out.display()
+    );
 
     if let Some(path) = &arguments.json {
         let figures = json!({

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use kernels_test::{
     backends::{self, Selection},
@@ -67,6 +67,13 @@ fn main() -> Result<ExitCode> {
             report.passed()
         }
         Command::Harness { selection } => {
+            // A misspelt name must not look like success.
+            let registered = knotwork::ops::registry();
+            if let Some(name) =
+                selection.ops.iter().find(|name| registered.iter().all(|op| op.name != **name))
+            {
+                bail!("no operation `{name}` is registered");
+            }
             let backends = opened(&selection)?;
             let report = harness::run(&selection, &backends, |failure| println!("FAILED {failure}"));
             print!("{report}");

@@ -57,6 +57,7 @@ const ADAPTERS: &[(&str, Adapter)] = &[
     ("gelu", |c| c.unary(Tensor::gelu)),
     ("sum", |c| y(c.input("x")?.sum(&c.dims()?, c.flag("keepdim")?)?)),
     ("mean", |c| y(c.input("x")?.mean(&c.dims()?, c.flag("keepdim")?)?)),
+    ("max", |c| y(c.input("x")?.max(&c.dims()?, c.flag("keepdim")?)?)),
     ("matmul", matmul),
     ("linear", |c| y(c.input("x")?.linear(c.input("weight")?, c.optional("bias"))?)),
     ("softmax", |c| y(c.input("x")?.softmax(c.dim()?)?)),
@@ -66,16 +67,6 @@ const ADAPTERS: &[(&str, Adapter)] = &[
     ("mse_loss", |c| one("loss", c.input("x")?.mse_loss(c.input("target")?)?)),
     ("cross_entropy", |c| {
         let smoothing = c.number("label_smoothing", 0.0)?;
-        one("loss", c.input("logits")?.cross_entropy_with(c.input("target")?, smoothing)?)
-    }),
-    ("max", |c| y(c.input("x")?.max(&c.dims()?, c.flag("keepdim")?)?)),
-    ("matmul", matmul),
-    ("linear", |c| y(c.input("x")?.linear(c.input("weight")?, c.optional("bias"))?)),
-    ("softmax", |c| y(c.input("x")?.softmax(c.dim()?)?)),
-    ("log_softmax", |c| y(c.input("x")?.log_softmax(c.dim()?)?)),
-    ("mse_loss", |c| one("loss", c.input("x")?.mse_loss(c.input("target")?)?)),
-    ("cross_entropy", |c| {
-        let smoothing = c.attribute("label_smoothing", Some(0.0), Value::as_f64)?;
         one("loss", c.input("logits")?.cross_entropy_with(c.input("target")?, smoothing)?)
     }),
 ];

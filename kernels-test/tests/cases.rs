@@ -1,5 +1,7 @@
 //! The conformance runner, on the cases of this repository and on cases that must fail.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "in tests a panic is the report")]
+
 use std::{collections::HashMap, fs, path::PathBuf};
 
 use kernels_test::{
@@ -70,6 +72,7 @@ fn an_unknown_operation_fails_or_is_counted_as_left_out() {
     let report = on_cpu(folder, true);
     assert_eq!(report.left_out, ["operation `frobnicate`"]);
     assert!(report.passed() && report.verdicts.is_empty());
+    assert!(report.to_string().ends_with("cpu: 0 passed, 0 failed\n"), "{report}");
 }
 
 #[test]
@@ -88,6 +91,13 @@ fn a_file_that_is_no_case_is_named() {
     let missing = PathBuf::from("no/such/folder");
     let error = cases::run(&[missing], &Selection::default(), &[], false, |_| {}).unwrap_err();
     assert!(error.to_string().contains("no/such/folder"), "{error}");
+}
+
+#[test]
+fn an_operation_without_cases_is_named() {
+    let selection = Selection { ops: vec!["sum".into(), "summ".into()], ..Selection::default() };
+    let error = cases::run(&[dev()], &selection, &[], false, |_| {}).unwrap_err();
+    assert_eq!(error.to_string(), "there is no case of an operation `summ`");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The harness on the CPU, and on operations that are wrong in one way each, which it must find.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "in tests a panic is the report")]
+
 use kernels_test::{
     backends::{Backend, Selection},
     harness::{Report, run, run_ops},

@@ -1,6 +1,8 @@
 //! Every kernel of every operation, in every variant, without a GPU: composed as its plan asks, it is valid, it declares
 //! the bindings that it will be given, keeps to the portable limits, and can be written for every driver.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "in tests a panic is the report")]
+
 use std::{
     any::Any,
     collections::HashMap,

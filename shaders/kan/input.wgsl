@@ -94,6 +94,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
         workgroupBarrier();
         if inside {
             let wide = min(CHUNK, params.outputs - o0);
+            var chunk = 0.0;
             for (var o = 0u; o < wide; o++) {
                 var sum = 0.0;
 #if staged
@@ -113,8 +114,9 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
                 sum = fma(act, base[i * params.outputs + o0 + o], sum);
 #endif
 #endif
-                total = fma(gs[(local / INPUTS) * PITCH + o], sum, total);
+                chunk = fma(gs[(local / INPUTS) * PITCH + o], sum, chunk);
             }
+            total += chunk;
         }
         workgroupBarrier();
     }

@@ -125,3 +125,34 @@ fn feed_errors_are_typed() {
     let e = program().run([("x", f32s(6, &[2, 3]))]).unwrap_err();
     assert!(matches!(e, Error::Feed(FeedError::Missing { ref name, .. }) if name == "y"));
 }
+
+#[test]
+fn only_indices_that_are_read_are_checked() {
+    let g = Graph::new();
+    let logits = g.input("logits", DType::F32, [2, 3]).unwrap();
+    let labels = g.input("labels", DType::I32, [4]).unwrap();
+    let loss = logits.cross_entropy(&labels.slice(0, 0, 2).unwrap()).unwrap();
+    let mut program = Device::cpu().compile(&g, &[&loss], &[]).unwrap();
+    let mut run = |labels: [i32; 4]| {
+        let labels = HostTensor::new(&labels, [4]).unwrap();
+        program.run([("logits", f32s(6, &[2, 3])), ("labels", labels)])?.wait()
+    };
+    // Labels beyond the slice may be anything: padding often is -100.
+    assert!(run([2, 0, -100, 7]).is_ok());
+    let e = run([2, 3, 0, 0]).unwrap_err().to_string();
+    assert!(e.contains("`labels` holds index 3 at 1, outside 0..3"), "{e}");
+}
+
+#[test]
+fn casts_to_floats_are_wide_in_a_wide_graph() {
+    let g = Graph::new();
+    let x = g.input("x", DType::F32, [3]).unwrap();
+    let y = x
+        .gt(0.0)
+        .unwrap()
+        .cast(DType::F32)
+        .unwrap()
+        .mul(x.cast(DType::F16).unwrap().cast(DType::F32).unwrap());
+    let wide = g.to_f64().unwrap();
+    assert_eq!(wide.value(y.unwrap().id()).unwrap().dtype(), DType::F64);
+}

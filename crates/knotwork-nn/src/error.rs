@@ -1,5 +1,7 @@
 //! Every way in which this crate can say no.
 
+use crate::{checkpoint::CheckpointError, data::DataError, train::TrainError};
+
 /// The result of a fallible call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -7,6 +9,15 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// Data could not be read or does not fit.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A checkpoint could not be saved or loaded.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// Training had to stop.
+    #[error(transparent)]
+    Train(#[from] TrainError),
     /// A layer, optimizer or schedule was given a setting that it cannot take.
     #[error("{what} (at {site})")]
     Setting {

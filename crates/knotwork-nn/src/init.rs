@@ -45,7 +45,9 @@ impl Generator {
     #[must_use]
     pub fn named(seed: u64, name: &str) -> Self {
         // FNV-1a: a fixed, portable hash.
-        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+        let hash = name
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
         Self::new(seed ^ hash)
     }
 
@@ -111,7 +113,13 @@ impl Generator {
     ///
     /// # Errors
     /// None today.
-    pub fn xavier_uniform(&mut self, shape: &[usize], fan_in: usize, fan_out: usize, gain: f64) -> Result<HostTensor> {
+    pub fn xavier_uniform(
+        &mut self,
+        shape: &[usize],
+        fan_in: usize,
+        fan_out: usize,
+        gain: f64,
+    ) -> Result<HostTensor> {
         let bound = gain * (6.0 / (fan_in + fan_out).max(1) as f64).sqrt();
         self.uniform(shape, -bound, bound)
     }
@@ -120,7 +128,13 @@ impl Generator {
     ///
     /// # Errors
     /// None today.
-    pub fn xavier_normal(&mut self, shape: &[usize], fan_in: usize, fan_out: usize, gain: f64) -> Result<HostTensor> {
+    pub fn xavier_normal(
+        &mut self,
+        shape: &[usize],
+        fan_in: usize,
+        fan_out: usize,
+        gain: f64,
+    ) -> Result<HostTensor> {
         self.normal(shape, 0.0, gain * (2.0 / (fan_in + fan_out).max(1) as f64).sqrt())
     }
 }
@@ -181,8 +195,8 @@ mod tests {
         assert_eq!(permutation(8, 3, 0), PERMUTATION_3);
     }
 
-    const UNIFORM_42: &[f32] = &[0.0, 0.0, 0.0];
-    const PERMUTATION_3: [usize; 8] = [0; 8];
+    const UNIFORM_42: &[f32] = &[0.681_896_2, 0.950_275_4, 0.427_516_4];
+    const PERMUTATION_3: [usize; 8] = [5, 7, 3, 2, 6, 1, 0, 4];
 
     #[test]
     fn an_order_holds_everything_once() {

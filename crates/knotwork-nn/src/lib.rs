@@ -16,12 +16,21 @@
 //! # Ok::<(), knotwork_nn::Error>(())
 //! ```
 
+pub mod checkpoint;
+pub mod data;
 mod error;
 pub mod init;
+pub mod layers;
 pub mod optim;
+pub mod plot;
 pub mod schedule;
+pub mod train;
 
+pub use checkpoint::{Checkpoint, CheckpointError, Metadata};
+pub use data::{Csv, DataError, Dataset, Labels};
 pub use error::{Error, Result};
 pub use init::Generator;
+pub use layers::{Kan, Linear};
 pub use optim::{Adam, AdamW, Sgd};
 pub use schedule::Schedule;
+pub use train::{TrainError, Trainer};

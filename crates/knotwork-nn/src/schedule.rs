@@ -101,19 +101,27 @@ impl Schedule {
     pub fn check(&self) -> Result<()> {
         let Self { peak, floor, .. } = *self;
         if !(peak.is_finite() && peak >= 0.0) {
-            return Err(Error::setting(format!("schedule: the peak is {peak}; it must be finite and not negative")));
+            return Err(Error::setting(format!(
+                "schedule: the peak is {peak}; it must be finite and not negative"
+            )));
         }
         if !(0.0..=peak).contains(&floor) {
-            return Err(Error::setting(format!("schedule: the floor is {floor}; it must lie in 0..={peak}, the peak")));
+            return Err(Error::setting(format!(
+                "schedule: the floor is {floor}; it must lie in 0..={peak}, the peak"
+            )));
         }
         match self.shape {
-            Decay::Cosine { steps } | Decay::Linear { steps } if steps <= self.warmup => Err(Error::setting(format!(
-                "schedule: it ends at step {steps}; that must be after the warmup of {} steps",
-                self.warmup
-            ))),
-            Decay::Step { every, factor } if every == 0 || !(0.0..=1.0).contains(&factor) => Err(Error::setting(
-                format!("schedule: times {factor} every {every} steps; the factor must lie in 0..=1, the steps above 0"),
-            )),
+            Decay::Cosine { steps } | Decay::Linear { steps } if steps <= self.warmup => {
+                Err(Error::setting(format!(
+                    "schedule: it ends at step {steps}; that must be after the warmup of {} steps",
+                    self.warmup
+                )))
+            }
+            Decay::Step { every, factor } if every == 0 || !(0.0..=1.0).contains(&factor) => {
+                Err(Error::setting(format!(
+                    "schedule: times {factor} every {every} steps; the factor must lie in 0..=1, the steps above 0"
+                )))
+            }
             _ => Ok(()),
         }
     }

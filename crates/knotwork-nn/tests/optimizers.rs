@@ -1,4 +1,5 @@
 //! Optimizers on the CPU: against values worked out by hand, and against the plan that they ask for.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic of a test is its report")]
 
 use knotwork_core::{Device, Graph, HostTensor, Program, Tensor, tensor::Binding};
 use knotwork_nn::{Adam, AdamW, Error, Sgd};
@@ -62,7 +63,7 @@ fn adam_puts_its_decay_into_the_gradient() {
 
 #[test]
 fn sgd_with_momentum_and_nesterov() {
-    for (nesterov, want) in [(false, [0.971, -1.942, 2.913]), (true, [0.9561, -1.9122, 2.8683])] {
+    for (nesterov, want) in [(false, [0.971, -1.942, 2.913]), (true, [0.9539, -1.9078, 2.8617])] {
         let g = Graph::new();
         let (_, loss) = linear(&g, "p", 1.0);
         let update = Sgd::new(0.1).momentum(0.9).nesterov(nesterov).minimize(&loss).unwrap();
@@ -106,7 +107,9 @@ fn a_model_is_one_update_step_over_packed_gradients() {
     let sizes = [3usize, 70, 200, 1];
     let losses: Vec<Tensor> = (0..4)
         .map(|k| {
-            let p = g.parameter(&format!("p{k}"), HostTensor::new(&vec![1.0f32; sizes[k]], [sizes[k]]).unwrap()).unwrap();
+            let p = g
+                .parameter(&format!("p{k}"), HostTensor::new(&vec![1.0f32; sizes[k]], [sizes[k]]).unwrap())
+                .unwrap();
             p.exp().unwrap().sum(&[0], false).unwrap()
         })
         .collect();
@@ -154,7 +157,9 @@ fn settings_are_refused_by_name() {
     assert!(text(Sgd::new(-1.0).minimize(&loss).unwrap_err()).contains("sgd: the learning rate is -1"));
     assert!(text(Adam::new(0.1).clip_norm(0.0).minimize(&loss).unwrap_err()).contains("clip_norm is 0"));
     assert!(text(Adam::new(0.1).betas(1.0, 0.9).minimize(&loss).unwrap_err()).contains("beta1 is 1"));
-    assert!(text(Sgd::new(0.1).named("m").momentum(2.0).minimize(&loss).unwrap_err()).contains("momentum is 2"));
+    assert!(
+        text(Sgd::new(0.1).named("m").momentum(2.0).minimize(&loss).unwrap_err()).contains("momentum is 2")
+    );
     Sgd::new(0.1).minimize(&loss).unwrap();
     assert!(text(Sgd::new(0.1).minimize(&loss).unwrap_err()).contains("there is an optimizer `sgd` already"));
     g.freeze(&a).unwrap();

@@ -23,6 +23,10 @@ const STEPS: &[Step] = &[
     Step { name: "tests", cargo: &["test", "--workspace", "--all-features"] },
     Step { name: "kernel harness", cargo: &["run", "--release", "-p", "kernels-test", "--", "harness"] },
     Step {
+        name: "random graphs",
+        cargo: &["run", "--release", "-p", "kernels-test", "--", "random", "--count", "30"],
+    },
+    Step {
         name: "conformance cases",
         cargo: &[
             "run",

@@ -4,9 +4,9 @@ mod file;
 mod report;
 mod run;
 
-use std::{fs, path::PathBuf};
+use std::{collections::BTreeSet, fs, path::PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 pub use file::CaseFile;
 pub use report::{Report, Totals};
@@ -30,7 +30,7 @@ pub struct Verdict {
 /// are left out and counted; without, they fail. `failed` is told of every case that does not hold, as it is found.
 ///
 /// # Errors
-/// Where a folder or file cannot be read.
+/// Where a folder or file cannot be read, or there is no case of an operation that is asked for.
 pub fn run(
     folders: &[PathBuf],
     selection: &Selection,
@@ -38,9 +38,12 @@ pub fn run(
     known: bool,
     mut failed: impl FnMut(&Verdict),
 ) -> Result<Report> {
-    let mut report = Report::default();
+    let backends_run = backends.iter().map(|b| b.name.clone()).collect();
+    let mut report = Report { backends: backends_run, ..Report::default() };
+    let mut ops = BTreeSet::new();
     for path in files(folders)? {
         let case = CaseFile::read(&path)?;
+        ops.insert(case.op.clone());
         if !selection.takes(&case.op) {
             continue;
         }
@@ -61,6 +64,10 @@ pub fn run(
             }
             report.verdicts.push(verdict);
         }
+    }
+    // A misspelt name must not look like success.
+    if let Some(name) = selection.ops.iter().find(|name| !ops.contains(*name)) {
+        bail!("there is no case of an operation `{name}`");
     }
     Ok(report)
 }

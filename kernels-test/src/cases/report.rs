@@ -21,6 +21,8 @@ pub struct Totals {
 /// The verdicts of a run. Shown, it is a table by operation and a closing line for each backend.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
+    /// The backends, in the order in which they ran.
+    pub backends: Vec<String>,
     /// One for each case and backend.
     pub verdicts: Vec<Verdict>,
     /// What was left out because the runner does not know it, one entry a case.
@@ -28,17 +30,6 @@ pub struct Report {
 }
 
 impl Report {
-    /// The backends, in the order in which they ran.
-    fn backends(&self) -> Vec<&str> {
-        let mut all: Vec<&str> = Vec::new();
-        for verdict in &self.verdicts {
-            if !all.contains(&verdict.backend.as_str()) {
-                all.push(&verdict.backend);
-            }
-        }
-        all
-    }
-
     /// How many cases of a backend held; of one operation where it is named.
     #[must_use]
     pub fn totals(&self, backend: &str, op: Option<&str>) -> Totals {
@@ -80,9 +71,9 @@ impl Report {
                 })
             })
             .collect();
-        let totals: BTreeMap<&str, Value> = self
-            .backends()
-            .into_iter()
+        let totals: BTreeMap<&String, Value> = self
+            .backends
+            .iter()
             .map(|b| {
                 (b, json!({ "passed": self.totals(b, None).passed, "failed": self.totals(b, None).failed }))
             })
@@ -93,7 +84,7 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let backends = self.backends();
+        let backends = &self.backends;
         let ops: BTreeSet<&str> = self.verdicts.iter().map(|v| v.op.as_str()).collect();
         let width = ops.iter().map(|op| op.len()).max().unwrap_or(0).max("operation".len());
         write!(f, "{:width$}", "operation")?;
@@ -101,7 +92,7 @@ impl fmt::Display for Report {
         writeln!(f)?;
         for op in ops {
             write!(f, "{op:width$}")?;
-            for backend in &backends {
+            for backend in backends {
                 let Totals { passed, failed } = self.totals(backend, Some(op));
                 let cell =
                     if failed == 0 { format!("{passed} ok") } else { format!("{passed} ok, {failed} not") };

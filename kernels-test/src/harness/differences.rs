@@ -43,6 +43,12 @@ pub(super) fn check(subject: &Subject, truth: &Truth) -> Result<Wrong, String> {
     Ok(wrong)
 }
 
+/// Whether two slopes differ; a NaN always does.
+fn differ(a: f64, b: f64, allowed: f64) -> bool {
+    let difference = (a - b).abs();
+    difference.is_nan() || difference > allowed
+}
+
 /// Σ term · weight as a function of one feed.
 struct Sum<'a> {
     graph: &'a Graph,
@@ -60,8 +66,7 @@ impl Sum<'_> {
             if n <= ALONE { (0..n).collect() } else { (0..ALONE).map(|_| random.below(n)).collect() };
         for k in alone {
             let numeric = self.slope(&mut |x| x[k] += H, &mut |x| x[k] -= H)?;
-            // Not `>`: a NaN must not pass.
-            if !((a[k] - numeric).abs() <= allowed) {
+            if differ(a[k], numeric, allowed) {
                 let found = Mismatch { index: index_of(k, analytic.shape()), got: a[k], want: numeric };
                 return Ok(Some(found.to_string()));
             }
@@ -73,7 +78,7 @@ impl Sum<'_> {
             let down = self.at(&mut |x| step(x, -H))?;
             let numeric = (up - down) / (2.0 * H);
             let along: f64 = a.iter().zip(&signs).map(|(a, s)| a * s).sum();
-            if !((along - numeric).abs() <= allowed) {
+            if differ(along, numeric, allowed) {
                 return Ok(Some(format!(" along all elements: got {along:e}, want {numeric:e}")));
             }
         }

@@ -45,7 +45,7 @@ pub(super) fn check(case: &Case, device: &Device) -> Result<Wrong, String> {
     let mut random = Random(case.inputs.len() as u64);
     let mut feeds: BTreeMap<String, HostTensor> = BTreeMap::new();
     let mut inputs: Vec<Tensor> = Vec::new();
-    let mut subnormal = vec![false; 65];
+    let mut subnormal = [false; 65];
     for (i, input) in case.inputs.iter().enumerate() {
         let name = format!("x{i}");
         let numbers: Vec<f64> = (0..input.shape.iter().product())

@@ -100,7 +100,7 @@ impl Instruction {
     /// Where the operation refuses them.
     pub fn apply(&self, pool: &[Tensor]) -> Result<Tensor> {
         let of = |pick: u16| {
-            let last = if pick % 3 == 0 { pool.len() } else { pool.len().min(3) };
+            let last = if pick.is_multiple_of(3) { pool.len() } else { pool.len().min(3) };
             &pool[pool.len() - 1 - usize::from(pick / 3) % last]
         };
         let make = TABLE[usize::from(self.what) % TABLE.len()];

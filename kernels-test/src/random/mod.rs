@@ -5,7 +5,9 @@ mod instruction;
 
 use std::collections::BTreeMap;
 
-use knotwork::{DType, Graph, HostTensor, Tensor, Update, cpu::evaluate, plan::PlanOptions};
+use knotwork::{
+    DType, Dim, Graph, HostTensor, Tensor, Update, cpu::evaluate, plan::PlanOptions, tensor::Binding,
+};
 
 pub use instruction::{Instruction, Pick};
 
@@ -18,8 +20,10 @@ use crate::{
 /// What may differ, relative to max(1, the largest element of the tensor): some tens of roundings in f32.
 const TOLERANCE: f64 = 2e-5;
 
-/// Runs of the program: each takes the parameter that the one before has updated.
-const STEPS: usize = 3;
+/// The sizes of the first dimension of `x` and the second of `y`, one for each run of a program; each run takes the
+/// parameter that the one before has updated. Where that dimension has a name, a plan is made for each size; where it
+/// has none, all runs take the first.
+const STEPS: [usize; 4] = [3, 3, 2, 3];
 
 /// A graph that was made by instructions.
 #[derive(Debug)]
@@ -28,7 +32,10 @@ pub struct RandomGraph {
     outputs: Vec<Tensor>,
     update: Update,
     updated: Tensor,
-    feeds: BTreeMap<&'static str, HostTensor>,
+    /// The value of the parameter before the first run.
+    parameter: HostTensor,
+    /// The inputs of each run.
+    feeds: Vec<BTreeMap<&'static str, HostTensor>>,
 }
 
 impl RandomGraph {
@@ -39,16 +46,19 @@ impl RandomGraph {
     pub fn new(instructions: &[Instruction], seed: u64) -> knotwork::Result<Self> {
         let graph = Graph::new();
         let mut random = Random(seed);
-        let mut feeds = BTreeMap::new();
-        let mut pool = Vec::new();
-        let shapes: [(&'static str, &[usize]); 3] = [("x", &[3, 4]), ("y", &[2, 3, 4]), ("w", &[4, 3])];
-        for (name, shape) in shapes {
-            let value = tensor(DType::F32, &random.signed(shape.iter().product()), shape)?;
-            pool.push(match name {
-                "w" => graph.parameter(name, value.clone())?,
-                _ => graph.input(name, DType::F32, shape)?,
-            });
-            feeds.insert(name, value);
+        let named = random.below(2) == 1;
+        let rows = if named { Dim::named("n") } else { STEPS[0].into() };
+        let parameter = tensor(DType::F32, &random.signed(12), &[4, 3])?;
+        let mut pool = vec![
+            graph.input("x", DType::F32, [rows.clone(), 4.into()])?,
+            graph.input("y", DType::F32, [2.into(), rows, 4.into()])?,
+            graph.parameter("w", parameter.clone())?,
+        ];
+        let mut feeds = Vec::new();
+        for n in STEPS.map(|n| if named { n } else { STEPS[0] }) {
+            let x = tensor(DType::F32, &random.signed(n * 4), &[n, 4])?;
+            let y = tensor(DType::F32, &random.signed(n * 8), &[2, n, 4])?;
+            feeds.push(BTreeMap::from([("x", x), ("y", y)]));
         }
         let leaves = pool.clone();
         for instruction in instructions {
@@ -69,7 +79,7 @@ impl RandomGraph {
         let mut outputs: Vec<Tensor> = pool.iter().rev().take(3).cloned().collect();
         outputs.push(loss);
         outputs.extend(gradients);
-        Ok(Self { graph, outputs, update, updated, feeds })
+        Ok(Self { graph, outputs, update, updated, parameter, feeds })
     }
 
     /// Runs some steps on a device under some knobs and compares each with the oracle's.
@@ -81,11 +91,13 @@ impl RandomGraph {
         let outputs: Vec<&Tensor> = self.outputs.iter().collect();
         let program = backend.device.compile(&self.graph, &outputs, &[&self.update]).map_err(say)?;
         let mut program = program.with_options(options);
-        let mut known = self.feeds.clone();
+        let mut parameter = self.parameter.clone();
         let with_update: Vec<&Tensor> = outputs.iter().copied().chain([&self.updated]).collect();
-        for step in 0..STEPS {
-            let given = self.feeds.iter().filter(|(n, _)| **n != "w").map(|(n, v)| (*n, v));
+        for (step, feeds) in self.feeds.iter().enumerate() {
+            let given = feeds.iter().map(|(n, v)| (*n, v));
             let got = program.run(given).map_err(say)?.wait().map_err(say)?;
+            let mut known = feeds.clone();
+            known.insert("w", parameter);
             let mut want = evaluate(&self.graph, &with_update, &known).map_err(say)?;
             let next = want.pop().ok_or("the oracle gave nothing")?;
             for (i, (got, want)) in got.iter().zip(&want).enumerate() {
@@ -93,14 +105,15 @@ impl RandomGraph {
                 compare(got, want, |_| TOLERANCE * largest)
                     .map_err(|e| format!("{} {options:?}, step {step}, output {i} {e}", backend.name))?;
             }
-            known.insert("w", next);
+            parameter = next;
         }
         Ok(())
     }
 }
 
 fn size(t: &Tensor) -> usize {
-    t.shape().fixed().map_or(usize::MAX, |s| s.iter().product())
+    let largest = Binding::from([("n".into(), STEPS[0])]);
+    t.shape().bind(&largest).map_or(usize::MAX, |s| s.iter().product())
 }
 
 /// The knobs under which values must agree.

@@ -27,7 +27,15 @@ use crate::{
 pub struct CpuBackend {
     info: DeviceInfo,
     capabilities: Capabilities,
+    count: Arc<Count>,
+}
+
+/// What was made and done so far.
+#[derive(Debug, Default)]
+struct Count {
     buffers: AtomicU64,
+    runs: AtomicU64,
+    steps: AtomicU64,
 }
 
 impl CpuBackend {
@@ -41,11 +49,11 @@ impl CpuBackend {
             interface: "cpu".into(),
             profile: "none".into(),
         };
-        Self { info, capabilities: Capabilities::cpu(), buffers: AtomicU64::new(0) }
+        Self { info, capabilities: Capabilities::cpu(), count: Arc::default() }
     }
 
     fn block(&self, bytes: usize) -> Arc<Block> {
-        self.buffers.fetch_add(1, Ordering::Relaxed);
+        self.count.buffers.fetch_add(1, Ordering::Relaxed);
         Block::new(bytes)
     }
 }
@@ -95,11 +103,17 @@ impl Backend for CpuBackend {
             buffers.push(block);
         }
         plan.steps.iter().try_for_each(check_disjoint)?;
-        Ok(Box::new(CpuPrepared { plan, buffers }))
+        Ok(Box::new(CpuPrepared { plan, buffers, count: self.count.clone() }))
     }
 
     fn counters(&self) -> Counters {
-        Counters { buffers: self.buffers.load(Ordering::Relaxed), ..Counters::default() }
+        let get = |n: &AtomicU64| n.load(Ordering::Relaxed);
+        Counters {
+            buffers: get(&self.count.buffers),
+            submits: get(&self.count.runs),
+            dispatches: get(&self.count.steps),
+            ..Counters::default()
+        }
     }
 }
 
@@ -136,6 +150,7 @@ fn check_disjoint(step: &Step) -> Result<()> {
 struct CpuPrepared {
     plan: Arc<Plan>,
     buffers: Vec<Arc<Block>>,
+    count: Arc<Count>,
 }
 
 impl Prepared for CpuPrepared {
@@ -153,6 +168,8 @@ impl Prepared for CpuPrepared {
         for step in &self.plan.steps {
             self.step(step)?;
         }
+        self.count.runs.fetch_add(1, Ordering::Relaxed);
+        self.count.steps.fetch_add(self.plan.steps.len() as u64, Ordering::Relaxed);
         let outputs = self.plan.outputs.iter().map(|place| self.read(place)).collect::<Result<_>>()?;
         Ok(Box::new(Done(outputs)))
     }

@@ -18,9 +18,9 @@ pub struct Counters {
     pub bind_groups: u64,
     /// Pipelines.
     pub pipelines: u64,
-    /// Submits to the queue.
+    /// Submits to the queue; runs, on the CPU.
     pub submits: u64,
-    /// Dispatches.
+    /// Dispatches; steps of plans, on the CPU.
     pub dispatches: u64,
 }
 

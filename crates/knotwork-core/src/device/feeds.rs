@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::{
     FeedError, Result,
     graph::{Kind, Leaf, Snapshot},
-    plan::Plan,
+    plan::{FeedCheck, Plan},
     tensor::{Binding, DType, Data, HostTensor, Shape, format_shape},
 };
 
@@ -101,8 +101,8 @@ pub(super) fn bind(inputs: &[Input], feeds: &HashMap<&str, &HostTensor>) -> Resu
 pub(super) fn check_indices(plan: &Plan, feeds: &[&HostTensor]) -> Result<(), FeedError> {
     for check in &plan.checks {
         let bad = match feeds[check.feed].data() {
-            Data::I32(v) => outside(v.iter().map(|&i| i64::from(i)), check.bound),
-            Data::U32(v) => outside(v.iter().map(|&i| i64::from(i)), check.bound),
+            Data::I32(v) => outside(check, |at| v.get(at).map(|&i| i.into())),
+            Data::U32(v) => outside(check, |at| v.get(at).map(|&i| i.into())),
             _ => None,
         };
         if let Some((at, value)) = bad {
@@ -119,6 +119,8 @@ pub(super) fn check_indices(plan: &Plan, feeds: &[&HostTensor]) -> Result<(), Fe
     Ok(())
 }
 
-fn outside(values: impl Iterator<Item = i64>, bound: usize) -> Option<(usize, i64)> {
-    values.enumerate().find(|&(_, i)| i < 0 || i as u64 >= bound as u64)
+/// The first element that the step reads and that is no index: (where it is in the feed, what it is).
+fn outside(check: &FeedCheck, read: impl Fn(usize) -> Option<i64>) -> Option<(usize, i64)> {
+    let mut elements = check.layout.positions().filter_map(|at| Some((at, read(at)?)));
+    elements.find(|&(_, i)| i < 0 || i as u64 >= check.bound as u64)
 }

@@ -93,7 +93,8 @@ impl Params {
                     size = 0;
                 }
                 chunk.push((id, slot, size));
-                size += bytes.div_ceil(align) * align;
+                // An empty value still needs a byte to bind.
+                size += bytes.max(1).div_ceil(align) * align;
             }
             chunks.push((chunk, size));
         }

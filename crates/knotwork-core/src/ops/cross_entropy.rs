@@ -215,10 +215,12 @@ impl Op for CrossEntropy {
         };
         let serial = variant("row_a_thread", "cross_entropy_rows", true);
         let tree = variant("row_a_group", "cross_entropy_groups", false);
-        Ok(match classes {
-            ..=SHORT => vec![serial, tree],
-            ..=LONGEST_SERIAL => vec![tree, serial],
-            _ => vec![tree],
+        Ok(if classes <= SHORT {
+            vec![serial, tree]
+        } else if classes <= LONGEST_SERIAL {
+            vec![tree, serial]
+        } else {
+            vec![tree]
         })
     }
 

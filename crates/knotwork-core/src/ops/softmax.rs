@@ -170,10 +170,12 @@ impl Op for Softmax {
             )
         };
         let (serial, tree) = (variant("row_a_thread", true), variant("row_a_group", false));
-        Ok(match n {
-            ..=SHORT => vec![serial, tree],
-            ..=LONGEST_SERIAL => vec![tree, serial],
-            _ => vec![tree],
+        Ok(if n <= SHORT {
+            vec![serial, tree]
+        } else if n <= LONGEST_SERIAL {
+            vec![tree, serial]
+        } else {
+            vec![tree]
         })
     }
 

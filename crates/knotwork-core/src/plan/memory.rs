@@ -140,7 +140,9 @@ pub(super) fn assemble(
         if let Some((input, bound)) = bound
             && let RootKind::Feed(feed) = draft.roots[work.inputs[input].root].kind
         {
-            memory.plan.checks.push(FeedCheck { feed, bound, op: work.op.name().into(), site: work.site });
+            let layout = work.inputs[input].layout.clone();
+            let op = work.op.name().into();
+            memory.plan.checks.push(FeedCheck { feed, layout, bound, op, site: work.site });
         }
         let mut variant = "";
         if let Some(lowering) = &lowered[k].0 {

@@ -137,6 +137,8 @@ pub struct Feed {
 pub struct FeedCheck {
     /// The feed.
     pub feed: usize,
+    /// Which of its elements the step reads.
+    pub layout: Layout,
     /// One past the largest valid index.
     pub bound: usize,
     /// The operation that indexes.

@@ -1,6 +1,8 @@
 //! What all optimizers share: which parameters they step, clipping, and the assignment of new values.
 
-use knotwork_core::{DType, Graph, HostTensor, Site, Tensor, Update, graph::SlotGroup, graph::with_provenance, ops::Op};
+use knotwork_core::{
+    DType, Graph, HostTensor, Site, Tensor, Update, graph::SlotGroup, graph::with_provenance, ops::Op,
+};
 
 use crate::{Error, Result};
 
@@ -46,10 +48,12 @@ impl Common {
         let graph = loss.graph().clone();
         let name = self.name.clone().unwrap_or_else(|| kind.into());
         if !(lr.is_finite() && lr >= 0.0) {
-            return Err(refuse(format!("{name}: the learning rate is {lr}; it must be finite and not negative")));
+            return Err(refuse(format!(
+                "{name}: the learning rate is {lr}; it must be finite and not negative"
+            )));
         }
         for (what, limit) in [("clip_norm", self.clip_norm), ("clip_value", self.clip_value)] {
-            if let Some(limit) = limit.filter(|l| !(*l > 0.0)) {
+            if let Some(limit) = limit.filter(|l| l.is_nan() || *l <= 0.0) {
                 return Err(refuse(format!("{name}: {what} is {limit}; it must be above 0")));
             }
         }
@@ -61,7 +65,10 @@ impl Common {
                 for t in chosen {
                     let slot = graph.slot_of(t, site)?;
                     if slots[slot.0].group != SlotGroup::Parameter {
-                        return Err(refuse(format!("{name}: `{}` is a state, no parameter", slots[slot.0].name)));
+                        return Err(refuse(format!(
+                            "{name}: `{}` is a state, no parameter",
+                            slots[slot.0].name
+                        )));
                     }
                 }
                 // In the graph's order, which is that of memory; frozen ones are passed by.
@@ -70,7 +77,9 @@ impl Common {
         };
         let lr_name = format!("{name}.lr");
         if graph.get(&lr_name).is_some() {
-            return Err(refuse(format!("there is an optimizer `{name}` already: give this one a name by `named`")));
+            return Err(refuse(format!(
+                "there is an optimizer `{name}` already: give this one a name by `named`"
+            )));
         }
         let found = with_provenance(site, || loss.gradients(&wanted.iter().collect::<Vec<_>>()))?;
         let (parameters, gradients): (Vec<Tensor>, Vec<Tensor>) =
@@ -132,7 +141,11 @@ impl Minimization {
             .map(|p| {
                 let name = slot_name(&self.graph, p);
                 let shape = p.shape().fixed().unwrap_or_default();
-                Ok(self.graph.state(&format!("{group}.{name}"), &group, HostTensor::zeros(p.dtype(), &shape))?)
+                Ok(self.graph.state(
+                    &format!("{group}.{name}"),
+                    &group,
+                    HostTensor::zeros(p.dtype(), &shape),
+                )?)
             })
             .collect()
     }

@@ -50,9 +50,9 @@ impl Layer {
                 Ok(vec![t[0].kan_layer(&t[1], w, b, &basis)?])
             },
         );
-        // Sums of `inputs` edges (gradients: of `outputs`), whose slopes are as steep as an interval is short.
+        // Rounding of sums of `inputs` edges (gradients: of `outputs`).
         let terms = inputs.max(outputs).max(1) as f64;
-        case.kinks(&kinks).tolerance(2e-6 * terms.sqrt() * (grid as f64 / 2.0).max(1.0))
+        case.kinks(&kinks).tolerance(2e-6 * terms.sqrt())
     }
 }
 

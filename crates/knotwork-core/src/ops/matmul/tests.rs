@@ -6,7 +6,7 @@ fn a_product_and_its_gradients() {
     let (a, b) = (g.input("a", DType::F32, [2, 3]).unwrap(), g.input("b", DType::F32, [3, 2]).unwrap());
     let y = a.matmul(&b).unwrap();
     let loss =
-        y.mul(&g.tensor(host(&[1.0, 2.0, 3.0, 4.0], &[2, 2])).unwrap()).unwrap().sum(&[0, 1], false).unwrap();
+        y.mul(g.tensor(host(&[1.0, 2.0, 3.0, 4.0], &[2, 2])).unwrap()).unwrap().sum(&[0, 1], false).unwrap();
     let d = loss.grad(&[&a, &b]).unwrap();
     let feeds = [
         ("a", host(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[2, 3])),

@@ -104,7 +104,7 @@ impl Adam {
         if !(self.weight_decay >= 0.0 && self.weight_decay.is_finite()) {
             return Err(format!("weight_decay is {}; it must be at least 0", self.weight_decay));
         }
-        if !(self.clip > 0.0) {
+        if self.clip.is_nan() || self.clip <= 0.0 {
             return Err(format!("the limit of gradients is {}; it must be above 0", self.clip));
         }
         Ok(())
@@ -124,7 +124,7 @@ impl Adam {
             log_b2: libm::log(self.beta2).max(f64::from(f32::MIN)) as f32,
             eps: self.eps as f32,
             weight_decay: self.weight_decay as f32,
-            clip: self.clip.min(f64::from(f32::MAX)) as f32,
+            clip: self.clip as f32,
         }
     }
 }

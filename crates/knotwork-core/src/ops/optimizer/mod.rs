@@ -17,42 +17,9 @@ mod tests {
     use super::Adam;
     use crate::{
         DType, Graph, HostTensor, Site,
-        graph::{SlotGroup, SlotId, Tensor},
-        plan::{BufferKind, Capabilities, Plan, PlanOptions, SlotPlaces, Target, plan_for},
-        tensor::Binding,
+        graph::Tensor,
+        plan::{BufferKind, Capabilities, Plan, PlanOptions},
     };
-
-    /// Each group of slots in a chunk of its own, in the graph's order, as a device lays them out.
-    struct Places(Vec<(SlotGroup, Vec<(SlotId, usize)>, usize)>);
-
-    impl Places {
-        fn of(graph: &Graph) -> Self {
-            let mut chunks: Vec<(SlotGroup, Vec<(SlotId, usize)>, usize)> = Vec::new();
-            for (id, slot) in graph.slots().into_iter().enumerate() {
-                let at = chunks.iter().position(|c| c.0 == slot.group).unwrap_or_else(|| {
-                    chunks.push((slot.group.clone(), Vec::new(), 0));
-                    chunks.len() - 1
-                });
-                let (_, members, size) = &mut chunks[at];
-                members.push((SlotId(id), *size));
-                *size += (slot.init.count() * slot.init.dtype().bytes()).next_multiple_of(256);
-            }
-            Self(chunks)
-        }
-    }
-
-    impl SlotPlaces for Places {
-        fn place(&self, slot: SlotId) -> (usize, usize) {
-            let found = self.0.iter().enumerate().find_map(|(c, (_, members, _))| {
-                members.iter().find(|(id, _)| *id == slot).map(|&(_, offset)| (c, offset))
-            });
-            found.unwrap()
-        }
-
-        fn chunks(&self) -> Vec<usize> {
-            self.0.iter().map(|c| c.2).collect()
-        }
-    }
 
     fn plan(clipped: bool) -> Plan {
         let g = Graph::new();
@@ -61,7 +28,11 @@ mod tests {
         let slots = |prefix: &str| -> Vec<Tensor> {
             let make = |(k, shape): (usize, &&[usize])| {
                 let name = format!("{prefix}{k}");
-                if prefix == "p" { g.parameter(&name, zeros(shape)) } else { g.state(&name, prefix, zeros(shape)) }
+                if prefix == "p" {
+                    g.parameter(&name, zeros(shape))
+                } else {
+                    g.state(&name, prefix, zeros(shape))
+                }
             };
             shapes.iter().enumerate().map(|s| make(s).unwrap()).collect()
         };
@@ -80,17 +51,21 @@ mod tests {
         for (slot, new) in p.iter().chain(&m).chain(&v).zip(&out) {
             update = update.and(g.assign(slot, new).unwrap()).unwrap();
         }
-        let target = Target { graph: g.snapshot(), outputs: Vec::new(), updates: update.assignments().to_vec() };
-        plan_for(&target, &Binding::new(), &Capabilities::portable(), &Places::of(&g), PlanOptions::default()).unwrap()
+        g.plan(&[], &[&update], &[].into(), &Capabilities::portable(), PlanOptions::default()).unwrap()
     }
 
     #[test]
     fn one_dispatch_updates_all_parameters() {
         for clipped in [false, true] {
             let plan = plan(clipped);
-            let updates: Vec<_> = plan.dispatches.iter().filter(|d| d.kernel.name == "optimizer/adam").collect();
+            let updates: Vec<_> =
+                plan.dispatches.iter().filter(|d| d.kernel.name == "optimizer/adam").collect();
             assert_eq!(updates.len(), 1, "{plan}");
-            assert_eq!(plan.dispatches.iter().filter(|d| d.kernel.name == "optimizer/copy").count(), 0, "{plan}");
+            assert_eq!(
+                plan.dispatches.iter().filter(|d| d.kernel.name == "optimizer/copy").count(),
+                0,
+                "{plan}"
+            );
             // 35, 130 and 4 elements, each tensor on a boundary of 64.
             let count = 64 + 192 + 4;
             assert_eq!(updates[0].params.words()[0], count);

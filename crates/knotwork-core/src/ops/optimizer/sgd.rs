@@ -63,7 +63,7 @@ impl Sgd {
         if !(self.weight_decay >= 0.0 && self.weight_decay.is_finite()) {
             return Err(format!("weight_decay is {}; it must be at least 0", self.weight_decay));
         }
-        if !(self.clip > 0.0) {
+        if self.clip.is_nan() || self.clip <= 0.0 {
             return Err(format!("the limit of gradients is {}; it must be above 0", self.clip));
         }
         Ok(())
@@ -120,7 +120,7 @@ impl Op for Sgd {
             Some(Some(s)) => s[0],
             Some(None) => return Ok(false),
         };
-        let clip = self.clip.min(f64::from(f32::MAX)) as f32;
+        let clip = self.clip as f32;
         let (decay, momentum, nesterov) = (self.weight_decay as f32, self.momentum as f32, self.nesterov);
         let gradient = move |g: f32, p: f32| {
             let g = g * scale;
@@ -163,7 +163,7 @@ impl Op for Sgd {
                 .u32(count)
                 .f32(self.momentum as f32)
                 .f32(self.weight_decay as f32)
-                .f32(self.clip.min(f64::from(f32::MAX)) as f32)
+                .f32(self.clip as f32)
                 .u32(u32::from(self.nesterov))
                 .u32(0u32)
                 .u32(0u32)

@@ -6,7 +6,7 @@ fn zeros_stand_before_and_after_and_take_no_gradient() {
     let x = g.input("x", DType::F32, [2, 2]).unwrap();
     let y = x.pad(1, 1, 2).unwrap();
     let weights: Vec<f64> = (1..=10).map(f64::from).collect();
-    let loss = y.mul(&g.tensor(host(&weights, &[2, 5])).unwrap()).unwrap().sum(&[0, 1], false).unwrap();
+    let loss = y.mul(g.tensor(host(&weights, &[2, 5])).unwrap()).unwrap().sum(&[0, 1], false).unwrap();
     let dx = loss.grad(&[&x]).unwrap().remove(0);
     let got = both(&g, &[&y, &dx], &[("x", host(&[1.0, 2.0, 3.0, 4.0], &[2, 2]))]);
     assert_eq!(got[0], [0.0, 1.0, 2.0, 0.0, 0.0, 0.0, 3.0, 4.0, 0.0, 0.0]);

@@ -1,0 +1,64 @@
+//! The functions on the edges of a KAN layer, evaluated on the host.
+
+use knotwork_core::ops::BSpline;
+
+use crate::{Result, plot::Edge};
+
+/// φ(x) = w silu(x) + Σ_m c_m B_m(x) of one edge at evenly spaced x; `coef` is [I, n, O], `base` [I, O].
+pub(super) fn sample(
+    basis: &BSpline,
+    coef: &[f64],
+    base: Option<&[f64]>,
+    [_, outputs]: [usize; 2],
+    input: usize,
+    output: usize,
+    samples: usize,
+) -> Result<Edge> {
+    let (low, high) = basis.ends();
+    let n = basis.count();
+    let points = (0..samples)
+        .map(|k| {
+            let x = low + (high - low) * k as f64 / (samples - 1) as f64;
+            let spline: f64 = basis
+                .evaluate(x, 0)
+                .iter()
+                .enumerate()
+                .map(|(m, b)| coef[(input * n + m) * outputs + output] * b)
+                .sum();
+            let weight = base.map_or(0.0, |w| w[input * outputs + output]);
+            (x, weight * x / (1.0 + (-x).exp()) + spline)
+        })
+        .collect();
+    Ok(Edge { input, output, points })
+}
+
+/// The mean of Σ_m B_m(x)² over a cell of the grid: 151/315 for order 3, whatever the grid.
+pub(super) fn mean_square(basis: &BSpline) -> f64 {
+    let samples = 64;
+    let (low, step) = (basis.ends().0, basis.step());
+    let total: f64 = (0..samples)
+        .map(|k| {
+            basis
+                .evaluate(low + step * (k as f64 + 0.5) / f64::from(samples), 0)
+                .iter()
+                .map(|b| b * b)
+                .sum::<f64>()
+        })
+        .sum();
+    total / f64::from(samples)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mean_square_of_splines() {
+        for (order, want) in [(1, 2.0 / 3.0), (2, 11.0 / 20.0), (3, 151.0 / 315.0)] {
+            for grid in [1, 4] {
+                let got = mean_square(&BSpline::new(grid, order).unwrap().range(-3.0, 2.0).unwrap());
+                assert!((got - want).abs() < 1e-4, "order {order}: {got}, want {want}");
+            }
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! Stacks of KAN layers on B-splines.
+
+use std::fmt;
+
+use knotwork_core::{DType, Graph, HostTensor, Tensor, device::Params, ops::BSpline};
+
+use super::edge;
+use crate::{Error, Generator, Result, plot::Edge};
+
+/// A Kolmogorov–Arnold network (Liu et al. 2024): layers whose every edge is a learned function of one variable,
+/// φ(x) = w silu(x) + Σ_m c_m B_m(x), B-splines of one uniform grid.
+///
+/// Layer l has the parameters `name.l.coef` [in, grid + order, out], `name.l.base` [in, out] and, where a bias is asked for,
+/// `name.l.bias` `[out]`: the order in which kernels read them.
+///
+/// ```
+/// use knotwork_core::{DType, Device, Graph, HostTensor};
+/// use knotwork_nn::Kan;
+/// let g = Graph::new();
+/// let x = g.input("x", DType::F32, [5, 64])?;
+/// let model = Kan::new(&g, "kan", [64, 32, 10]).grid(3).order(3).seed(7).build()?;
+/// let logits = model.forward(&x)?;
+/// assert_eq!(logits.shape().to_string(), "[5, 10]");
+/// let mut program = Device::cpu().compile(&g, &[&logits], &[])?;
+/// let out = program.run([("x", HostTensor::zeros(DType::F32, [5, 64]))])?.wait()?;
+/// assert!(out[0].to_f64().iter().all(|y| y.abs() < 1.0));
+/// let edge = model.edge(program.params(), 0, 3, 1, 33)?;
+/// assert_eq!(edge.points.len(), 33);
+/// # Ok::<(), knotwork_nn::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Kan {
+    name: String,
+    basis: BSpline,
+    layers: Vec<Layer>,
+}
+
+#[derive(Clone, Debug)]
+struct Layer {
+    widths: [usize; 2],
+    coef: Tensor,
+    base: Option<Tensor>,
+    bias: Option<Tensor>,
+}
+
+/// The settings of a [`Kan`].
+#[derive(Clone, Debug)]
+pub struct KanBuilder {
+    graph: Graph,
+    name: String,
+    widths: Vec<usize>,
+    grid: usize,
+    order: usize,
+    range: (f64, f64),
+    base: bool,
+    bias: bool,
+    seed: u64,
+    spline_scale: f64,
+}
+
+impl Kan {
+    /// A network through these widths: the inputs', those between, the outputs'. Unless set otherwise its grid has 5
+    /// intervals over [−1, 1] and its splines have order 3.
+    #[must_use]
+    #[expect(clippy::new_ret_no_self, reason = "a network is made by its builder")]
+    pub fn new(graph: &Graph, name: &str, widths: impl AsRef<[usize]>) -> KanBuilder {
+        KanBuilder {
+            graph: graph.clone(),
+            name: name.into(),
+            widths: widths.as_ref().to_vec(),
+            grid: 5,
+            order: 3,
+            range: (-1.0, 1.0),
+            base: true,
+            bias: false,
+            seed: 0,
+            spline_scale: 0.1,
+        }
+    }
+
+    /// The network of x [..., in]: [..., out].
+    ///
+    /// # Errors
+    /// Where the last dimension of x is not the network's, or x is no f32.
+    #[track_caller]
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let mut x = x.clone();
+        for Layer { coef, base, bias, .. } in &self.layers {
+            // Views only: the layer turns them back to the order of the parameters.
+            let coef = coef.permute(&[2, 0, 1])?;
+            let base = base.as_ref().map(|w| w.transpose(0, 1)).transpose()?;
+            x = x.kan_layer(&coef, base.as_ref(), bias.as_ref(), &self.basis)?;
+        }
+        Ok(x)
+    }
+
+    /// The splines' basis.
+    #[must_use]
+    pub fn basis(&self) -> &BSpline {
+        &self.basis
+    }
+
+    /// The number of layers.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.layers.len()
+    }
+
+    /// The widths: inputs, those between, outputs.
+    #[must_use]
+    pub fn widths(&self) -> Vec<usize> {
+        let first = self.layers.first().map(|l| l.widths[0]);
+        first.into_iter().chain(self.layers.iter().map(|l| l.widths[1])).collect()
+    }
+
+    /// All its parameters.
+    #[must_use]
+    pub fn parameters(&self) -> Vec<&Tensor> {
+        self.layers.iter().flat_map(|l| std::iter::once(&l.coef).chain(&l.base).chain(&l.bias)).collect()
+    }
+
+    fn layer(&self, layer: usize) -> Result<&Layer> {
+        self.layers.get(layer).ok_or_else(|| {
+            Error::setting(format!(
+                "Kan `{}`: there is no layer {layer}; there are {}",
+                self.name,
+                self.layers.len()
+            ))
+        })
+    }
+
+    /// The learned function of one edge, sampled evenly over the grid's range in f64.
+    ///
+    /// # Errors
+    /// Where there is no such layer, input or output, or fewer than 2 samples.
+    #[track_caller]
+    pub fn edge(
+        &self,
+        params: &Params,
+        layer: usize,
+        input: usize,
+        output: usize,
+        samples: usize,
+    ) -> Result<Edge> {
+        let widths = self.layer(layer)?.widths;
+        if input >= widths[0] || output >= widths[1] || samples < 2 {
+            return Err(Error::setting(format!(
+                "Kan `{}`: no edge from {input} to {output} by {samples} samples; layer {layer} goes from {} to {}, and samples \
+                 must be at least 2",
+                self.name, widths[0], widths[1]
+            )));
+        }
+        let (coef, base) = self.values(params, layer)?;
+        edge::sample(&self.basis, &coef, base.as_deref(), widths, input, output, samples)
+    }
+
+    /// The learned functions of all edges of a layer, for an [`EdgeSheet`](crate::plot::EdgeSheet).
+    ///
+    /// # Errors
+    /// As [`edge`](Self::edge).
+    #[track_caller]
+    pub fn edges(&self, params: &Params, layer: usize, samples: usize) -> Result<Vec<Edge>> {
+        let widths = self.layer(layer)?.widths;
+        if samples < 2 {
+            return Err(Error::setting(format!(
+                "Kan `{}`: {samples} samples; there must be at least 2",
+                self.name
+            )));
+        }
+        let (coef, base) = self.values(params, layer)?;
+        (0..widths[0] * widths[1])
+            .map(|k| {
+                let (input, output) = (k / widths[1], k % widths[1]);
+                edge::sample(&self.basis, &coef, base.as_deref(), widths, input, output, samples)
+            })
+            .collect()
+    }
+
+    fn values(&self, params: &Params, layer: usize) -> Result<(Vec<f64>, Option<Vec<f64>>)> {
+        let get = |what: &str| params.get(&format!("{}.{layer}.{what}", self.name)).map(|t| t.to_f64());
+        let base = self.layer(layer)?.base.as_ref().map(|_| get("base")).transpose()?;
+        Ok((get("coef")?, base))
+    }
+}
+
+impl fmt::Display for Kan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Kan {:?}, {}", self.widths(), self.basis)
+    }
+}
+
+impl KanBuilder {
+    /// Intervals of the grid.
+    #[must_use]
+    pub fn grid(mut self, intervals: usize) -> Self {
+        self.grid = intervals;
+        self
+    }
+
+    /// The order (degree) of the splines.
+    #[must_use]
+    pub fn order(mut self, order: usize) -> Self {
+        self.order = order;
+        self
+    }
+
+    /// The range of the grid; splines fade to 0 within `order` intervals beyond it.
+    #[must_use]
+    pub fn range(mut self, low: impl Into<f64>, high: impl Into<f64>) -> Self {
+        self.range = (low.into(), high.into());
+        self
+    }
+
+    /// Whether edges have the term w silu(x).
+    #[must_use]
+    pub fn base(mut self, base: bool) -> Self {
+        self.base = base;
+        self
+    }
+
+    /// Whether each layer adds a bias.
+    #[must_use]
+    pub fn bias(mut self, bias: bool) -> Self {
+        self.bias = bias;
+        self
+    }
+
+    /// The seed of the initial values; networks of different names draw different ones.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// How large the splines begin: 1 gives their sum over the inputs variance 1; 0.1 unless set, so that the base term
+    /// carries the signal at first. Without a base term 1 is a better choice.
+    #[must_use]
+    pub fn spline_scale(mut self, scale: f64) -> Self {
+        self.spline_scale = scale;
+        self
+    }
+
+    /// Adds the parameters to the graph.
+    ///
+    /// # Errors
+    /// Where there are fewer than two widths or one is 0, the grid, order or range cannot be taken, or a name is taken.
+    #[track_caller]
+    pub fn build(&self) -> Result<Kan> {
+        let Self { graph, name, widths, .. } = self;
+        if widths.len() < 2 || widths.contains(&0) {
+            return Err(Error::setting(format!(
+                "Kan `{name}`: widths {widths:?}; there must be at least two, none of them 0"
+            )));
+        }
+        if !self.spline_scale.is_finite() {
+            let scale = self.spline_scale;
+            return Err(Error::setting(format!(
+                "Kan `{name}`: the spline scale is {scale}; it must be finite"
+            )));
+        }
+        let basis = BSpline::new(self.grid, self.order)?.range(self.range.0, self.range.1)?;
+        let mut layers = Vec::with_capacity(widths.len() - 1);
+        for (l, pair) in widths.windows(2).enumerate() {
+            let (inputs, outputs) = (pair[0], pair[1]);
+            let prefix = format!("{name}.{l}");
+            let mut values = Generator::named(self.seed, &prefix);
+            // Var y = I std² E[Σ B²] (E over a cell), so this std gives the sum of all splines variance scale².
+            let std = self.spline_scale / (inputs as f64 * edge::mean_square(&basis)).sqrt();
+            let init = values.normal(&[inputs, basis.count(), outputs], 0.0, std)?;
+            let coef = graph.parameter(&format!("{prefix}.coef"), init)?;
+            let base = if self.base {
+                // E[silu(x)²] is 0.3558 for x ~ N(0, 1): the gain that keeps the variance.
+                let init = values.kaiming_uniform(&[inputs, outputs], inputs, 1.0 / 0.355_8f64.sqrt())?;
+                Some(graph.parameter(&format!("{prefix}.base"), init)?)
+            } else {
+                None
+            };
+            let zeros = || HostTensor::zeros(DType::F32, [outputs]);
+            let bias = self.bias.then(|| graph.parameter(&format!("{prefix}.bias"), zeros())).transpose()?;
+            layers.push(Layer { widths: [inputs, outputs], coef, base, bias });
+        }
+        Ok(Kan { name: name.clone(), basis, layers })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use knotwork_core::Device;
+
+    #[test]
+    fn an_edge_is_what_the_layer_computes() {
+        let g = Graph::new();
+        let x = g.input("x", DType::F32, [9, 2]).unwrap();
+        let model =
+            Kan::new(&g, "k", [2, 3]).grid(4).range(-2, 2).spline_scale(1.0).bias(true).build().unwrap();
+        let y = model.forward(&x).unwrap();
+        let mut program = Device::cpu().compile(&g, &[&y], &[]).unwrap();
+        let edges = model.edges(program.params(), 0, 9).unwrap();
+        assert_eq!(edges.len(), 6);
+        assert_eq!(edges[4], model.edge(program.params(), 0, 1, 1, 9).unwrap());
+        // Both inputs run over the range, one of them backwards.
+        let xs: Vec<f32> = (0..9).flat_map(|i| [i as f32 * 0.5 - 2.0, 2.0 - i as f32 * 0.5]).collect();
+        let out = program.run([("x", HostTensor::new(&xs, [9, 2]).unwrap())]).unwrap().wait().unwrap();
+        for (r, row) in out[0].as_slice::<f32>().unwrap().chunks(3).enumerate() {
+            for (o, &y) in row.iter().enumerate() {
+                let want = edges[o].points[r].1 + edges[3 + o].points[8 - r].1;
+                assert!((f64::from(y) - want).abs() < 1e-5, "{y} {want}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_initial_variance_is_as_asked() {
+        let g = Graph::new();
+        let x = g.input("x", DType::F32, [400, 64]).unwrap();
+        let model = Kan::new(&g, "k", [64, 50]).base(false).spline_scale(1.0).build().unwrap();
+        let y = model.forward(&x).unwrap();
+        let mut program = Device::cpu().compile(&g, &[&y], &[]).unwrap();
+        let xs = Generator::new(5).uniform(&[400, 64], -1.0, 1.0).unwrap();
+        let out = program.run([("x", xs)]).unwrap().wait().unwrap()[0].to_f64();
+        let variance = out.iter().map(|y| y * y).sum::<f64>() / out.len() as f64;
+        assert!((variance - 1.0).abs() < 0.1, "{variance}");
+    }
+
+    #[test]
+    fn what_cannot_be_built_is_refused() {
+        let g = Graph::new();
+        let text = |b: KanBuilder| b.build().unwrap_err().to_string();
+        assert!(text(Kan::new(&g, "k", [3])).starts_with("Kan `k`: widths [3]; there must be at least two"));
+        assert!(text(Kan::new(&g, "k", [3, 0, 2])).contains("none of them 0"));
+        assert!(text(Kan::new(&g, "k", [3, 2]).grid(0)).contains("grid is 0"));
+        assert!(text(Kan::new(&g, "k", [3, 2]).order(99)).contains("order is 99"));
+        assert!(text(Kan::new(&g, "k", [3, 2]).range(1, 1)).contains("range"));
+        assert!(text(Kan::new(&g, "k", [3, 2]).spline_scale(f64::NAN)).contains("spline scale"));
+        assert!(g.is_empty(), "nothing was added to the graph");
+        let k = Kan::new(&g, "k", [3, 2]).build().unwrap();
+        assert_eq!(k.to_string(), "Kan [3, 2], order=3 grid=5 range=[-1, 1]");
+        let program = Device::cpu().compile(&g, &k.parameters(), &[]).unwrap();
+        assert!(
+            k.edge(program.params(), 1, 0, 0, 9).is_err() && k.edge(program.params(), 0, 3, 0, 9).is_err()
+        );
+    }
+}
