@@ -34,7 +34,16 @@ pub(super) const REGISTERED: Registered = Registered {
             })
             .tolerance(1e-5)
         };
+        // Of one sign, so that nothing cancels; as in `reduce`, differences would lose their digits.
+        let long = |name: &str, a: &[usize], b: &[usize]| {
+            let input = |shape: &[usize]| CaseInput::between(shape, 0.5, 2.0);
+            Case::new(name, vec![input(a), input(b)], |t| Ok(vec![t[0].matmul(&t[1])?]))
+                .tolerance(1e-5)
+                .no_gradient()
+        };
         vec![
+            long("a long sum in parts", &[3, 2000], &[2000, 5]),
+            long("a long sum in ranges", &[3, 20_000], &[20_000, 2]),
             case("one element", &[1, 1], &[1, 1]),
             case("a row and a column", &[1, 65], &[65, 1]),
             case("an outer product", &[63, 1], &[1, 3]),
