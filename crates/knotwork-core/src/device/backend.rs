@@ -18,8 +18,10 @@ pub struct Counters {
     pub bind_groups: u64,
     /// Pipelines.
     pub pipelines: u64,
-    /// Submits to the queue; runs, on the CPU.
+    /// Submits of runs: one each.
     pub submits: u64,
+    /// Readings of parameters: each waits, and on a GPU is a submit of its own.
+    pub reads: u64,
     /// Dispatches; steps of plans, on the CPU.
     pub dispatches: u64,
 }
