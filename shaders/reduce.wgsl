@@ -1,13 +1,15 @@
 // One output for each walk over the kept dimensions: the sum, mean or maximum over a walk of the reduced ones.
 //
-// `serial`: a thread an output, element by element. Otherwise a workgroup an output (or one of `parts` of an output),
-// whose threads take every 256th element and then meet in a tree. Both orders depend on the sizes only.
+// `serial`: a thread an output, element by element. `columns`: a workgroup takes COLUMNS outputs that lie side by side,
+// 8 threads each. Otherwise a workgroup an output, whose threads take every 256th element. Where several threads share
+// an output (or one of its `parts`), they meet in a tree. Every order depends on the sizes only.
 #import shared/grid
 #import shared/bits
 
 alias elem = f32;
 const THREADS: u32 = 256u;
 const BLOCK: u32 = 128u;
+const COLUMNS: u32 = 32u;
 
 struct Params {
     outputs: u32,
@@ -92,6 +94,32 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
     }
     y[output] = finish(sum);
 #else
+#if columns
+    let blocks = (params.outputs + COLUMNS - 1u) / COLUMNS;
+    if group >= blocks * params.parts {
+        return;
+    }
+    let output = (group / params.parts) * COLUMNS + local % COLUMNS;
+    let first = (group % params.parts) * params.span;
+    // A column beyond the last has nothing to take, but its threads meet the others.
+    let last = select(first, min(first + params.span, params.n), output < params.outputs);
+    let base = params.offset + place(output, params.outer_sizes, params.outer_strides);
+    var sum = nothing();
+    for (var i = first + local / COLUMNS; i < last; i += THREADS / COLUMNS) {
+        sum = join(sum, x[base + place(i, params.inner_sizes, params.inner_strides)]);
+    }
+    partial[local] = sum;
+    workgroupBarrier();
+    for (var step = THREADS / 2u; step >= COLUMNS; step = step / 2u) {
+        if local < step {
+            partial[local] = join(partial[local], partial[local + step]);
+        }
+        workgroupBarrier();
+    }
+    if local < COLUMNS && output < params.outputs {
+        y[output * params.parts + group % params.parts] = finish(partial[local]);
+    }
+#else
     if group >= params.outputs * params.parts {
         return;
     }
@@ -99,8 +127,12 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
     let first = (group % params.parts) * params.span;
     let last = min(first + params.span, params.n);
     var sum = nothing();
-    for (var i = first + local; i < last; i += THREADS) {
-        sum = join(sum, x[base + place(i, params.inner_sizes, params.inner_strides)]);
+    for (var i0 = first; i0 < last; i0 += THREADS * BLOCK) {
+        var block = nothing();
+        for (var i = i0 + local; i < min(i0 + THREADS * BLOCK, last); i += THREADS) {
+            block = join(block, x[base + place(i, params.inner_sizes, params.inner_strides)]);
+        }
+        sum = join(sum, block);
     }
     partial[local] = sum;
     workgroupBarrier();
@@ -113,5 +145,6 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
     if local == 0u {
         y[group] = finish(partial[0]);
     }
+#endif
 #endif
 }

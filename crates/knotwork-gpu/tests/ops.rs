@@ -110,3 +110,49 @@ fn computed_classes_outside_are_clamped_and_counted_once() {
         }
     }
 }
+
+#[test]
+fn sums_of_columns_and_of_integers_are_whole() {
+    for (outer, n, columns) in [(1, 33, 16), (1, 10_000, 33), (3, 257, 40), (1, 100_000, 17), (2, 4097, 64)] {
+        let g = Graph::new();
+        let shape = [outer, n, columns];
+        let x = g.input("x", DType::F32, shape).unwrap();
+        let i = g.input("i", DType::I32, shape).unwrap();
+        let (sum, max) = (x.sum(&[1], false).unwrap(), x.max(&[1], false).unwrap());
+        let (mean, whole) = (x.mean(&[1], false).unwrap(), i.sum(&[1], false).unwrap());
+        let floats = values(outer * n * columns, 4);
+        let integers: Vec<i32> = floats.iter().map(|v| (v * 2e9) as i32).collect();
+        let (fs, is) = (HostTensor::new(&floats, shape).unwrap(), HostTensor::new(&integers, shape).unwrap());
+        let column = |at: usize| {
+            let base = at / columns * n * columns + at % columns;
+            (0..n).map(move |k| base + k * columns)
+        };
+        let near = |got: f64, want: f64, size: f64, name: &str| {
+            let bound = f64::from(f32::EPSILON) * size * 4.0;
+            assert!((got - want).abs() <= bound, "{shape:?}: {got}, not {want}: {name}");
+        };
+        each_variant(&g, &sum, &[("x", &fs)], |got, name| {
+            for (at, &got) in got.iter().enumerate() {
+                let size: f64 = column(at).map(|k| f64::from(floats[k]).abs()).sum();
+                near(got, column(at).map(|k| f64::from(floats[k])).sum(), size, name);
+            }
+        });
+        each_variant(&g, &mean, &[("x", &fs)], |got, name| {
+            for (at, &got) in got.iter().enumerate() {
+                near(got, column(at).map(|k| f64::from(floats[k])).sum::<f64>() / n as f64, 1.0, name);
+            }
+        });
+        each_variant(&g, &max, &[("x", &fs)], |got, name| {
+            for (at, &got) in got.iter().enumerate() {
+                let want = column(at).fold(f32::NEG_INFINITY, |m, k| m.max(floats[k]));
+                assert_eq!(got, f64::from(want), "{shape:?}: {name}");
+            }
+        });
+        each_variant(&g, &whole, &[("i", &is)], |got, name| {
+            for (at, &got) in got.iter().enumerate() {
+                let want = column(at).fold(0i32, |s, k| s.wrapping_add(integers[k]));
+                assert_eq!(got, f64::from(want), "{shape:?}: {name}");
+            }
+        });
+    }
+}

@@ -4,6 +4,7 @@ mod case;
 mod cross_entropy;
 pub mod elementwise;
 mod kan;
+mod logsumexp;
 mod matmul;
 mod mse_loss;
 mod op;

@@ -1,10 +1,13 @@
 //! Reductions over dimensions: sum, mean, max.
 
+#[cfg(test)]
+mod tests;
+
 use super::{Case, CaseInput, Cases, Op, Reference, Registered, elementwise::vectorised};
 use crate::{
     DType, Dim, Layout, Result, Site,
     autodiff::GradContext,
-    cpu::CpuIo,
+    cpu::{CpuIo, Slice, SliceMut},
     graph::{Meta, Tensor},
     plan::{KernelRequest, Lowering},
 };
@@ -45,6 +48,8 @@ fn cases(kind: Kind) -> Vec<Case> {
         case(&[64, 65], &[0, 1], false),
         case(&[2, 70_000], &[1], false),
         case(&[3, 4, 5, 6], &[1, 3], false),
+        case(&[300, 33], &[0], false),
+        case(&[2, 9000, 16], &[1], true),
     ]
 }
 
@@ -70,7 +75,7 @@ fn fast(kind: Kind, x: &[f32], out: &mut [f32], n: usize, inner: usize) {
     } else {
         let start = if kind == Kind::Max { f32::NEG_INFINITY } else { 0.0 };
         out.fill(start);
-        let mut block = vec![0.0f32; inner];
+        let mut levels = vec![vec![0.0f32; inner]];
         for (out, rows) in out.chunks_exact_mut(inner.max(1)).zip(x.chunks_exact((n * inner).max(1))) {
             vectorised(|| match kind {
                 Kind::Max => {
@@ -78,15 +83,7 @@ fn fast(kind: Kind, x: &[f32], out: &mut [f32], n: usize, inner: usize) {
                         out.iter_mut().zip(row).for_each(|(m, &v)| *m = larger(*m, v));
                     }
                 }
-                _ => {
-                    for rows in rows.chunks(BLOCK * inner) {
-                        block.fill(0.0);
-                        for row in rows.chunks_exact(inner) {
-                            block.iter_mut().zip(row).for_each(|(s, &v)| *s += v);
-                        }
-                        out.iter_mut().zip(&block).for_each(|(o, &s)| *o += s);
-                    }
-                }
+                _ => columns(rows, out, &mut levels),
             });
         }
     }
@@ -96,8 +93,53 @@ fn fast(kind: Kind, x: &[f32], out: &mut [f32], n: usize, inner: usize) {
     }
 }
 
+/// `x` as outer × n × inner, summed over n, wrapping as integers do on a GPU.
+fn integers<T: Copy>(x: &[T], out: &mut [T], n: usize, inner: usize, zero: T, add: impl Fn(T, T) -> T) {
+    out.fill(zero);
+    for (out, rows) in out.chunks_exact_mut(inner.max(1)).zip(x.chunks_exact((n * inner).max(1))) {
+        for row in rows.chunks_exact(inner.max(1)) {
+            out.iter_mut().zip(row).for_each(|(sum, &v)| *sum = add(*sum, v));
+        }
+    }
+}
+
+/// A sum of integers, modulo 2³².
+fn wrapped(dtype: DType, sum: f64) -> f64 {
+    match dtype {
+        DType::I32 => f64::from(sum as i64 as i32),
+        DType::U32 => f64::from(sum as i64 as u32),
+        _ => sum,
+    }
+}
+
 fn larger(a: f32, b: f32) -> f32 {
     if b > a || b.is_nan() { b } else { a }
+}
+
+/// Adds the rows into `out`: blocks of rows, then sums of equally many blocks, like the carries of a binary counter.
+/// `levels` is memory to work in; its first is as wide as a row.
+#[inline(always)]
+fn columns(rows: &[f32], out: &mut [f32], levels: &mut Vec<Vec<f32>>) {
+    let inner = out.len();
+    let add = |to: &mut [f32], from: &[f32]| to.iter_mut().zip(from).for_each(|(s, &v)| *s += v);
+    let mut blocks = 0usize;
+    for rows in rows.chunks(BLOCK * inner) {
+        levels[0].fill(0.0);
+        rows.chunks_exact(inner).for_each(|row| add(&mut levels[0], row));
+        let carries = blocks.trailing_ones() as usize;
+        while levels.len() < carries + 2 {
+            levels.push(vec![0.0; inner]);
+        }
+        for level in 1..=carries {
+            let (below, above) = levels.split_at_mut(level);
+            add(&mut below[0], &above[0]);
+        }
+        let (below, above) = levels.split_at_mut(carries + 1);
+        above[0].copy_from_slice(&below[0]);
+        blocks += 1;
+    }
+    // What is left in the counter, from the fewest blocks to the most.
+    (0..usize::BITS as usize).filter(|bit| blocks >> bit & 1 == 1).for_each(|bit| add(out, &levels[bit + 1]));
 }
 
 /// The sum by halves down to blocks of eight lanes.
@@ -135,7 +177,17 @@ impl Tensor {
     }
 
     /// Σ x over `dims` (all of them named; none leaves x as it is), which stay as size 1 where `keepdim` is set.
-    /// f32 sums are accumulated pairwise or better; a sum over nothing is 0.
+    /// f32 sums are accumulated pairwise or better; integers wrap around modulo 2³²; a sum over nothing is 0.
+    ///
+    /// ```
+    /// # use knotwork_core::{Device, DType, Graph, HostTensor};
+    /// let g = Graph::new();
+    /// let y = g.input("x", DType::F32, [2, 2])?.sum(&[0], false)?;
+    /// let mut p = Device::cpu().compile(&g, &[&y], &[])?;
+    /// let out = p.run([("x", HostTensor::new(&[1.0f32, 2.0, 3.0, 4.0], [2, 2])?)])?.wait()?;
+    /// assert_eq!(out[0].as_slice::<f32>()?, &[4.0, 6.0]);
+    /// # Ok::<(), knotwork_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// Where there is no such dimension, or the elements are truth values.
@@ -179,7 +231,8 @@ impl Op for Reduce {
     fn infer(&self, inputs: &[Meta]) -> Result<Vec<Meta>, String> {
         let Meta { dtype, shape } = &inputs[0];
         if *dtype == DType::Bool || (self.kind != Kind::Sum && !dtype.is_float()) {
-            return Err(format!("it takes floats, got {dtype}"));
+            let takes = if self.kind == Kind::Sum { "numbers" } else { "floats" };
+            return Err(format!("it takes {takes}, got {dtype}"));
         }
         if let Some(d) = self.dims.iter().find(|&&d| shape.dims()[d].fixed() == Some(0))
             && self.kind == Kind::Max
@@ -214,7 +267,7 @@ impl Op for Reduce {
             let out = &mut outputs[0].data[at];
             match self.kind {
                 Kind::Max => *out = if x.is_nan() || x > *out { x } else { *out },
-                _ => *out += x,
+                _ => *out = wrapped(inputs[0].dtype, *out + x),
             }
         }
         if self.kind == Kind::Mean {
@@ -224,17 +277,30 @@ impl Op for Reduce {
     }
 
     fn cpu(&self, io: &mut CpuIo<'_>) -> Result<bool, String> {
-        let Some(x) = io.inputs[0].f32() else { return Ok(false) };
-        let shape = io.inputs[0].layout.shape().to_vec();
-        let Some(out) = io.outputs[0].f32() else { return Ok(false) };
+        let (input, layout) = (io.inputs[0], io.inputs[0].layout);
         // Dimensions that are reduced together: outer × reduced × inner.
         let (Some(&first), Some(&last)) = (self.dims.first(), self.dims.last()) else { return Ok(false) };
-        if last - first + 1 != self.dims.len() {
+        if last - first + 1 != self.dims.len() || !layout.is_dense() {
             return Ok(false);
         }
-        let inner: usize = shape[last + 1..].iter().product();
-        let n: usize = shape[first..=last].iter().product();
-        fast(self.kind, x, out, n, inner);
+        let inner: usize = layout.shape()[last + 1..].iter().product();
+        let n: usize = layout.shape()[first..=last].iter().product();
+        let range = layout.offset()..layout.offset() + layout.count();
+        match (input.data, &mut io.outputs[0].data) {
+            (Slice::F32(x), SliceMut::F32(out)) => match x.get(range) {
+                Some(x) => fast(self.kind, x, out, n, inner),
+                None => return Ok(false),
+            },
+            (Slice::I32(x), SliceMut::I32(out)) => match x.get(range) {
+                Some(x) => integers(x, out, n, inner, 0, i32::wrapping_add),
+                None => return Ok(false),
+            },
+            (Slice::U32(x), SliceMut::U32(out)) => match x.get(range) {
+                Some(x) => integers(x, out, n, inner, 0, u32::wrapping_add),
+                None => return Ok(false),
+            },
+            _ => return Ok(false),
+        }
         Ok(true)
     }
 

@@ -1,7 +1,8 @@
 //! Every operation, by name. Adding one touches its file, its shader and one line here.
 
 use super::{
-    Registered, cross_entropy, elementwise, kan, matmul, mse_loss, optimizer, pad, reduce, softmax, views,
+    Registered, cross_entropy, elementwise, kan, logsumexp, matmul, mse_loss, optimizer, pad, reduce,
+    softmax, views,
 };
 
 /// All operations, elementwise ones last.
@@ -11,6 +12,7 @@ pub fn registry() -> Vec<Registered> {
     all.extend([matmul::REGISTERED, cross_entropy::REGISTERED, mse_loss::REGISTERED]);
     all.extend(reduce::REGISTERED);
     all.extend(softmax::REGISTERED);
+    all.push(logsumexp::REGISTERED);
     all.extend(optimizer::REGISTERED);
     all.extend(elementwise::registered());
     all

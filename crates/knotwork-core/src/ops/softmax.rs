@@ -1,5 +1,8 @@
 //! Softmax and its logarithm over one dimension.
 
+#[cfg(test)]
+mod tests;
+
 use rayon::prelude::*;
 
 use super::{
@@ -56,6 +59,16 @@ struct Softmax {
 impl Tensor {
     /// eˣ / Σ eˣ over `dim`, with the largest x subtracted first. −∞ gives 0; a row of nothing but −∞, and a row with
     /// NaN or +∞ in it, is NaN.
+    ///
+    /// ```
+    /// # use knotwork_core::{Device, DType, Graph, HostTensor};
+    /// let g = Graph::new();
+    /// let y = g.input("x", DType::F32, [1, 4])?.softmax(-1)?;
+    /// let mut p = Device::cpu().compile(&g, &[&y], &[])?;
+    /// let out = p.run([("x", HostTensor::new(&[3.0f32, 3.0, f32::NEG_INFINITY, 3.0], [1, 4])?)])?.wait()?;
+    /// assert_eq!(out[0].as_slice::<f32>()?, &[1.0 / 3.0, 1.0 / 3.0, 0.0, 1.0 / 3.0]);
+    /// # Ok::<(), knotwork_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// Where there is no such dimension, or the elements are not f32 or f64.

@@ -20,6 +20,40 @@ const FEW: usize = 64;
 /// Elements a workgroup takes in the first of two stages, at least.
 const SPAN: usize = 4096;
 
+/// Outputs side by side that a workgroup takes where they lie side by side in memory, and threads for each of them.
+const COLUMNS: usize = 32;
+/// Elements of a column that one workgroup sums at most.
+const COLUMN_SPAN: usize = 8192;
+
+/// Who makes an output.
+#[derive(Clone, Copy, PartialEq)]
+enum By {
+    /// A thread.
+    Serial,
+    /// A workgroup.
+    Tree,
+    /// Eight threads; a workgroup takes `COLUMNS` neighbours.
+    Columns,
+}
+
+impl By {
+    fn flag(self) -> Option<&'static str> {
+        match self {
+            Self::Serial => Some("serial"),
+            Self::Tree => None,
+            Self::Columns => Some("columns"),
+        }
+    }
+
+    fn groups(self, outputs: usize, parts: usize) -> usize {
+        match self {
+            Self::Serial => (outputs * parts).div_ceil(256),
+            Self::Tree => outputs * parts,
+            Self::Columns => outputs.div_ceil(COLUMNS) * parts,
+        }
+    }
+}
+
 /// Sizes and strides of some dimensions, padded at the front.
 fn walk(layout: &Layout, dims: &[usize]) -> Result<Vec<(usize, usize)>, String> {
     let mut out: Vec<(usize, usize)> = Vec::new();
@@ -51,7 +85,7 @@ pub(super) fn lower(op: &Reduce, request: &KernelRequest<'_>) -> Result<Vec<Lowe
     let product = |w: &[(usize, usize)]| w.iter().map(|(n, _)| n).product::<usize>();
     let (outputs, total) = (product(&outer), product(&inner));
     let n = total;
-    let stage = |parts: usize, first: bool, from: BindTo, to: BindTo, threads: u32| {
+    let stage = |parts: usize, first: bool, from: BindTo, to: BindTo, by: By| {
         let (outer, inner, offset, n) = if first {
             (outer.clone(), inner.clone(), layout.offset(), n)
         } else {
@@ -71,16 +105,13 @@ pub(super) fn lower(op: &Reduce, request: &KernelRequest<'_>) -> Result<Vec<Lowe
         if op.kind == Kind::Max {
             flags.push("max");
         }
-        if threads == 1 {
-            flags.push("serial");
-        }
+        flags.extend(by.flag());
         if element == "f32" {
             flags.push("floats");
         }
-        let groups = if threads == 1 { (outputs * blocks).div_ceil(256) } else { outputs * blocks };
         DispatchSpec {
             kernel: Kernel {
-                name: format!("reduce_{}", if threads == 1 { "serial" } else { "tree" }),
+                name: format!("reduce_{}", by.flag().unwrap_or("tree")),
                 source: Source::Named("reduce"),
                 flags,
                 constants: vec![("elem", ConstantValue::Type(element.into()))],
@@ -88,23 +119,29 @@ pub(super) fn lower(op: &Reduce, request: &KernelRequest<'_>) -> Result<Vec<Lowe
             },
             bindings: vec![from, to],
             params,
-            grid: Grid::Linear(groups as u64),
+            grid: Grid::Linear(by.groups(outputs, blocks) as u64),
             flat: None,
         }
     };
     let (input, output) = (BindTo::Input(0), BindTo::Output(0));
-    let serial = Lowering::single("serial", stage(1, true, input, output, 1));
-    let tree = Lowering::single("tree", stage(1, true, input, output, 256));
-    let parts = n.div_ceil(SPAN).clamp(2, 256);
-    let two_stages = Lowering {
-        variant: "two_stages",
+    let serial = Lowering::single("serial", stage(1, true, input, output, By::Serial));
+    let tree = Lowering::single("tree", stage(1, true, input, output, By::Tree));
+    let staged = |variant: &'static str, parts: usize, by: By| Lowering {
+        variant,
         scratch: vec![Scratch { dtype: request.inputs[0].dtype, count: outputs * parts }],
         dispatches: vec![
-            stage(parts, true, input, BindTo::Scratch(0), 256),
-            stage(parts, false, BindTo::ScratchRead(0), output, 256),
+            stage(parts, true, input, BindTo::Scratch(0), by),
+            stage(
+                parts,
+                false,
+                BindTo::ScratchRead(0),
+                output,
+                if parts <= SERIAL { By::Serial } else { By::Tree },
+            ),
         ],
     };
-    Ok(if n > 2 * SPAN && outputs < FEW {
+    let two_stages = staged("two_stages", n.div_ceil(SPAN).clamp(2, 256), By::Tree);
+    let mut all = if n > 2 * SPAN && outputs < FEW {
         vec![two_stages, tree]
     } else if n <= SERIAL || (outputs >= 4096 && n <= 256) {
         vec![serial, tree, two_stages]
@@ -112,7 +149,23 @@ pub(super) fn lower(op: &Reduce, request: &KernelRequest<'_>) -> Result<Vec<Lowe
         vec![tree, serial, two_stages]
     } else {
         vec![tree, two_stages]
-    })
+    };
+    // Neighbouring outputs whose elements lie side by side are read together: one memory transaction serves them all.
+    let side_by_side = outer[DIMS - 1].1 == 1 && outer[DIMS - 1].0 >= COLUMNS / 2 && inner[DIMS - 1].1 != 1;
+    if side_by_side && n > SERIAL && !(outputs >= 4096 && n <= 256) {
+        // As many parts as fill a device, none longer than its error allows.
+        let fill = (4 * FEW / outputs.div_ceil(COLUMNS)).min(n / 256).max(1);
+        let parts = fill.max(n.div_ceil(COLUMN_SPAN));
+        all.insert(
+            0,
+            if parts == 1 {
+                Lowering::single("columns", stage(1, true, input, output, By::Columns))
+            } else {
+                staged("columns", parts, By::Columns)
+            },
+        );
+    }
+    Ok(all)
 }
 
 /// The sum of `parts` arrays of `outputs` f32 elements that lie one behind the other, in their order: the second stage
