@@ -59,7 +59,7 @@ pub struct RunInputs<'a> {
     /// A value for each of the plan's feeds, in order.
     pub feeds: &'a [&'a HostTensor],
     /// A value for each of the plan's scalars, in order.
-    pub scalars: &'a [f32],
+    pub scalars: &'a [f64],
 }
 
 /// The outputs of a run that may still be under way.

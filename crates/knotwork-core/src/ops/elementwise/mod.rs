@@ -14,8 +14,8 @@ pub(crate) use cases::cases;
 pub use fast::math;
 pub(crate) use fast::vectorised;
 pub use map::{Function, Map};
-pub(crate) use rows::row;
 pub use rows::Row;
+pub(crate) use rows::row;
 pub use table::ROWS;
 
 /// The operation that copies a value of a type into contiguous memory.
