@@ -4,6 +4,8 @@ mod kernels;
 #[cfg(test)]
 mod tests;
 
+use rayon::prelude::*;
+
 use super::{Case, CaseInput, Cases, Cost, Op, Reference, Registered};
 use crate::{
     DType, Layout, Result, Shape, Site,
@@ -228,12 +230,11 @@ impl Op for MatMul {
             c.fill(0.0);
             return Ok(true);
         }
-        let enough = s.m * s.n * s.k >= PARALLEL;
-        let parallelism = if enough { gemm::Parallelism::Rayon(0) } else { gemm::Parallelism::None };
         if la.extent() > a.len() || lb.extent() > b.len() {
             return Err("an operand's layout reaches beyond its memory".into());
         }
-        for (batch, c) in c.chunks_exact_mut((s.m * s.n).max(1)).enumerate() {
+        let one = s.m * s.n * s.k;
+        let product = |(batch, c): (usize, &mut [f32]), parallelism| {
             let (mut rest, mut at, mut bt) = (batch, la.offset(), lb.offset());
             for &(n, x, y) in s.batch.iter().rev() {
                 at += rest % n * x;
@@ -265,6 +266,17 @@ impl Op for MatMul {
                     parallelism,
                 );
             }
+        };
+        let (none, all) = (gemm::Parallelism::None, gemm::Parallelism::Rayon(0));
+        let size = (s.m * s.n).max(1);
+        let batches = c.len() / size;
+        if one >= PARALLEL {
+            c.chunks_exact_mut(size).enumerate().for_each(|item| product(item, all));
+        } else if batches > 1 && one * batches >= PARALLEL {
+            // Products too small to share are shared out whole.
+            c.par_chunks_exact_mut(size).enumerate().for_each(|item| product(item, none));
+        } else {
+            c.chunks_exact_mut(size).enumerate().for_each(|item| product(item, none));
         }
         Ok(true)
     }

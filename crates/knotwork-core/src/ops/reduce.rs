@@ -30,14 +30,20 @@ enum Kind {
 }
 
 fn cases(kind: Kind) -> Vec<Case> {
-    let case = |shape: &[usize], dims: &'static [isize], keepdim: bool| {
-        Case::new(format!("{shape:?} over {dims:?}"), vec![CaseInput::new(shape)], move |t| {
+    let filled = |input: CaseInput, dims: &'static [isize], keepdim: bool| {
+        Case::new(format!("{:?} over {dims:?}", input.shape), vec![input], move |t| {
             Ok(vec![match kind {
                 Kind::Sum => t[0].sum(dims, keepdim)?,
                 Kind::Mean => t[0].mean(dims, keepdim)?,
                 Kind::Max => t[0].max(dims, keepdim)?,
             }])
         })
+    };
+    let case = |shape: &[usize], dims, keepdim| filled(CaseInput::new(shape), dims, keepdim);
+    // Long sums of one sign: nothing cancels, so the tolerance, which is relative to the sum, can be held. Differences
+    // of sums so large lose the digits that a gradient check needs; the shorter cases check the same rule.
+    let long = |shape: &[usize], dims, keepdim| {
+        filled(CaseInput::between(shape, 0.5, 2.0), dims, keepdim).no_gradient()
     };
     vec![
         case(&[1], &[0], false),
@@ -48,8 +54,8 @@ fn cases(kind: Kind) -> Vec<Case> {
         case(&[64, 65], &[0, 1], false),
         case(&[2, 70_000], &[1], false),
         case(&[3, 4, 5, 6], &[1, 3], false),
-        case(&[300, 33], &[0], false),
-        case(&[2, 9000, 16], &[1], true),
+        long(&[300, 33], &[0], false),
+        long(&[2, 9000, 16], &[1], true),
     ]
 }
 

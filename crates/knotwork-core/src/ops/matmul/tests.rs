@@ -115,6 +115,18 @@ fn gradients_agree_with_central_differences() {
 }
 
 #[test]
+fn many_small_products_are_shared_out_whole() {
+    let g = Graph::new();
+    let (a, b) = (g.input("a", DType::F32, [50, 30, 40]), g.input("b", DType::F32, [2, 50, 40, 20]));
+    let y = a.unwrap().matmul(&b.unwrap()).unwrap();
+    let feeds = [
+        ("a", wave(&[50, 30, 40], 1.0).cast(DType::F32)),
+        ("b", wave(&[2, 50, 40, 20], 2.0).cast(DType::F32)),
+    ];
+    assert_eq!(both(&g, &[&y], &feeds)[0].len(), 2 * 50 * 30 * 20);
+}
+
+#[test]
 fn the_order_of_a_sum_does_not_depend_on_the_threads() {
     let g = Graph::new();
     let (a, b) =

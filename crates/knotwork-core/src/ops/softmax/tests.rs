@@ -83,7 +83,7 @@ fn gradients_of_both_orders_agree_with_central_differences() {
         let g = Graph::new();
         let x = g.input("x", DType::F64, [2, 3]).unwrap();
         let y = if log { x.log_softmax(0) } else { x.softmax(0) }.unwrap();
-        let y = y.mul(&g.tensor(wave(&[2, 3], 5.0)).unwrap()).unwrap().sum(&[0, 1], false).unwrap();
+        let y = y.mul(g.tensor(wave(&[2, 3], 5.0)).unwrap()).unwrap().sum(&[0, 1], false).unwrap();
         let feeds = [("x", wave(&[2, 3], 0.7))];
         check_gradients(&g, &y, &[(&x, "x")], &feeds);
         let slope = y.grad(&[&x]).unwrap()[0].square().unwrap().sum(&[0, 1], false).unwrap();
