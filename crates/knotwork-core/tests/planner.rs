@@ -183,3 +183,15 @@ fn scalars_are_data() {
     assert_eq!(p.run([("x", &feed)]).unwrap().wait().unwrap()[0].as_slice::<f32>().unwrap(), &[0.5, 1.0]);
     assert!(p.set_scalar("nope", 1.0).is_err());
 }
+
+#[test]
+fn an_f64_graph_runs_in_f64_also_its_scalars() {
+    let g = Graph::new();
+    let lr = g.scalar("lr", 0.1).unwrap();
+    let y = g.input("x", DType::F32, [1]).unwrap().mul(&lr).unwrap();
+    let wide = g.to_f64().unwrap();
+    let y = wide.value(y.id()).unwrap();
+    let mut p = Device::cpu().compile(&wide, &[&y], &[]).unwrap();
+    let mut run = || p.run([("x", HostTensor::new(&[3.0f64], [1]).unwrap())]).unwrap().wait().unwrap();
+    assert_eq!(run()[0].item::<f64>().unwrap(), 3.0 * 0.1);
+}

@@ -43,6 +43,7 @@ pub(crate) struct Count {
     pub bind_groups: AtomicU64,
     pub pipelines: AtomicU64,
     pub submits: AtomicU64,
+    pub reads: AtomicU64,
     pub dispatches: AtomicU64,
 }
 
@@ -190,6 +191,7 @@ impl Backend for GpuBackend {
             bind_groups: get(&count.bind_groups),
             pipelines: get(&count.pipelines),
             submits: get(&count.submits),
+            reads: get(&count.reads),
             dispatches: get(&count.dispatches),
         }
     }

@@ -47,7 +47,7 @@ impl Memory for GpuMemory {
             self.context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         encoder.copy_buffer_to_buffer(&self.buffer, offset as u64, &staging, 0, bytes as u64);
         let submission = self.context.queue.submit([encoder.finish()]);
-        self.context.count.submits.fetch_add(1, Ordering::Relaxed);
+        self.context.count.reads.fetch_add(1, Ordering::Relaxed);
         staging.map_async(wgpu::MapMode::Read, .., |_| {});
         self.context.wait_for(&submission)?;
         read_mapped(&self.context, &staging, |data| HostTensor::from_device_bytes(dtype, shape, data))

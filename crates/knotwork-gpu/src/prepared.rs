@@ -151,7 +151,7 @@ impl Prepared for GpuPrepared {
         }
         if let Some((buffer, bytes)) = &mut self.scalars {
             for (scalar, value) in self.plan.scalars.iter().zip(inputs.scalars) {
-                bytes[scalar.offset..scalar.offset + 4].copy_from_slice(&value.to_ne_bytes());
+                bytes[scalar.offset..scalar.offset + 4].copy_from_slice(&(*value as f32).to_ne_bytes());
             }
             context.queue.write_buffer(&self.buffers[*buffer], 0, bytes);
         }

@@ -161,7 +161,8 @@ impl Prepared for CpuPrepared {
         for (k, buffer) in self.plan.buffers.iter().enumerate() {
             if matches!(buffer.kind, BufferKind::Scalars) {
                 for (slot, value) in self.plan.scalars.iter().zip(inputs.scalars) {
-                    self.buffers[k].write_bytes(slot.offset, &value.to_ne_bytes());
+                    let value = HostTensor::from_f64(slot.dtype, &[*value], &[]);
+                    self.buffers[k].write_bytes(slot.offset, &value.device_bytes());
                 }
             }
         }

@@ -18,8 +18,10 @@ pub struct Counters {
     pub bind_groups: u64,
     /// Pipelines.
     pub pipelines: u64,
-    /// Submits to the queue; runs, on the CPU.
+    /// Submits of runs: one each.
     pub submits: u64,
+    /// Readings of parameters: each waits, and on a GPU is a submit of its own.
+    pub reads: u64,
     /// Dispatches; steps of plans, on the CPU.
     pub dispatches: u64,
 }
@@ -57,7 +59,7 @@ pub struct RunInputs<'a> {
     /// A value for each of the plan's feeds, in order.
     pub feeds: &'a [&'a HostTensor],
     /// A value for each of the plan's scalars, in order.
-    pub scalars: &'a [f32],
+    pub scalars: &'a [f64],
 }
 
 /// The outputs of a run that may still be under way.

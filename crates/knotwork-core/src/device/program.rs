@@ -158,8 +158,7 @@ impl Program {
         let values: Vec<&HostTensor> = ready.plan.feeds.iter().map(|f| by_name[f.name.as_str()]).collect();
         check_indices(&ready.plan, &values)?;
         let turn = self.params.turn();
-        let scalars: Vec<f32> =
-            ready.plan.scalars.iter().map(|s| turn.scalar(&s.name, s.default) as f32).collect();
+        let scalars: Vec<f64> = ready.plan.scalars.iter().map(|s| turn.scalar(&s.name, s.default)).collect();
         let pending = ready.prepared.run(&RunInputs { feeds: &values, scalars: &scalars })?;
         drop(turn);
         Ok(Run(pending))

@@ -83,7 +83,7 @@ impl Binder {
                 (RootKind::Feed(draft.feeds.len() - 1), None)
             }
             Leaf::Scalar { name, default } => {
-                draft.scalars.push((name.clone(), *default));
+                draft.scalars.push((name.clone(), meta.dtype, *default));
                 (RootKind::Scalar(draft.scalars.len() - 1), None)
             }
             Leaf::Slot(id) => (RootKind::Slot(*id), None),

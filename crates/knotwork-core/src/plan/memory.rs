@@ -248,9 +248,9 @@ fn place_leaves(memory: &mut Memory<'_>, draft: &Draft, slots: &dyn SlotPlaces) 
         .collect();
     let scalars = (!draft.scalars.is_empty())
         .then(|| memory.add(BufferKind::Scalars, draft.scalars.len() * memory.align));
-    for (name, default) in &draft.scalars {
+    for (name, dtype, default) in &draft.scalars {
         let offset = memory.plan.scalars.len() * memory.align;
-        memory.plan.scalars.push(ScalarSlot { name: name.clone(), default: *default, offset });
+        memory.plan.scalars.push(ScalarSlot { name: name.clone(), dtype: *dtype, default: *default, offset });
     }
     for (id, root) in draft.roots.iter().enumerate() {
         let bytes = root.bytes();

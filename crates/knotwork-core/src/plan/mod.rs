@@ -152,6 +152,8 @@ pub struct FeedCheck {
 pub struct ScalarSlot {
     /// Its name.
     pub name: String,
+    /// Its element type.
+    pub dtype: DType,
     /// Its value until it is set.
     pub default: f64,
     /// Its first byte in the scalars' buffer.

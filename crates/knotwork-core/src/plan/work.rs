@@ -71,7 +71,7 @@ pub(super) struct Draft {
     pub roots: Vec<Root>,
     pub work: Vec<Work>,
     pub feeds: Vec<(String, DType, Vec<usize>)>,
-    pub scalars: Vec<(String, f64)>,
+    pub scalars: Vec<(String, DType, f64)>,
     pub outputs: Vec<Operand>,
     /// (slot, its root, the operand that becomes its value).
     pub updates: Vec<(SlotId, RootId, Operand)>,

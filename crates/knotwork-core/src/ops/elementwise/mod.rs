@@ -6,6 +6,7 @@ mod fast;
 mod map;
 mod methods;
 mod rows;
+mod table;
 mod wgsl;
 
 pub use body::{Argument, Body, Fused, Step};
@@ -13,8 +14,9 @@ pub(crate) use cases::cases;
 pub use fast::math;
 pub(crate) use fast::vectorised;
 pub use map::{Function, Map};
+pub use rows::Row;
 pub(crate) use rows::row;
-pub use rows::{ROWS, Row};
+pub use table::ROWS;
 
 /// The operation that copies a value of a type into contiguous memory.
 pub(crate) fn copy(dtype: crate::DType) -> Fused {
