@@ -69,6 +69,23 @@ fn integers_have_arithmetic_and_comparisons() {
 }
 
 #[test]
+fn integers_wrap_around_everywhere() {
+    let a = HostTensor::new(&[i32::MAX, i32::MIN, 123_456_789, -7], [4]).unwrap();
+    let b = HostTensor::new(&[1i32, 1, 987_654_321, i32::MAX], [4]).unwrap();
+    let both = [a, b];
+    check(&both, |t| t[0].add(&t[1]));
+    check(&both, |t| t[0].sub(&t[1]));
+    check(&both, |t| t[0].mul(&t[1]));
+    let u = [
+        HostTensor::new(&[u32::MAX, 0, 4_000_000_000], [3]).unwrap(),
+        HostTensor::new(&[2u32, 1, 3], [3]).unwrap(),
+    ];
+    check(&u, |t| t[0].add(&t[1]));
+    check(&u, |t| t[0].sub(&t[1]));
+    check(&u, |t| t[0].mul(&t[1])?.add(&t[1]));
+}
+
+#[test]
 fn comparisons_treat_nan_as_unequal_to_all() {
     let both = [floats(), floats()];
     check(&both, |t| t[0].eq(&t[1]));

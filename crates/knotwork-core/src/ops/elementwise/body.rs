@@ -142,8 +142,7 @@ impl Op for Fused {
                         Argument::Constant(c) => c,
                     })
                     .collect();
-                results[s] =
-                    step.dtype.round((step.function.row.reference)(&arguments, &step.function.attributes));
+                results[s] = step.dtype.round(step.function.value(step.operands, &arguments));
             }
             for (out, &s) in outputs.iter_mut().zip(&self.body.outputs) {
                 out.data[k] = results[s];

@@ -28,6 +28,16 @@ impl PartialEq for Function {
 }
 
 impl Function {
+    /// Its definition for one element, of operands of that type. Integer sums, differences and products wrap around
+    /// modulo 2³², as on a GPU.
+    pub(super) fn value(&self, operands: DType, arguments: &[f64]) -> f64 {
+        match (self.row.integers, operands) {
+            (Some(f), DType::I32) => f64::from(f(arguments[0] as i64, arguments[1] as i64) as i32),
+            (Some(f), DType::U32) => f64::from(f(arguments[0] as i64, arguments[1] as i64) as u32),
+            _ => (self.row.reference)(arguments, &self.attributes),
+        }
+    }
+
     /// The type of its result for inputs of one type.
     #[must_use]
     pub fn output(&self, inputs: &[DType]) -> DType {
@@ -79,7 +89,7 @@ impl Op for Map {
             for (a, x) in arguments.iter_mut().zip(inputs) {
                 *a = x.data[k];
             }
-            *out = (self.0.row.reference)(&arguments, &self.0.attributes);
+            *out = self.0.value(inputs[0].dtype, &arguments);
         }
         Ok(())
     }

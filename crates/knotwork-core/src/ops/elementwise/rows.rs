@@ -109,6 +109,8 @@ pub struct Row {
     pub wgsl: Wgsl,
     /// Its definition in f64: (inputs, attributes).
     pub reference: fn(&[f64], &[f64]) -> f64,
+    /// Its definition over two 32-bit integers where f64 would not do: the result's low 32 bits count.
+    pub integers: Option<fn(i64, i64) -> i64>,
     /// Its f32 form over slices: (inputs, attributes, output). Truth values are 0 and 1.
     pub fast: FastFn,
     /// Its derivative to each input; empty where it is not differentiable.

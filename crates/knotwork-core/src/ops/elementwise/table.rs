@@ -29,6 +29,7 @@ const UNARY: Row = Row {
     attributes: &[],
     wgsl: both(""),
     reference: |x, _| x[0],
+    integers: None,
     fast: |x, _, y| y.copy_from_slice(x[0]),
     derivatives: &[],
     kinks: &[],
@@ -105,6 +106,7 @@ pub static ROWS: &[Row] = &[
         formula: "x + y",
         wgsl: both("{0} + {1}"),
         reference: |x, _| x[0] + x[1],
+        integers: Some(i64::wrapping_add),
         fast: |x, _, y| fast::binary(x, y, |a, b| a + b),
         derivatives: &[Derivative::One, Derivative::One],
         ..BINARY
@@ -114,6 +116,7 @@ pub static ROWS: &[Row] = &[
         formula: "x − y",
         wgsl: both("{0} - {1}"),
         reference: |x, _| x[0] - x[1],
+        integers: Some(i64::wrapping_sub),
         fast: |x, _, y| fast::binary(x, y, |a, b| a - b),
         derivatives: &[Derivative::One, Derivative::Compose(|g, _, _, _| g.neg())],
         ..BINARY
@@ -123,6 +126,7 @@ pub static ROWS: &[Row] = &[
         formula: "x y",
         wgsl: both("{0} * {1}"),
         reference: |x, _| x[0] * x[1],
+        integers: Some(i64::wrapping_mul),
         fast: |x, _, y| fast::binary(x, y, |a, b| a * b),
         derivatives: &[
             Derivative::Compose(|g, x, _, _| g.mul(&x[1])),

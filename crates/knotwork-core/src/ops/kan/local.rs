@@ -5,7 +5,7 @@
 //! w_r ← ((u + j − r) w_{r−1} + (1 − u + r) w_r) / j for j = 1 … k − d: sums of non-negative terms, nothing cancels.
 //! The last d steps are w_r ← (w_{r−1} − w_r) / h.
 
-use super::{BSpline, MAX_ORDER, op::SplineSum, silu::silu_f32};
+use super::{BSpline, op::SplineSum, silu::silu_f32};
 
 /// Points that are taken together.
 const CHUNK: usize = 64;
@@ -157,14 +157,17 @@ fn shift(rows: &mut [f32], len: usize, at: usize, cell: &[i32], k: usize, last: 
         if by == 0 {
             continue;
         }
-        let mut old = [0.0; MAX_ORDER + 1];
-        for r in 0..=k {
-            old[r] = rows[r * len + at + l];
-        }
-        for r in 0..=k {
-            let source = r as i32 - by;
-            let kept = (0..=k as i32).contains(&source);
-            rows[r * len + at + l] = if kept { old[source as usize] } else { 0.0 };
+        // Row r takes row r − by; in the order in which no row is read after it was written.
+        let distance = by.unsigned_abs() as usize;
+        let place = |r: usize| r * len + at + l;
+        if by > 0 {
+            for r in (0..=k).rev() {
+                rows[place(r)] = if r >= distance { rows[place(r - distance)] } else { 0.0 };
+            }
+        } else {
+            for r in 0..=k {
+                rows[place(r)] = if r + distance <= k { rows[place(r + distance)] } else { 0.0 };
+            }
         }
     }
 }

@@ -194,6 +194,8 @@ impl Op for Adam {
             io,
             #[inline(always)]
             |p, g, [m, v]| {
+                // Copies: what lies behind a reference could change with every store, and nothing would vectorise.
+                let (c, decoupled, scale, lr, size, root) = (c, decoupled, scale, lr, size, root);
                 for (((p, &g), m), v) in p.iter_mut().zip(g).zip(m.iter_mut()).zip(v.iter_mut()) {
                     let mut g = g * scale;
                     g = if g > c.clip { c.clip } else { g };
