@@ -2,7 +2,12 @@
 //!
 //! One file an adapter under the user's cache folder; `KNOTWORK_CACHE` names another folder, or `off`.
 
-use std::{fs, io::Write, path::PathBuf};
+use std::{
+    fs,
+    io::Write,
+    path::PathBuf,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 /// The cache of one device.
 #[derive(Debug)]
@@ -45,7 +50,10 @@ impl DiskCache {
         let Some(folder) = self.path.parent() else { return };
         let write = || -> std::io::Result<()> {
             fs::create_dir_all(folder)?;
-            let temporary = self.path.with_extension(format!("{}.tmp", std::process::id()));
+            // Of this save alone: several devices of one process may save at once.
+            static SAVES: AtomicU64 = AtomicU64::new(0);
+            let number = SAVES.fetch_add(1, Ordering::Relaxed);
+            let temporary = self.path.with_extension(format!("{}.{number}.tmp", std::process::id()));
             fs::File::create(&temporary)?.write_all(&data)?;
             fs::rename(temporary, &self.path)
         };

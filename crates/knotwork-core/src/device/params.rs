@@ -132,6 +132,16 @@ impl Params {
         inner.chunks[entry.chunk].0.read(entry.offset, entry.info.dtype, &entry.info.shape)
     }
 
+    /// All parameters and states with their values, of one moment: no run comes between two of them.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    pub fn snapshot(&self) -> Result<Vec<(ParamInfo, HostTensor)>> {
+        let inner = self.lock();
+        let read = |e: &Entry| inner.chunks[e.chunk].0.read(e.offset, e.info.dtype, &e.info.shape);
+        inner.entries.values().map(|e| Ok((e.info.clone(), read(e)?))).collect()
+    }
+
     /// Gives a parameter or state another value.
     ///
     /// # Errors

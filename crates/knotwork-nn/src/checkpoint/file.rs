@@ -52,11 +52,9 @@ impl Checkpoint {
     /// infinite; an older checkpoint at `path` is unchanged then.
     pub fn save(path: impl AsRef<Path>, params: &Params, mut metadata: Metadata) -> Result<()> {
         let path = path.as_ref();
-        let list = params.list();
-        let tensors: Vec<(String, HostTensor)> = list
-            .iter()
-            .map(|info| Ok((info.name.clone(), params.get(&info.name)?)))
-            .collect::<Result<_>>()?;
+        let (list, values): (Vec<ParamInfo>, Vec<HostTensor>) = params.snapshot()?.into_iter().unzip();
+        let tensors: Vec<(String, HostTensor)> =
+            list.iter().map(|info| info.name.clone()).zip(values).collect();
         for (name, value) in &tensors {
             if let Some(value) = not_finite(value) {
                 return Err(
