@@ -56,7 +56,8 @@ struct CrossEntropy {
 }
 
 impl Tensor {
-    /// The mean over rows of −ln softmax(self)[target]: logits [B, C], target [B] of i32 or u32 in 0..C.
+    /// The mean over rows b of −ln p_b, p_b the softmax of row b at its target: logits `[B, C]`, target `[B]` of i32 or u32
+    /// in 0..C.
     ///
     /// ```
     /// # use knotwork_core::{Device, DType, Graph, HostTensor};
@@ -72,7 +73,7 @@ impl Tensor {
     /// ```
     ///
     /// # Errors
-    /// Where the shapes are not [B, C] and [B], or the target holds no indices. An index outside 0..C is refused before
+    /// Where the shapes are not `[B, C]` and `[B]`, or the target holds no indices. An index outside 0..C is refused before
     /// the run where the target is an input of the program, else clamped, counted and reported with the results.
     #[track_caller]
     pub fn cross_entropy(&self, target: &Self) -> Result<Self> {

@@ -109,7 +109,7 @@ impl Tensor {
         self.graph().apply_one(MatMul, &[&a, &b], site)
     }
 
-    /// x Wᵀ + bias for x [.., I], weight [O, I], bias [O]: a dense layer.
+    /// x Wᵀ + bias for x `[.., I]`, weight `[O, I]`, bias `[O]`: a dense layer.
     ///
     /// # Errors
     /// Where the inner sizes differ, or the bias has not O elements.

@@ -30,7 +30,8 @@ use crate::{Dim, Result, Site, error::OpError, graph::Tensor};
 impl Tensor {
     /// A KAN layer: y_o = Σ_i W_oi silu(x_i) + Σ_i Σ_m C_oim B_m(x_i) + bias_o, with B-splines B_m.
     ///
-    /// Self is x [..., I]; `coef` C [O, I, n] with n = grid + order; `base_weight` W [O, I] and `bias` [O] may be left out.
+    /// Self is x `[..., I]`; `coef` C `[O, I, n]` with n = grid + order; `base_weight` W `[O, I]` and `bias` `[O]` may be left
+    /// out.
     /// The result is [..., O]. Beyond the outermost knots of `basis` the splines are 0. Gradients exist at any order (with
     /// `base_weight`, up to the sixth derivative); at order 0 the splines have gradient 0 to x.
     ///
