@@ -59,7 +59,7 @@ pub fn list(out: &mut impl Write) -> Result<()> {
 
 /// The kernel variants that the operations' own cases would run on such a device.
 fn variants(capabilities: &Capabilities) -> String {
-    let mut found: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut found: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for operation in registry() {
         for case in operation.cases() {
             let graph = Graph::new();
@@ -71,18 +71,15 @@ fn variants(capabilities: &Capabilities) -> String {
             let Ok(outputs) = (case.build)(&inputs) else { continue };
             let outputs: Vec<_> = outputs.iter().collect();
             let plan = graph.plan(&outputs, &[], &[].into(), capabilities, PlanOptions::default());
-            for step in plan.iter().flat_map(|p| &p.steps) {
-                let known = found.entry(operation.name).or_default();
-                if step.op.name() == operation.name
-                    && !step.variant.is_empty()
-                    && !known.contains(&step.variant)
-                {
+            for step in plan.iter().flat_map(|p| &p.steps).filter(|s| s.variant != "elementwise") {
+                let known = found.entry(step.op.name().to_owned()).or_default();
+                if !step.variant.is_empty() && !known.contains(&step.variant) {
                     known.push(step.variant);
                 }
             }
         }
     }
-    found.retain(|_, v| !v.is_empty() && v.as_slice() != ["elementwise"]);
+    found.retain(|_, v| !v.is_empty());
     let shown: Vec<String> = found.iter().map(|(op, v)| format!("{op}: {}", v.join("|"))).collect();
     if shown.is_empty() { "elementwise".into() } else { format!("elementwise; {}", shown.join("; ")) }
 }

@@ -25,7 +25,7 @@ fn the_cpu_is_always_there() {
 #[test]
 fn a_gpu_is_listed_with_limits_features_and_variants() {
     let (out, _) = devices(&[]);
-    for part in ["gpu: ", "limits ", "features ", "profile ", "variants ", "matmul: "] {
+    for part in ["gpu: ", "limits ", "features ", "profile ", "variants ", "matmul: ", "kan_forward: "] {
         assert!(out.contains(part), "`{part}` is missing in\n{out}");
     }
 }
