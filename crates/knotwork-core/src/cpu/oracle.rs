@@ -29,13 +29,7 @@ pub type Oracle<'a> = BTreeMap<&'a str, HostTensor>;
 /// Where a feed is missing or has another type or shape, or data is outside an operation's definition.
 pub fn evaluate(graph: &Graph, outputs: &[&Tensor], feeds: &Oracle<'_>) -> Result<Vec<HostTensor>> {
     let snapshot = graph.snapshot();
-    let mut live = vec![false; snapshot.nodes.len()];
-    outputs.iter().for_each(|t| live[t.id().node] = true);
-    for index in (0..live.len()).rev() {
-        if live[index] {
-            snapshot.nodes[index].inputs.iter().for_each(|v| live[v.node] = true);
-        }
-    }
+    let live = snapshot.live(&outputs.iter().map(|t| t.id()).collect::<Vec<_>>(), &[]);
     let mut binding = Binding::new();
     for (node, _) in snapshot.nodes.iter().zip(&live).filter(|(_, live)| **live) {
         if let Kind::Leaf(Leaf::Input(name)) = &node.kind {

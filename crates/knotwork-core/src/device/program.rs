@@ -67,7 +67,7 @@ impl Program {
             outputs: outputs.iter().map(|t| t.id()).collect(),
             updates: assignments,
         };
-        let live = live(&target);
+        let live = target.graph.live(&target.outputs, &target.updates);
         let inputs = inputs(&target.graph, &live);
         let program = Self {
             device,
@@ -216,20 +216,4 @@ impl Run {
     pub async fn outputs(self) -> Result<Vec<HostTensor>> {
         self.0.outputs().await
     }
-}
-
-fn live(target: &Target) -> Vec<bool> {
-    let mut live = vec![false; target.graph.nodes.len()];
-    for v in target.outputs.iter().chain(target.updates.iter().map(|(_, v)| v)) {
-        live[v.node] = true;
-    }
-    for (slot, _) in &target.updates {
-        live[target.graph.slots[slot.0].value.node] = true;
-    }
-    for index in (0..live.len()).rev() {
-        if live[index] {
-            target.graph.nodes[index].inputs.iter().for_each(|v| live[v.node] = true);
-        }
-    }
-    live
 }

@@ -44,6 +44,25 @@ pub(crate) struct Snapshot {
     pub slots: Vec<Slot>,
 }
 
+impl Snapshot {
+    /// For each node, whether these values or slot updates need it. A slot that is written counts even where nothing
+    /// reads it.
+    pub fn live(&self, values: &[ValueId], updates: &[(SlotId, ValueId)]) -> Vec<bool> {
+        let mut live = vec![false; self.nodes.len()];
+        values.iter().for_each(|v| live[v.node] = true);
+        for (slot, value) in updates {
+            live[value.node] = true;
+            live[self.slots[slot.0].value.node] = true;
+        }
+        for index in (0..live.len()).rev() {
+            if live[index] {
+                self.nodes[index].inputs.iter().for_each(|v| live[v.node] = true);
+            }
+        }
+        live
+    }
+}
+
 /// New values for slots, written when a run that lists the update ends.
 #[derive(Clone, Debug)]
 pub struct Update {

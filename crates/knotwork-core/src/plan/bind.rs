@@ -21,19 +21,7 @@ pub(super) fn bind(
     updates: &[(SlotId, ValueId)],
     binding: &Binding,
 ) -> Result<Draft> {
-    let mut live = vec![false; graph.nodes.len()];
-    for v in outputs.iter().chain(updates.iter().map(|(_, v)| v)) {
-        live[v.node] = true;
-    }
-    // A slot that is written has a place even where nothing reads it.
-    for (slot, _) in updates {
-        live[graph.slots[slot.0].value.node] = true;
-    }
-    for index in (0..graph.nodes.len()).rev() {
-        if live[index] {
-            graph.nodes[index].inputs.iter().for_each(|v| live[v.node] = true);
-        }
-    }
+    let live = graph.live(outputs, updates);
     let mut binder = Binder { draft: Draft::default(), values: HashMap::new(), seen: HashMap::new() };
     for index in (0..graph.nodes.len()).filter(|&i| live[i]) {
         binder.node(graph, index, binding)?;

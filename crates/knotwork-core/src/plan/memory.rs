@@ -201,7 +201,13 @@ pub(super) fn assemble(
                     step,
                 };
                 check_bindings(&dispatch, memory.capabilities, limit)?;
-                push_or_merge(&mut memory.plan.dispatches, dispatch, spec.flat, memory.align);
+                push_or_merge(
+                    &mut memory.plan.dispatches,
+                    dispatch,
+                    spec.flat,
+                    memory.align,
+                    memory.capabilities,
+                );
             }
             for (buffer, bytes) in scratch {
                 memory.give(buffer, bytes);
@@ -393,7 +399,14 @@ fn check_bindings(
 }
 
 /// A flat dispatch whose bindings follow those of the one before, in the same buffers, joins it.
-fn push_or_merge(dispatches: &mut Vec<Dispatch>, mut next: Dispatch, flat: Option<Flat>, align: usize) {
+/// It stays on its own where together they would exceed a limit of the device.
+fn push_or_merge(
+    dispatches: &mut Vec<Dispatch>,
+    mut next: Dispatch,
+    flat: Option<Flat>,
+    align: usize,
+    capabilities: &Capabilities,
+) {
     let (Some(flat), Some(before)) = (flat, dispatches.last_mut()) else {
         dispatches.push(next);
         return;
@@ -420,6 +433,12 @@ fn push_or_merge(dispatches: &mut Vec<Dispatch>, mut next: Dispatch, flat: Optio
         return;
     };
     let count = gap / DType::F32.bytes() + flat.count;
+    let grid = Grid::Linear(count.div_ceil(flat.per_group) as u64).fold(capabilities.max_groups);
+    let fits = next.bindings.iter().all(|b| gap + b.bytes <= capabilities.max_binding_bytes);
+    let (Some(grid), true) = (grid, fits) else {
+        dispatches.push(next);
+        return;
+    };
     for (a, b) in before.bindings.iter_mut().zip(&next.bindings) {
         if a != b {
             a.bytes = gap + b.bytes;
@@ -427,7 +446,5 @@ fn push_or_merge(dispatches: &mut Vec<Dispatch>, mut next: Dispatch, flat: Optio
     }
     next.params.set(flat.word, count as u32);
     before.params = next.params;
-    if let Some(grid) = Grid::Linear(count.div_ceil(flat.per_group) as u64).fold(65_535) {
-        before.grid = grid;
-    }
+    before.grid = grid;
 }

@@ -22,6 +22,10 @@ mod tests {
     };
 
     fn plan(clipped: bool) -> Plan {
+        plan_on(clipped, &Capabilities::portable())
+    }
+
+    fn plan_on(clipped: bool, capabilities: &Capabilities) -> Plan {
         let g = Graph::new();
         let zeros = |shape: &[usize]| HostTensor::zeros(DType::F32, shape);
         let shapes: [&[usize]; 3] = [&[5, 7], &[130], &[2, 2]];
@@ -51,7 +55,7 @@ mod tests {
         for (slot, new) in p.iter().chain(&m).chain(&v).zip(&out) {
             update = update.and(g.assign(slot, new).unwrap()).unwrap();
         }
-        g.plan(&[], &[&update], &[].into(), &Capabilities::portable(), PlanOptions::default()).unwrap()
+        g.plan(&[], &[&update], &[].into(), capabilities, PlanOptions::default()).unwrap()
     }
 
     #[test]
@@ -74,6 +78,17 @@ mod tests {
             let head = if clipped { 3 } else { 2 };
             assert_eq!(shown[head..], [count as usize * 4; 4]);
         }
+    }
+
+    #[test]
+    fn dispatches_merge_no_further_than_the_device_binds() {
+        let capabilities = Capabilities { max_binding_bytes: 1024, ..Capabilities::portable() };
+        let plan = plan_on(false, &capabilities);
+        let updates: Vec<_> = plan.dispatches.iter().filter(|d| d.kernel.name == "optimizer/adam").collect();
+        // 260 elements do not fit 1,024 bytes at once; 64 + 130 do, and the last tensor is on its own.
+        assert_eq!(updates.len(), 2, "{plan}");
+        assert!(updates.iter().all(|d| d.bindings.iter().all(|b| b.bytes <= 1024)), "{plan}");
+        assert_eq!(updates[1].params.words()[0], 4);
     }
 
     #[test]
