@@ -3,7 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use knotwork::{Error, Tensor, ops::BSpline};
+use knotwork::{
+    Error, Tensor,
+    ops::{BSpline, elementwise::activations},
+};
 use serde_json::Value;
 
 /// Values by name.
@@ -42,19 +45,20 @@ type Adapter = fn(&Call<'_>) -> Built;
 /// # Errors
 /// Where the runner does not know the operation, an input or attribute is missing, or the library refuses them.
 pub fn build(op: &str, inputs: &Named, attrs: &Value) -> Built {
-    let Some((_, adapter)) = ADAPTERS.iter().find(|(name, _)| *name == op) else {
-        return Err(Refusal::Unknown(format!("operation `{op}`")));
-    };
-    adapter(&Call { inputs, attrs })
+    let call = Call { inputs, attrs };
+    if let Some((_, adapter)) = ADAPTERS.iter().find(|(name, _)| *name == op) {
+        return adapter(&call);
+    }
+    if activations().any(|row| row.name == op) {
+        let attributes = call.numbers()?;
+        let attributes: Vec<(&str, f64)> = attributes.iter().map(|(name, v)| (name.as_str(), *v)).collect();
+        return y(call.input("x")?.activation(op, &attributes)?);
+    }
+    Err(Refusal::Unknown(format!("operation `{op}`")))
 }
 
-/// Every operation that the runner knows.
+/// Every operation that the runner knows, beside the activations, which it takes by name.
 const ADAPTERS: &[(&str, Adapter)] = &[
-    ("relu", |c| c.unary(Tensor::relu)),
-    ("silu", |c| c.unary(Tensor::silu)),
-    ("sigmoid", |c| c.unary(Tensor::sigmoid)),
-    ("tanh", |c| c.unary(Tensor::tanh)),
-    ("gelu", |c| c.unary(Tensor::gelu)),
     ("sum", |c| y(c.input("x")?.sum(&c.dims()?, c.flag("keepdim")?)?)),
     ("mean", |c| y(c.input("x")?.mean(&c.dims()?, c.flag("keepdim")?)?)),
     ("max", |c| y(c.input("x")?.max(&c.dims()?, c.flag("keepdim")?)?)),
@@ -105,8 +109,15 @@ impl Call<'_> {
         self.inputs.get(name)
     }
 
-    fn unary(&self, f: impl Fn(&Tensor) -> knotwork::Result<Tensor>) -> Built {
-        y(f(self.input("x")?)?)
+    /// All attributes, each a number.
+    fn numbers(&self) -> Result<Vec<(String, f64)>, Refusal> {
+        let Value::Object(all) = self.attrs else { return Ok(Vec::new()) };
+        all.iter()
+            .map(|(name, value)| match value.as_f64() {
+                Some(number) => Ok((name.clone(), number)),
+                None => Err(Refusal::Failed(format!("attribute `{name}` is {value}: not a number"))),
+            })
+            .collect()
     }
 
     fn attribute<T>(

@@ -93,7 +93,15 @@ fn cases<const FLAW: usize>() -> Vec<Case> {
 }
 
 fn report_of(cases: fn() -> Vec<Case>) -> Report {
-    let op = Registered { name: "cube", formula: "x³", cases: Cases::Listed(cases) };
+    let op = Registered {
+        name: "cube",
+        formula: "x³",
+        inputs: "x […]",
+        attributes: "",
+        types: "f32, f64",
+        source: "",
+        cases: Cases::Listed(cases),
+    };
     run_ops(&[op], &[Backend::cpu()], |_| {})
 }
 

@@ -24,6 +24,10 @@ use target::SmoothTarget;
 pub(super) const REGISTERED: Registered = Registered {
     name: "cross_entropy",
     formula: "mean over rows of −Σ_c q_c ln softmax(logits)_c, q the smoothed target",
+    inputs: "logits [B, C]; target [B] (i32 or u32)",
+    attributes: "label_smoothing = 0, in 0..=1",
+    types: "f32, f64",
+    source: "Szegedy et al. 2016 (smoothing)",
     cases: Cases::Listed(|| {
         let case = |rows: usize, classes: usize, smoothing: f64| {
             Case::new(

@@ -9,6 +9,10 @@ use crate::{Dim, Result, Site, error::OpError, graph::Tensor};
 pub(super) const REGISTERED: Registered = Registered {
     name: "logsumexp",
     formula: "ln Σ eˣ over dims",
+    inputs: "x […]",
+    attributes: "dims, keepdim = false",
+    types: "f32, f64",
+    source: "",
     cases: Cases::Listed(|| {
         let case = |shape: &[usize], dims: &'static [isize], keepdim: bool, high: f64| {
             Case::new(

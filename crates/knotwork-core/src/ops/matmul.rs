@@ -22,6 +22,10 @@ const PARALLEL: usize = 1 << 20;
 pub(super) const REGISTERED: Registered = Registered {
     name: "matmul",
     formula: "c[.., m, n] = Σ_k a[.., m, k] b[.., k, n]",
+    inputs: "a […, M, K]; b […, K, N]; leading dimensions broadcast",
+    attributes: "",
+    types: "f32, f64",
+    source: "",
     cases: Cases::Listed(|| {
         let case = |name: &str, a: &[usize], b: &[usize]| {
             Case::new(name, vec![CaseInput::new(a), CaseInput::new(b)], |t| Ok(vec![t[0].matmul(&t[1])?]))

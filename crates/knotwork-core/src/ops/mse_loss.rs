@@ -9,6 +9,10 @@ use crate::{Result, Site, error::OpError, graph::Tensor};
 pub(super) const REGISTERED: Registered = Registered {
     name: "mse_loss",
     formula: "mean (x − target)²",
+    inputs: "x […]; target […]",
+    attributes: "",
+    types: "f32, f64",
+    source: "",
     cases: Cases::Listed(|| {
         let case = |shape: &[usize]| {
             Case::new(format!("{shape:?}"), vec![CaseInput::new(shape), CaseInput::new(shape)], |t| {

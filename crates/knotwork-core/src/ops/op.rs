@@ -154,6 +154,14 @@ pub struct Registered {
     pub name: &'static str,
     /// The formula, in one line.
     pub formula: &'static str,
+    /// Its inputs by name, with their shapes.
+    pub inputs: &'static str,
+    /// Its attributes with their defaults and ranges; empty where it has none.
+    pub attributes: &'static str,
+    /// The element types that it takes, and what is special about them.
+    pub types: &'static str,
+    /// Where the definition comes from: a paper, a standard; empty for what everybody knows.
+    pub source: &'static str,
     /// Shapes, attributes, kinks and tolerances for the harness.
     pub cases: Cases,
 }

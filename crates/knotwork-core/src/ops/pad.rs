@@ -15,6 +15,10 @@ use crate::{
 pub(super) const REGISTERED: Registered = Registered {
     name: "pad",
     formula: "zeros before and after x along one dimension",
+    inputs: "x […]",
+    attributes: "dim, before, after",
+    types: "any",
+    source: "",
     cases: Cases::Listed(|| {
         let case = |name: &str, shape: &[usize], dim, before, after| {
             Case::new(name, vec![CaseInput::new(shape)], move |t| Ok(vec![t[0].pad(dim, before, after)?]))

@@ -13,11 +13,31 @@ use crate::{
 };
 
 pub(super) const REGISTERED: [Registered; 3] = [
-    Registered { name: "sum", formula: "Σ x over dims", cases: Cases::Listed(|| cases(Kind::Sum)) },
-    Registered { name: "mean", formula: "Σ x / n over dims", cases: Cases::Listed(|| cases(Kind::Mean)) },
+    Registered {
+        name: "sum",
+        formula: "Σ x over dims",
+        inputs: "x […]",
+        attributes: "dims, keepdim = false",
+        types: "f32, f64",
+        source: "",
+        cases: Cases::Listed(|| cases(Kind::Sum)),
+    },
+    Registered {
+        name: "mean",
+        formula: "Σ x / n over dims",
+        inputs: "x […]",
+        attributes: "dims, keepdim = false",
+        types: "f32, f64",
+        source: "",
+        cases: Cases::Listed(|| cases(Kind::Mean)),
+    },
     Registered {
         name: "max",
         formula: "the largest x over dims; NaN where one is",
+        inputs: "x […]",
+        attributes: "dims, keepdim = false",
+        types: "f32, f64",
+        source: "",
         cases: Cases::Listed(|| cases(Kind::Max)),
     },
 ];

@@ -26,9 +26,23 @@ pub(super) const LONGEST_SERIAL: usize = 4096;
 const PARALLEL: usize = 1 << 15;
 
 pub(super) const REGISTERED: [Registered; 2] = [
-    Registered { name: "softmax", formula: "eˣ / Σ eˣ over dim", cases: Cases::Listed(|| cases(false)) },
     Registered {
-        name: "log_softmax", formula: "x − ln Σ eˣ over dim", cases: Cases::Listed(|| cases(true))
+        name: "softmax",
+        formula: "eˣ / Σ eˣ over dim",
+        inputs: "x […]",
+        attributes: "dim",
+        types: "f32, f64",
+        source: "",
+        cases: Cases::Listed(|| cases(false)),
+    },
+    Registered {
+        name: "log_softmax",
+        formula: "x − ln Σ eˣ over dim",
+        inputs: "x […]",
+        attributes: "dim",
+        types: "f32, f64",
+        source: "",
+        cases: Cases::Listed(|| cases(true)),
     },
 ];
 

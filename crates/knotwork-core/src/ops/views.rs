@@ -333,6 +333,10 @@ impl Tensor {
 pub(super) const REGISTERED: Registered = Registered {
     name: "views",
     formula: "reshape, permute, transpose, slice, broadcast_to, unsqueeze, detach: the same elements by another layout",
+    inputs: "x […]",
+    attributes: "",
+    types: "any",
+    source: "",
     cases: Cases::Listed(|| {
         let case = |name: &str, shape: &[usize], build: fn(&Tensor) -> Result<Tensor>| {
             Case::new(name, vec![CaseInput::new(shape)], move |t| Ok(vec![build(&t[0])?.mul(2.0)?]))

@@ -64,7 +64,7 @@ impl Op for Map {
             .attributes
             .iter()
             .zip(&self.0.attributes)
-            .map(|((n, _), v)| format!("{n}={v:?} "))
+            .map(|(a, v)| format!("{}={v:?} ", a.name))
             .collect()
     }
 

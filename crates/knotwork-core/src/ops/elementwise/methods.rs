@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Function, Map, row};
+use super::{Function, Map, activations, row};
 use crate::{
     DType, Error, Result, Site,
     error::OpError,
@@ -23,14 +23,10 @@ impl Tensor {
             message,
             site,
         };
-        for (value, (attribute, range)) in attributes.iter().zip(row.attributes) {
-            if !range.contains(value) {
-                return Err(refuse(format!(
-                    "attribute `{attribute}` is {value}; it must lie in {:?}..={:?}",
-                    range.start(),
-                    range.end()
-                ))
-                .into());
+        for (&value, attribute) in attributes.iter().zip(row.attributes) {
+            if !attribute.allows(value) {
+                let (name, limits) = (attribute.name, attribute.limits());
+                return Err(refuse(format!("attribute `{name}` is {value}; it must {limits}")).into());
             }
         }
         let mut shape = self.shape().clone();
@@ -131,6 +127,68 @@ unary! {
     silu;
     /// x Φ(x) = x/2 (1 + erf(x/√2)), elementwise, exact (Hendrycks and Gimpel 2016).
     gelu;
+}
+
+macro_rules! parametric {
+    ($($(#[doc = $doc:literal])+ $name:ident($($attribute:ident),+);)*) => {
+        impl Tensor {$(
+            $(#[doc = $doc])+
+            ///
+            /// # Errors
+            /// Where the element type is not a float, or an attribute is not finite or out of its range.
+            #[track_caller]
+            pub fn $name(&self, $($attribute: f64),+) -> Result<Self> {
+                self.map(stringify!($name), &[$($attribute),+], &[])
+            }
+        )*}
+    };
+}
+
+parametric! {}
+
+impl Tensor {
+    /// The activation of that name, for configurations that name one; attributes that are left out have their
+    /// defaults. [`activations`](crate::ops::elementwise::activations) lists them all.
+    ///
+    /// ```
+    /// # use knotwork_core::{Device, Graph, HostTensor, DType};
+    /// let g = Graph::new();
+    /// let x = g.input("x", DType::F32, [2])?;
+    /// let y = x.activation("relu", &[])?;
+    /// let mut f = Device::cpu().compile(&g, &[&y], &[])?;
+    /// let out = f.run([("x", HostTensor::new(&[-1.0f32, 2.0], [2])?)])?.wait()?;
+    /// assert_eq!(out[0].as_slice::<f32>()?, &[0.0, 2.0]);
+    /// assert!(x.activation("frobnicate", &[]).unwrap_err().to_string().contains("no activation `frobnicate`"));
+    /// # Ok::<(), knotwork_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Where there is no such activation or attribute, a value is not finite or out of its range, or the element type
+    /// is not a float.
+    #[track_caller]
+    pub fn activation(&self, name: &str, attributes: &[(&str, f64)]) -> Result<Self> {
+        let refuse = |message: String| {
+            let inputs = vec![self.meta().to_string()];
+            Error::from(OpError { op: "activation".into(), inputs, message, site: Site::here() })
+        };
+        let row = activations()
+            .find(|row| row.name == name)
+            .ok_or_else(|| refuse(format!("there is no activation `{name}`")))?;
+        let mut values: Vec<f64> = row.attributes.iter().map(|a| a.default).collect();
+        for (attribute, value) in attributes {
+            let known =
+                || row.attributes.iter().map(|a| format!("`{}`", a.name)).collect::<Vec<_>>().join(", ");
+            let at = row.attributes.iter().position(|a| a.name == *attribute).ok_or_else(|| {
+                refuse(if row.attributes.is_empty() {
+                    format!("`{name}` has no attribute `{attribute}`; it takes none")
+                } else {
+                    format!("`{name}` has no attribute `{attribute}`; it takes {}", known())
+                })
+            })?;
+            values[at] = *value;
+        }
+        self.map(row.name, &values, &[])
+    }
 }
 
 macro_rules! binary {

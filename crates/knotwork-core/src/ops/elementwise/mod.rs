@@ -1,7 +1,9 @@
 //! Elementwise operations: rows of a table. A row is at once an operation, a fusable body and a test.
 
+mod activation;
 mod body;
 mod cases;
+mod exact;
 mod fast;
 mod map;
 mod methods;
@@ -14,23 +16,38 @@ pub(crate) use cases::cases;
 pub use fast::math;
 pub(crate) use fast::vectorised;
 pub use map::{Function, Map};
-pub use rows::Row;
+use rows::Takes;
 pub(crate) use rows::row;
-pub use table::ROWS;
+pub use rows::{Attribute, Row, activations, rows};
 
 /// The operation that copies a value of a type into contiguous memory.
 pub(crate) fn copy(dtype: crate::DType) -> Fused {
-    static COPY: &str = "copy";
-    let row = row(COPY).unwrap_or(&ROWS[0]);
-    let function = Function { row, attributes: Vec::new() };
+    let function = Function { row: table::COPY, attributes: Vec::new() };
     let step = Step { function, arguments: vec![Argument::Input(0)], dtype, operands: dtype };
     Fused::new(Body { steps: vec![step], outputs: vec![0] })
 }
 
 /// The rows as registered operations, each with cases of its own.
 pub(crate) fn registered() -> Vec<super::Registered> {
-    ROWS.iter()
-        .filter(|r| r.name != "copy")
-        .map(|row| super::Registered { name: row.name, formula: row.formula, cases: super::Cases::Row(row) })
+    rows()
+        .filter(|row| row.name != table::COPY.name)
+        .map(|row| super::Registered {
+            name: row.name,
+            formula: row.formula,
+            inputs: match (row.takes, row.arity) {
+                (Takes::Select, _) => "c […] (bool); y […]; z […]; they broadcast",
+                (_, 2) => "x […]; y […]; they broadcast",
+                _ => "x […]",
+            },
+            attributes: "",
+            types: match row.takes {
+                Takes::Any => "any",
+                Takes::Select => "any, both choices the same",
+                Takes::Numbers => "f32, f16, f64, i32, u32",
+                Takes::Floats => "f32, f16, f64",
+            },
+            source: row.source,
+            cases: super::Cases::Row(row),
+        })
         .collect()
 }

@@ -5,7 +5,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::ROWS;
+use super::{activation, table};
 use crate::{
     DType, Result,
     graph::{Meta, Tensor},
@@ -97,14 +97,16 @@ pub struct Row {
     pub name: &'static str,
     /// What it computes.
     pub formula: &'static str,
+    /// The paper that defined it; empty for what everybody knows.
+    pub source: &'static str,
     /// The number of inputs.
     pub arity: usize,
     /// What they may be.
     pub takes: Takes,
     /// The type of the result.
     pub output: Output,
-    /// Names and ranges of its attributes.
-    pub attributes: &'static [(&'static str, RangeInclusive<f64>)],
+    /// Its attributes, in the order in which its functions take them.
+    pub attributes: &'static [Attribute],
     /// How WGSL says it.
     pub wgsl: Wgsl,
     /// Its definition in f64: (inputs, attributes).
@@ -115,8 +117,8 @@ pub struct Row {
     pub fast: FastFn,
     /// Its derivative to each input; empty where it is not differentiable.
     pub derivatives: &'static [Derivative],
-    /// Inputs where a derivative jumps; checks stay 1e-3 away.
-    pub kinks: &'static [f64],
+    /// Inputs where a derivative jumps, given the attributes; checks stay 1e-3 away.
+    pub kinks: fn(&[f64]) -> Vec<f64>,
     /// The interval from which the harness draws inputs.
     pub range: (f64, f64),
     /// The tolerance of f32 kernels against f64, relative to max(1, |value|).
@@ -129,7 +131,97 @@ impl std::fmt::Debug for Row {
     }
 }
 
+/// A number that a row takes beside its inputs.
+#[derive(Clone, Debug)]
+pub struct Attribute {
+    /// Its name.
+    pub name: &'static str,
+    /// Its value where none is given.
+    pub default: f64,
+    /// What it may be. Infinities stand for "any finite number".
+    pub range: RangeInclusive<f64>,
+    /// Values that the harness tests beside the default.
+    pub trials: &'static [f64],
+}
+
+impl Attribute {
+    /// Whether it may have that value; NaN and infinities never.
+    pub(super) fn allows(&self, value: f64) -> bool {
+        value.is_finite() && self.range.contains(&value)
+    }
+
+    /// The range, as messages and documents say it.
+    #[must_use]
+    pub fn limits(&self) -> String {
+        match (*self.range.start(), *self.range.end()) {
+            (low, high) if low.is_infinite() && high.is_infinite() => "be finite".into(),
+            (low, high) if high.is_infinite() => format!("be at least {low}"),
+            (low, high) if low.is_infinite() => format!("be at most {high}"),
+            (low, high) => format!("lie in {low}..={high}"),
+        }
+    }
+}
+
+impl Row {
+    /// Whether it is an activation, or the derivative of one.
+    pub(super) fn activation(&self) -> bool {
+        activation::FAMILIES.iter().copied().flatten().any(|row| row.name == self.name)
+    }
+
+    /// Whether it is the derivative of another row: `NAME_d1` or `NAME_d2`.
+    #[must_use]
+    pub fn is_derivative(&self) -> bool {
+        self.name.ends_with("_d1") || self.name.ends_with("_d2")
+    }
+}
+
+/// What most rows have.
+pub(super) const UNARY: Row = Row {
+    name: "",
+    formula: "",
+    source: "",
+    arity: 1,
+    takes: Takes::Floats,
+    output: Output::LikeLast,
+    attributes: &[],
+    wgsl: both(""),
+    reference: |x, _| x[0],
+    integers: None,
+    fast: |x, _, y| y.copy_from_slice(x[0]),
+    derivatives: &[],
+    kinks: |_| Vec::new(),
+    range: (-4.0, 4.0),
+    tolerance: 2e-6,
+};
+
+/// What most rows of two inputs have.
+pub(super) const BINARY: Row = Row { arity: 2, takes: Takes::Numbers, ..UNARY };
+
+/// What comparisons have.
+pub(super) const COMPARE: Row =
+    Row { output: Output::Bool, derivatives: &[Derivative::Zero, Derivative::Zero], ..BINARY };
+
+/// A function of a shader file.
+pub(super) const fn call(import: &'static str, floats: &'static str) -> Wgsl {
+    Wgsl { import: Some(import), floats, integers: None }
+}
+
+/// One expression for floats and integers.
+pub(super) const fn both(expression: &'static str) -> Wgsl {
+    Wgsl { import: None, floats: expression, integers: Some(expression) }
+}
+
+/// All rows: arithmetic, comparisons, casts, activations.
+pub fn rows() -> impl Iterator<Item = &'static Row> {
+    table::FAMILIES.iter().chain(activation::FAMILIES).copied().flatten()
+}
+
+/// The activations, without the rows of their derivatives.
+pub fn activations() -> impl Iterator<Item = &'static Row> {
+    activation::FAMILIES.iter().copied().flatten().filter(|row| !row.is_derivative())
+}
+
 /// The row of that name.
 pub(crate) fn row(name: &str) -> Option<&'static Row> {
-    ROWS.iter().find(|r| r.name == name)
+    rows().find(|r| r.name == name)
 }

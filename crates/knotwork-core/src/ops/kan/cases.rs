@@ -6,6 +6,10 @@ use crate::ops::{Case, CaseInput, Cases, Registered};
 pub(crate) const REGISTERED: Registered = Registered {
     name: "kan_layer",
     formula: "Σ_i W_oi silu(x_i) + Σ_i Σ_m C_oim B_m(x_i) + bias_o, B-splines of any order on a uniform grid",
+    inputs: "x [B, I]; coef [O, I, n]; base_weight [O, I] (may be absent); bias [O] (may be absent)",
+    attributes: "basis, and its own",
+    types: "f32, f64",
+    source: "Liu et al. 2024, KAN: Kolmogorov-Arnold Networks",
     cases: Cases::Listed(cases),
 };
 

@@ -13,8 +13,15 @@ use crate::{
     tensor::{DType, Layout},
 };
 
-pub(super) const REGISTERED: Registered =
-    Registered { name: "adam", formula: "p − lr m̂ / (√v̂ + ε)", cases: Cases::Listed(cases) };
+pub(super) const REGISTERED: Registered = Registered {
+    name: "adam",
+    formula: "p − lr m̂ / (√v̂ + ε)",
+    inputs: "lr; step; scale (may be absent); parameters, gradients, m, v",
+    attributes: "beta1, beta2, eps, weight_decay, decoupled, clip",
+    types: "f32, f64",
+    source: "Kingma and Ba 2015; Loshchilov and Hutter 2019",
+    cases: Cases::Listed(cases),
+};
 
 /// One step of Adam (Kingma and Ba 2015), or of AdamW (Loshchilov and Hutter 2019) where `decoupled` is set:
 ///

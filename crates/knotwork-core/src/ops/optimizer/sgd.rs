@@ -13,8 +13,15 @@ use crate::{
     tensor::{DType, Layout},
 };
 
-pub(super) const REGISTERED: Registered =
-    Registered { name: "sgd", formula: "b ← μ b + g; p − lr b", cases: Cases::Listed(cases) };
+pub(super) const REGISTERED: Registered = Registered {
+    name: "sgd",
+    formula: "b ← μ b + g; p − lr b",
+    inputs: "lr; scale (may be absent); parameters, gradients, buffers",
+    attributes: "momentum, nesterov, weight_decay, clip",
+    types: "f32, f64",
+    source: "Polyak 1964",
+    cases: Cases::Listed(cases),
+};
 
 /// One step of gradient descent with momentum (Polyak 1964) or Nesterov's:
 ///
