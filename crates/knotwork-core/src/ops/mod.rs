@@ -3,14 +3,18 @@
 mod case;
 mod cross_entropy;
 pub mod elementwise;
+mod glu;
 mod kan;
 mod logsumexp;
 mod matmul;
+mod maxout;
 mod mse_loss;
 mod op;
 pub mod optimizer;
 mod pad;
+mod prelu;
 mod reduce;
+mod refuse;
 mod registry;
 mod softmax;
 #[cfg(test)]
@@ -18,6 +22,7 @@ mod testing;
 pub(crate) mod views;
 
 pub use case::{Case, CaseInput, Fill};
+pub use glu::GluActivation;
 pub use kan::{BSpline, MAX_ORDER};
 pub use op::{Cases, Cost, Op, Reference, Registered, no_gradient};
 pub use optimizer::{Adam, Sgd};
