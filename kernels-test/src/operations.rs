@@ -73,6 +73,7 @@ const ADAPTERS: &[(&str, Adapter)] = &[
         y(c.input("x")?.prelu(c.input("weight")?, axis)?)
     }),
     ("glu", glu),
+    ("hadamard_transform", |c| y(c.input("x")?.hadamard_transform()?)),
     ("maxout", |c| y(c.input("x")?.maxout(c.count("pieces")?)?)),
     ("mse_loss", |c| one("loss", c.input("x")?.mse_loss(c.input("target")?)?)),
     ("cross_entropy", |c| {

@@ -14,6 +14,7 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("cross_entropy", include_str!("../cross_entropy.wgsl")),
     ("elementwise/arith", include_str!("../elementwise/arith.wgsl")),
     ("elementwise/cast", include_str!("../elementwise/cast.wgsl")),
+    ("hadamard_transform", include_str!("../hadamard_transform.wgsl")),
     ("kan/add_parts", include_str!("../kan/add_parts.wgsl")),
     ("kan/basis", include_str!("../kan/basis.wgsl")),
     ("kan/coefficients", include_str!("../kan/coefficients.wgsl")),

@@ -4,6 +4,7 @@ mod case;
 mod cross_entropy;
 pub mod elementwise;
 mod glu;
+mod hadamard_transform;
 mod kan;
 mod logsumexp;
 mod matmul;

@@ -1,8 +1,8 @@
 //! Every operation, by name. Adding one touches its file, its shader and one line here.
 
 use super::{
-    Registered, cross_entropy, elementwise, glu, kan, logsumexp, matmul, maxout, mse_loss, optimizer, pad,
-    prelu, reduce, softmax, views,
+    Registered, cross_entropy, elementwise, glu, hadamard_transform, kan, logsumexp, matmul, maxout,
+    mse_loss, optimizer, pad, prelu, reduce, softmax, views,
 };
 
 /// All operations, elementwise ones last.
@@ -13,7 +13,7 @@ pub fn registry() -> Vec<Registered> {
     all.extend(reduce::REGISTERED);
     all.extend(softmax::REGISTERED);
     all.push(logsumexp::REGISTERED);
-    all.extend([prelu::REGISTERED, glu::REGISTERED, maxout::REGISTERED]);
+    all.extend([prelu::REGISTERED, glu::REGISTERED, maxout::REGISTERED, hadamard_transform::REGISTERED]);
     all.extend(optimizer::REGISTERED);
     all.extend(elementwise::registered());
     all
