@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use knotwork::{
     Error, Tensor,
-    ops::{BSpline, GluActivation, elementwise::activations},
+    ops::{BSpline, GluActivation, RationalForm, elementwise::activations},
 };
 use serde_json::Value;
 
@@ -72,6 +72,8 @@ const ADAPTERS: &[(&str, Adapter)] = &[
         let axis = c.attribute("axis", Some(-1), whole)?;
         y(c.input("x")?.prelu(c.input("weight")?, axis)?)
     }),
+    ("poly_relu", |c| y(c.input("x")?.poly_relu(c.input("weight")?)?)),
+    ("rational", rational),
     ("glu", glu),
     ("hadamard_transform", |c| y(c.input("x")?.hadamard_transform()?)),
     ("maxout", |c| y(c.input("x")?.maxout(c.count("pieces")?)?)),
@@ -93,6 +95,15 @@ fn matmul(c: &Call<'_>) -> Built {
 fn glu(c: &Call<'_>) -> Built {
     let act = c.attribute("act", None, |v| GluActivation::from_name(v.as_str()?))?;
     y(c.input("gate")?.glu(c.input("value")?, act)?)
+}
+
+fn rational(c: &Call<'_>) -> Built {
+    let form = c.attribute("form", Some(RationalForm::B), |v| match v.as_str()? {
+        "A" => Some(RationalForm::A),
+        "B" => Some(RationalForm::B),
+        _ => None,
+    })?;
+    y(c.input("x")?.rational(c.input("numerator")?, c.input("denominator")?, form)?)
 }
 
 fn kan_layer(c: &Call<'_>) -> Built {

@@ -133,7 +133,8 @@ impl Op for Hadamard {
         let scale = (n as f64).sqrt();
         for (x, y) in inputs[0].data.chunks(n).zip(outputs[0].data.chunks_mut(n)) {
             for (column, y) in y.iter_mut().enumerate() {
-                let sign = |row: usize| if (row & column).count_ones() % 2 == 0 { 1.0 } else { -1.0 };
+                let sign =
+                    |row: usize| if (row & column).count_ones().is_multiple_of(2) { 1.0 } else { -1.0 };
                 *y = x.iter().enumerate().map(|(row, x)| sign(row) * x).sum::<f64>() / scale;
             }
         }

@@ -2,7 +2,7 @@
 
 use super::{
     Registered, cross_entropy, elementwise, glu, hadamard_transform, kan, logsumexp, matmul, maxout,
-    mse_loss, optimizer, pad, prelu, reduce, softmax, views,
+    mse_loss, optimizer, pad, poly_relu, prelu, rational, reduce, softmax, views,
 };
 
 /// All operations, elementwise ones last.
@@ -13,7 +13,14 @@ pub fn registry() -> Vec<Registered> {
     all.extend(reduce::REGISTERED);
     all.extend(softmax::REGISTERED);
     all.push(logsumexp::REGISTERED);
-    all.extend([prelu::REGISTERED, glu::REGISTERED, maxout::REGISTERED, hadamard_transform::REGISTERED]);
+    all.extend([
+        prelu::REGISTERED,
+        glu::REGISTERED,
+        maxout::REGISTERED,
+        rational::REGISTERED,
+        poly_relu::REGISTERED,
+        hadamard_transform::REGISTERED,
+    ]);
     all.extend(optimizer::REGISTERED);
     all.extend(elementwise::registered());
     all
