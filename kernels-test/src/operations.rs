@@ -74,6 +74,7 @@ const ADAPTERS: &[(&str, Adapter)] = &[
     }),
     ("poly_relu", |c| y(c.input("x")?.poly_relu(c.input("weight")?)?)),
     ("rational", rational),
+    ("gather_rows", |c| y(c.input("table")?.gather_rows(c.input("index")?)?)),
     ("glu", glu),
     ("hadamard_transform", |c| y(c.input("x")?.hadamard_transform()?)),
     ("maxout", |c| y(c.input("x")?.maxout(c.count("pieces")?)?)),

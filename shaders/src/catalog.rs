@@ -14,6 +14,7 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("cross_entropy", include_str!("../cross_entropy.wgsl")),
     ("elementwise/arith", include_str!("../elementwise/arith.wgsl")),
     ("elementwise/cast", include_str!("../elementwise/cast.wgsl")),
+    ("gather_rows", include_str!("../gather_rows.wgsl")),
     ("hadamard_transform", include_str!("../hadamard_transform.wgsl")),
     ("kan/add_parts", include_str!("../kan/add_parts.wgsl")),
     ("kan/basis", include_str!("../kan/basis.wgsl")),
@@ -31,6 +32,10 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("rational/parts", include_str!("../rational/parts.wgsl")),
     ("rational/value", include_str!("../rational/value.wgsl")),
     ("reduce", include_str!("../reduce.wgsl")),
+    ("scatter_add_rows/chunks", include_str!("../scatter_add_rows/chunks.wgsl")),
+    ("scatter_add_rows/direct", include_str!("../scatter_add_rows/direct.wgsl")),
+    ("scatter_add_rows/finish", include_str!("../scatter_add_rows/finish.wgsl")),
+    ("scatter_add_rows/sorted", include_str!("../scatter_add_rows/sorted.wgsl")),
     ("shared/bits", include_str!("../shared/bits.wgsl")),
     ("shared/erf", include_str!("../shared/erf.wgsl")),
     ("shared/exp", include_str!("../shared/exp.wgsl")),
@@ -44,6 +49,11 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("shared/trig", include_str!("../shared/trig.wgsl")),
     ("smooth_target", include_str!("../smooth_target.wgsl")),
     ("softmax", include_str!("../softmax.wgsl")),
+    ("sort/count", include_str!("../sort/count.wgsl")),
+    ("sort/digits", include_str!("../sort/digits.wgsl")),
+    ("sort/keys", include_str!("../sort/keys.wgsl")),
+    ("sort/offsets", include_str!("../sort/offsets.wgsl")),
+    ("sort/place", include_str!("../sort/place.wgsl")),
 ];
 
 /// The text of a named shader, if there is one.

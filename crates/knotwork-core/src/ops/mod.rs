@@ -3,6 +3,7 @@
 mod case;
 mod cross_entropy;
 pub mod elementwise;
+mod gather_rows;
 mod glu;
 mod hadamard_transform;
 mod kan;
@@ -20,6 +21,7 @@ mod rational;
 mod reduce;
 mod refuse;
 mod registry;
+mod scatter_add_rows;
 mod softmax;
 #[cfg(test)]
 mod testing;

@@ -1,8 +1,8 @@
 //! Every operation, by name. Adding one touches its file, its shader and one line here.
 
 use super::{
-    Registered, cross_entropy, elementwise, glu, hadamard_transform, kan, logsumexp, matmul, maxout,
-    mse_loss, optimizer, pad, poly_relu, prelu, rational, reduce, softmax, views,
+    Registered, cross_entropy, elementwise, gather_rows, glu, hadamard_transform, kan, logsumexp, matmul,
+    maxout, mse_loss, optimizer, pad, poly_relu, prelu, rational, reduce, scatter_add_rows, softmax, views,
 };
 
 /// All operations, elementwise ones last.
@@ -20,6 +20,8 @@ pub fn registry() -> Vec<Registered> {
         rational::REGISTERED,
         poly_relu::REGISTERED,
         hadamard_transform::REGISTERED,
+        gather_rows::REGISTERED,
+        scatter_add_rows::REGISTERED,
     ]);
     all.extend(optimizer::REGISTERED);
     all.extend(elementwise::registered());
