@@ -2,6 +2,7 @@
 
 mod case;
 mod cross_entropy;
+mod custom;
 pub mod elementwise;
 mod gather_rows;
 mod glu;
@@ -28,6 +29,7 @@ mod testing;
 pub(crate) mod views;
 
 pub use case::{Case, CaseInput, Fill};
+pub use custom::Custom;
 pub use glu::GluActivation;
 pub use kan::{BSpline, MAX_ORDER};
 pub use op::{Cases, Cost, Op, Reference, Registered, no_gradient};
