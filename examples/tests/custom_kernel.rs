@@ -23,7 +23,7 @@ fn the_operation_is_right_on_the_cpu() {
     near(&out[0], [0.0, 2.0 * 1f64.tanh(), -2.0]);
     near(&out[1], [1.0, 1.0 - 1f64.tanh().powi(2), 0.0]);
     let (apart, slope) = example::check(&Device::cpu(), 2, 30.0).unwrap();
-    assert!(apart == 0.0 && slope < 1e-8, "{apart} {slope}");
+    assert!(apart == 0.0 && slope < 1e-6, "{apart} {slope}");
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn a_gpu_agrees() {
     match knotwork::open_device(Some("gpu")) {
         Ok(device) => {
             let (apart, slope) = example::check(&device, 2, 30.0).unwrap();
-            assert!(apart < 1e-4 && slope < 1e-8, "{apart} {slope} on {}", device.info());
+            assert!(apart < 1e-4 && slope < 1e-6, "{apart} {slope} on {}", device.info());
         }
         Err(why) => eprintln!("there is no GPU: {why}"),
     }

@@ -62,9 +62,10 @@ impl Op for RationalCoefficients {
         let Some(out) = io.outputs[0].f32() else { return Ok(false) };
         let (p, q) = (slices[1], slices[2]);
         let add = |group: usize, x: &[f32], g: &[f32], sums: &mut [f32]| {
-            let (p, q) = (&p[group * m..][..m], &q[group * n..][..n]);
+            let coefficients = (&p[group * m..][..m], &q[group * n..][..n]);
+            let mut tile = Tile::default();
             for (x, g) in x.chunks(Tile::LEN).zip(g.chunks(Tile::LEN)) {
-                self.run(p, q, x, g, sums);
+                self.run(coefficients, (x, g), &mut tile, sums);
             }
         };
         sums(groups, m + n, (slices[0], slices[3]), add, out);
@@ -91,34 +92,32 @@ impl Op for RationalCoefficients {
 impl RationalCoefficients {
     /// Adds a run of elements of one group, power by power over all of them.
     #[inline(always)]
-    fn run(&self, p: &[f32], q: &[f32], x: &[f32], g: &[f32], sums: &mut [f32]) {
-        let len = x.len().min(Tile::LEN);
-        let mut tile = Tile::new(self.form, p, q);
-        tile.fill(x);
+    fn run(&self, (p, q): (&[f32], &[f32]), (x, g): (&[f32], &[f32]), tile: &mut Tile, sums: &mut [f32]) {
+        let [mut power, mut down, mut factor] = [[0.0f32; Tile::LEN]; 3];
+        tile.fill(self.form, (p, q), x);
         let absolute = self.form == RationalForm::A;
-        // g xᵏ / Q, and what of it goes to the denominator: −y times it, with the sign of what the bars are around.
-        let (mut power, mut down) = ([0.0f32; Tile::LEN], [0.0f32; Tile::LEN]);
-        let mut v = [0.0f32; Tile::LEN];
+        // g xᵏ / Q, and what of it goes to the denominator: −y times it, with the sign of what the bars are around. Large
+        // elements count 0 here, and x of them too: 0 times infinity would spoil the sums.
+        let len = x.len();
+        let (power, down, factor) = (&mut power[..len], &mut down[..len], &mut factor[..len]);
         for k in 0..len {
-            power[k] = if tile.large[k] { 0.0 } else { g[k] * tile.scale[k] };
-            down[k] = if tile.large[k] { 0.0 } else { -tile.y[k] * power[k] };
-            down[k] *= if absolute { 1.0 } else { tile.sign[k] };
-            v[k] = if absolute { x[k].abs() } else { x[k] };
-            // 0 times infinity would spoil what is added below.
-            v[k] = if tile.large[k] { 0.0 } else { v[k] };
+            let (p, sign) = (g[k] * tile.scale[k], if absolute { 1.0 } else { tile.sign[k] });
+            power[k] = if tile.large[k] { 0.0 } else { p };
+            down[k] = if tile.large[k] { 0.0 } else { -tile.y[k] * p * sign };
+            factor[k] = if tile.large[k] { 0.0 } else { x[k] };
         }
         for (i, sum) in sums[..p.len()].iter_mut().enumerate() {
             if i > 0 {
-                (0..len).for_each(|k| power[k] *= if tile.large[k] { 0.0 } else { x[k] });
+                power.iter_mut().zip(&*factor).for_each(|(p, x)| *p *= x);
             }
-            *sum += lanes(&power[..len]);
+            *sum += lanes(power);
         }
         for (sum, &q) in sums[p.len()..].iter_mut().zip(q) {
-            (0..len).for_each(|k| down[k] *= v[k]);
+            down.iter_mut().zip(&*factor).for_each(|(d, x)| *d *= if absolute { x.abs() } else { *x });
             let sign = if absolute { exact::sign(q.into()) as f32 } else { 1.0 };
-            *sum += sign * lanes(&down[..len]);
+            *sum += sign * lanes(down);
         }
-        if tile.large[..len].contains(&true) {
+        if tile.large.contains(&true) {
             self.large(p, q, &tile.large, (x, g), sums);
         }
     }

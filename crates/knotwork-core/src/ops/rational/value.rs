@@ -77,17 +77,17 @@ impl Op for Rational {
         let (x, p, q, g) = (slices[0], slices[1], slices[2], slices.get(3).copied());
         let Some(y) = io.outputs[0].f32() else { return Ok(false) };
         let run = |(start, y): (usize, &mut [f32])| {
-            let mut at = 0;
+            let (mut at, mut tile) = (0, Tile::default());
             while at < y.len() {
                 let first = start + at;
                 let here = (groups.per - first % groups.per).min(y.len() - at);
                 let group = groups.group(first);
                 let (x, y) = (&x[first..first + here], &mut y[at..at + here]);
-                let mut tile = Tile::new(self.form, &p[group * m..][..m], &q[group * n..][..n]);
+                let coefficients = (&p[group * m..][..m], &q[group * n..][..n]);
                 vectorised(
                     #[inline(always)]
                     || {
-                        tile.fill(x);
+                        tile.fill(self.form, coefficients, x);
                         let from = if self.slope { &tile.slope } else { &tile.y };
                         y.copy_from_slice(&from[..here]);
                         if let Some(g) = g {
@@ -140,47 +140,47 @@ impl Op for Rational {
 }
 
 /// Values and slopes of some elements of one group, coefficient by coefficient over all of them.
-pub(super) struct Tile<'a> {
-    form: RationalForm,
-    p: &'a [f32],
-    q: &'a [f32],
-    pub y: [f32; TILE],
-    pub slope: [f32; TILE],
+#[derive(Default)]
+pub(super) struct Tile {
+    pub y: Vec<f32>,
+    pub slope: Vec<f32>,
     /// 1 / Q, and the sign of Σ q_j xʲ; of no use where `large`.
-    pub scale: [f32; TILE],
-    pub sign: [f32; TILE],
+    pub scale: Vec<f32>,
+    pub sign: Vec<f32>,
     /// Whether powers of x had to be divided out, so that 1 / Q may be too small a number.
-    pub large: [bool; TILE],
+    pub large: Vec<bool>,
+    /// P, the sum in Q, and their slopes.
+    work: [Vec<f32>; 4],
 }
 
-impl<'a> Tile<'a> {
+impl Tile {
     pub const LEN: usize = TILE;
 
-    pub fn new(form: RationalForm, p: &'a [f32], q: &'a [f32]) -> Self {
-        let zero = [0.0; TILE];
-        Self { form, p, q, y: zero, slope: zero, scale: zero, sign: zero, large: [false; TILE] }
-    }
-
     #[inline(always)]
-    pub fn fill(&mut self, x: &[f32]) {
-        let len = x.len().min(TILE);
-        let absolute = self.form == RationalForm::A;
-        let (mut top, mut d_top, mut sum, mut d_sum) =
-            ([0.0f32; TILE], [0.0; TILE], [0.0f32; TILE], [0.0; TILE]);
-        let mut v = [0.0f32; TILE];
-        for (v, &x) in v.iter_mut().zip(x) {
-            *v = if absolute { x.abs() } else { x };
+    pub fn fill(&mut self, form: RationalForm, (p, q): (&[f32], &[f32]), x: &[f32]) {
+        let len = x.len();
+        for v in [&mut self.y, &mut self.slope, &mut self.scale, &mut self.sign] {
+            v.resize(len, 0.0);
         }
-        for &c in self.p.iter().rev() {
-            for k in 0..len {
-                d_top[k] = d_top[k] * x[k] + top[k];
-                top[k] = top[k] * x[k] + c;
+        self.large.resize(len, false);
+        for v in &mut self.work {
+            v.clear();
+            v.resize(len, 0.0);
+        }
+        let [top, d_top, sum, d_sum] = &mut self.work;
+        for &c in p.iter().rev() {
+            for ((d, v), &x) in d_top.iter_mut().zip(&mut *top).zip(x) {
+                *d = *d * x + *v;
+                *v = *v * x + c;
             }
         }
-        for c in self.q.iter().rev().map(|c| if absolute { c.abs() } else { *c }).chain([0.0]) {
-            for k in 0..len {
-                d_sum[k] = d_sum[k] * v[k] + sum[k];
-                sum[k] = sum[k] * v[k] + c;
+        let absolute = form == RationalForm::A;
+        for &c in q.iter().rev().chain([&0.0]) {
+            let c = if absolute { c.abs() } else { c };
+            for ((d, v), &x) in d_sum.iter_mut().zip(&mut *sum).zip(x) {
+                let x = if absolute { x.abs() } else { x };
+                *d = *d * x + *v;
+                *v = *v * x + c;
             }
         }
         let sign = |x: f32| {
@@ -192,31 +192,34 @@ impl<'a> Tile<'a> {
                 x.abs()
             }
         };
+        let (y, slope, scale) = (&mut self.y[..len], &mut self.slope[..len], &mut self.scale[..len]);
+        let (signs, large) = (&mut self.sign[..len], &mut self.large[..len]);
+        let (top, d_top, sum, d_sum) = (&top[..len], &d_top[..len], &sum[..len], &d_sum[..len]);
         let mut any = false;
         for k in 0..len {
             let bottom = 1.0 + sum[k].abs();
-            self.sign[k] = sign(sum[k]);
-            let outer = if absolute { sign(x[k]) } else { self.sign[k] };
-            self.scale[k] = 1.0 / bottom;
-            self.y[k] = top[k] / bottom;
-            self.slope[k] = (d_top[k] - outer * d_sum[k] * self.y[k]) / bottom;
+            signs[k] = sign(sum[k]);
+            let outer = if absolute { sign(x[k]) } else { signs[k] };
+            scale[k] = 1.0 / bottom;
+            y[k] = top[k] / bottom;
+            slope[k] = (d_top[k] - outer * d_sum[k] * y[k]) / bottom;
             // Not by max, which passes a NaN by.
             let small = |v: f32| v.abs() < LARGE;
             let small = small(top[k]) & small(d_top[k]) & small(bottom) & small(d_sum[k]);
-            self.large[k] = x[k].abs() > 1.0 && !small;
-            any |= self.large[k];
+            large[k] = (x[k].abs() > 1.0) & !small;
+            any |= large[k];
         }
         if any {
-            self.again(x);
+            self.again(form, (p, q), x);
         }
     }
 
     /// The few elements that are large, in f64.
     #[inline(never)]
-    fn again(&mut self, x: &[f32]) {
-        let [p, q] = [self.p, self.q].map(|c| c.iter().map(|&c| f64::from(c)).collect::<Vec<f64>>());
-        for (k, &x) in x.iter().enumerate().filter(|(k, _)| self.large[*k]).collect::<Vec<_>>() {
-            let parts = exact::parts(self.form, x.into(), &p, &q);
+    fn again(&mut self, form: RationalForm, (p, q): (&[f32], &[f32]), x: &[f32]) {
+        let [p, q] = [p, q].map(|c| c.iter().map(|&c| f64::from(c)).collect::<Vec<f64>>());
+        for k in (0..x.len()).filter(|&k| self.large[k]) {
+            let parts = exact::parts(form, x[k].into(), &p, &q);
             self.y[k] = parts.y as f32;
             self.slope[k] = parts.slope as f32;
         }
