@@ -23,6 +23,7 @@ use crate::{
 type Define = Arc<dyn Fn(&[Reference], &mut [Reference]) + Send + Sync>;
 type Shapes = Arc<dyn Fn(&[Meta]) -> Result<Vec<Meta>, String> + Send + Sync>;
 type Groups = Arc<dyn Fn(&[&[usize]], &[&[usize]]) -> usize + Send + Sync>;
+type Sizes = Arc<dyn Fn(&[&[usize]], &[&[usize]]) -> Vec<usize> + Send + Sync>;
 type Fast = Arc<dyn Fn(&[&[f32]], &mut [&mut [f32]]) + Send + Sync>;
 type Gradient = Arc<dyn Fn(&GradContext<'_>) -> Result<Vec<Option<Tensor>>> + Send + Sync>;
 
@@ -34,7 +35,8 @@ const THREADS: usize = 256;
 ///
 /// The WGSL has an entry point `main` and declares in group 0:
 /// - binding 0, `var<uniform> params: Params`, a struct of 32-bit words: the number of elements of the first output (u32),
-///   then the numbers (f32) in the order in which they were given, padded to 16 bytes;
+///   then what the rule of [`sizes`](Self::sizes) gives (u32), then the numbers (f32) in the order in which they were given,
+///   padded to 16 bytes;
 /// - bindings 1, 2, ...: the inputs as `var<storage, read>`, then the outputs as `var<storage, read_write>`, arrays of `f32`
 ///   (or `i32`, `u32`), row-major.
 ///
@@ -82,6 +84,7 @@ pub struct Custom {
     wgsl: Option<Arc<str>>,
     flags: Vec<&'static str>,
     groups: Groups,
+    sizes: Sizes,
     fast: Option<Fast>,
     gradient: Option<Gradient>,
 }
@@ -113,6 +116,7 @@ impl Custom {
             groups: Arc::new(|_, outputs| {
                 outputs.first().map_or(0, |shape| shape.iter().product::<usize>()).div_ceil(THREADS)
             }),
+            sizes: Arc::new(|_, _| Vec::new()),
             fast: None,
             gradient: None,
         }
@@ -147,6 +151,15 @@ impl Custom {
     #[must_use]
     pub fn flag(self, flag: &'static str) -> Self {
         self.changed(|c| c.flags.push(flag))
+    }
+
+    /// Sizes that the kernel finds in its params, for the shapes of the inputs and the outputs: the length of a row, say.
+    #[must_use]
+    pub fn sizes(
+        self,
+        rule: impl Fn(&[&[usize]], &[&[usize]]) -> Vec<usize> + Send + Sync + 'static,
+    ) -> Self {
+        self.changed(|c| c.sizes = Arc::new(rule))
     }
 
     /// The number of workgroups for the shapes of the inputs and the outputs. Without this there are as many as give each
@@ -249,7 +262,8 @@ impl Op for Custom {
         let (inputs, outputs) = (shapes(request.inputs), shapes(request.outputs));
         let [inputs, outputs] = [&inputs, &outputs].map(|s| s.iter().map(Vec::as_slice).collect::<Vec<_>>());
         let count: usize = outputs.first().map_or(0, |shape| shape.iter().product());
-        let params = Params::new().u32(count);
+        let sizes = (self.sizes)(&inputs, &outputs);
+        let params = sizes.into_iter().fold(Params::new().u32(count), Params::u32);
         let (ins, outs) = (0..inputs.len(), 0..outputs.len());
         Ok(vec![Lowering::single(
             "custom",
