@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use knotwork::{
     Error, Tensor,
-    ops::{BSpline, elementwise::activations},
+    ops::{BSpline, GluActivation, RationalForm, elementwise::activations},
 };
 use serde_json::Value;
 
@@ -68,6 +68,16 @@ const ADAPTERS: &[(&str, Adapter)] = &[
     ("log_softmax", |c| y(c.input("x")?.log_softmax(c.dim()?)?)),
     ("logsumexp", |c| y(c.input("x")?.logsumexp(&c.dims()?, c.flag("keepdim")?)?)),
     ("kan_layer", kan_layer),
+    ("prelu", |c| {
+        let axis = c.attribute("axis", Some(-1), whole)?;
+        y(c.input("x")?.prelu(c.input("weight")?, axis)?)
+    }),
+    ("poly_relu", |c| y(c.input("x")?.poly_relu(c.input("weight")?)?)),
+    ("rational", rational),
+    ("gather_rows", |c| y(c.input("table")?.gather_rows(c.input("index")?)?)),
+    ("glu", glu),
+    ("hadamard_transform", |c| y(c.input("x")?.hadamard_transform()?)),
+    ("maxout", |c| y(c.input("x")?.maxout(c.count("pieces")?)?)),
     ("mse_loss", |c| one("loss", c.input("x")?.mse_loss(c.input("target")?)?)),
     ("cross_entropy", |c| {
         let smoothing = c.number("label_smoothing", 0.0)?;
@@ -81,6 +91,20 @@ fn matmul(c: &Call<'_>) -> Built {
         Ok(if c.flag(flag)? { t.transpose(-2, -1)? } else { t.clone() })
     };
     y(operand("a", "transpose_a")?.matmul(&operand("b", "transpose_b")?)?)
+}
+
+fn glu(c: &Call<'_>) -> Built {
+    let act = c.attribute("act", None, |v| GluActivation::from_name(v.as_str()?))?;
+    y(c.input("gate")?.glu(c.input("value")?, act)?)
+}
+
+fn rational(c: &Call<'_>) -> Built {
+    let form = c.attribute("form", Some(RationalForm::B), |v| match v.as_str()? {
+        "A" => Some(RationalForm::A),
+        "B" => Some(RationalForm::B),
+        _ => None,
+    })?;
+    y(c.input("x")?.rational(c.input("numerator")?, c.input("denominator")?, form)?)
 }
 
 fn kan_layer(c: &Call<'_>) -> Built {
@@ -136,6 +160,10 @@ impl Call<'_> {
 
     fn flag(&self, name: &str) -> Result<bool, Refusal> {
         self.attribute(name, Some(false), Value::as_bool)
+    }
+
+    fn count(&self, name: &str) -> Result<usize, Refusal> {
+        self.attribute(name, None, |v| usize::try_from(v.as_u64()?).ok())
     }
 
     fn number(&self, name: &str, default: f64) -> Result<f64, Refusal> {

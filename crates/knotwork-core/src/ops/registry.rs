@@ -1,8 +1,8 @@
 //! Every operation, by name. Adding one touches its file, its shader and one line here.
 
 use super::{
-    Registered, cross_entropy, elementwise, kan, logsumexp, matmul, mse_loss, optimizer, pad, reduce,
-    softmax, views,
+    Registered, cross_entropy, elementwise, gather_rows, glu, hadamard_transform, kan, logsumexp, matmul,
+    maxout, mse_loss, optimizer, pad, poly_relu, prelu, rational, reduce, scatter_add_rows, softmax, views,
 };
 
 /// All operations, elementwise ones last.
@@ -13,6 +13,16 @@ pub fn registry() -> Vec<Registered> {
     all.extend(reduce::REGISTERED);
     all.extend(softmax::REGISTERED);
     all.push(logsumexp::REGISTERED);
+    all.extend([
+        prelu::REGISTERED,
+        glu::REGISTERED,
+        maxout::REGISTERED,
+        rational::REGISTERED,
+        poly_relu::REGISTERED,
+        hadamard_transform::REGISTERED,
+        gather_rows::REGISTERED,
+        scatter_add_rows::REGISTERED,
+    ]);
     all.extend(optimizer::REGISTERED);
     all.extend(elementwise::registered());
     all
