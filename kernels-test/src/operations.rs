@@ -1,12 +1,11 @@
 //! The operations of the conformance cases, through the library's public methods. Names, inputs, attributes and
 //! defaults are those of `cases/reference.py`.
 
+mod kan;
+
 use std::collections::BTreeMap;
 
-use knotwork::{
-    Error, Tensor,
-    ops::{BSpline, elementwise::activations},
-};
+use knotwork::{Error, Tensor, ops::elementwise::activations};
 use serde_json::Value;
 
 /// Values by name.
@@ -67,7 +66,8 @@ const ADAPTERS: &[(&str, Adapter)] = &[
     ("softmax", |c| y(c.input("x")?.softmax(c.dim()?)?)),
     ("log_softmax", |c| y(c.input("x")?.log_softmax(c.dim()?)?)),
     ("logsumexp", |c| y(c.input("x")?.logsumexp(&c.dims()?, c.flag("keepdim")?)?)),
-    ("kan_layer", kan_layer),
+    ("basis", kan::basis),
+    ("kan_layer", kan::kan_layer),
     ("mse_loss", |c| one("loss", c.input("x")?.mse_loss(c.input("target")?)?)),
     ("cross_entropy", |c| {
         let smoothing = c.number("label_smoothing", 0.0)?;
@@ -81,17 +81,6 @@ fn matmul(c: &Call<'_>) -> Built {
         Ok(if c.flag(flag)? { t.transpose(-2, -1)? } else { t.clone() })
     };
     y(operand("a", "transpose_a")?.matmul(&operand("b", "transpose_b")?)?)
-}
-
-fn kan_layer(c: &Call<'_>) -> Built {
-    let basis = c.attribute("basis", None, |v| v.as_str().map(ToOwned::to_owned))?;
-    if basis != "bspline" {
-        return Err(Refusal::Unknown(format!("basis `{basis}` of `kan_layer`")));
-    }
-    let count = |name: &str, default| c.attribute(name, default, |v| usize::try_from(v.as_u64()?).ok());
-    let range = c.attribute("range", Some([-1.0, 1.0]), |v| Some([v[0].as_f64()?, v[1].as_f64()?]))?;
-    let spline = BSpline::new(count("grid", None)?, count("order", Some(3))?)?.range(range[0], range[1])?;
-    y(c.input("x")?.kan_layer(c.input("coef")?, c.optional("base_weight"), c.optional("bias"), &spline)?)
 }
 
 /// One use of an operation: what a case gives it.
