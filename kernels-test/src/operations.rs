@@ -68,6 +68,7 @@ const ADAPTERS: &[(&str, Adapter)] = &[
     ("logsumexp", |c| y(c.input("x")?.logsumexp(&c.dims()?, c.flag("keepdim")?)?)),
     ("basis", kan::basis),
     ("kan_layer", kan::kan_layer),
+    ("wavelet_kan_layer", kan::wavelet_kan_layer),
     ("mse_loss", |c| one("loss", c.input("x")?.mse_loss(c.input("target")?)?)),
     ("cross_entropy", |c| {
         let smoothing = c.number("label_smoothing", 0.0)?;

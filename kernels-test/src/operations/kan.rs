@@ -1,6 +1,6 @@
 //! KAN layers and their bases.
 
-use knotwork::ops::Basis;
+use knotwork::ops::{Basis, Wavelet};
 
 use super::{Built, Call, Refusal, one, y};
 
@@ -36,4 +36,14 @@ pub(super) fn basis(c: &Call<'_>) -> Built {
 pub(super) fn kan_layer(c: &Call<'_>) -> Built {
     let basis = described(c)?;
     y(c.input("x")?.kan_layer(c.input("coef")?, c.optional("base_weight"), c.optional("bias"), basis)?)
+}
+
+pub(super) fn wavelet_kan_layer(c: &Call<'_>) -> Built {
+    let name = c.attribute("wavelet", None, |v| v.as_str().map(ToOwned::to_owned))?;
+    let all = [Wavelet::MexicanHat, Wavelet::Morlet, Wavelet::Dog];
+    let Some(wavelet) = all.into_iter().find(|w| w.to_string() == name) else {
+        return Err(Refusal::Unknown(format!("wavelet `{name}`")));
+    };
+    let (weight, scale) = (c.input("weight")?, c.input("scale")?);
+    y(c.input("x")?.wavelet_kan_layer(weight, scale, c.input("translation")?, wavelet)?)
 }

@@ -18,7 +18,7 @@ mod testing;
 pub(crate) mod views;
 
 pub use case::{Case, CaseInput, Fill};
-pub use kan::{BSpline, Basis, MAX_ORDER};
+pub use kan::{BSpline, Basis, MAX_ORDER, Wavelet};
 pub use op::{Cases, Cost, Op, Reference, Registered, no_gradient};
 pub use optimizer::{Adam, Sgd};
 pub use registry::registry;

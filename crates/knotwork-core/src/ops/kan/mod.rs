@@ -21,13 +21,16 @@ mod spline;
 #[cfg(test)]
 mod tests;
 mod values;
+mod wavelet;
 
 pub use basis::Basis;
 pub use spline::{BSpline, MAX_ORDER};
+pub use wavelet::Wavelet;
 
 pub(super) use cases::{BASIS, REGISTERED};
 use op::{KanSum, Kind};
 use silu::MAX_DERIVATIVE;
+pub(super) use wavelet::REGISTERED as WAVELET;
 
 use crate::{Dim, Result, Site, error::OpError, graph::Tensor};
 

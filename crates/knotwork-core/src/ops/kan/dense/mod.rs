@@ -5,6 +5,8 @@ mod fast;
 pub(super) mod fill;
 mod kernels;
 pub(super) mod real;
+#[cfg(test)]
+mod tests;
 
 pub(super) use fast::run;
 pub(super) use kernels::{family, lower, sum_params};
