@@ -1,11 +1,13 @@
 //! The operations of the conformance cases, through the library's public methods. Names, inputs, attributes and
 //! defaults are those of `cases/reference.py`.
 
+mod kan;
+
 use std::collections::BTreeMap;
 
 use knotwork::{
     Error, Tensor,
-    ops::{BSpline, GluActivation, RationalForm, elementwise::activations},
+    ops::{GluActivation, RationalForm, elementwise::activations},
 };
 use serde_json::Value;
 
@@ -67,7 +69,6 @@ const ADAPTERS: &[(&str, Adapter)] = &[
     ("softmax", |c| y(c.input("x")?.softmax(c.dim()?)?)),
     ("log_softmax", |c| y(c.input("x")?.log_softmax(c.dim()?)?)),
     ("logsumexp", |c| y(c.input("x")?.logsumexp(&c.dims()?, c.flag("keepdim")?)?)),
-    ("kan_layer", kan_layer),
     ("prelu", |c| {
         let axis = c.attribute("axis", Some(-1), whole)?;
         y(c.input("x")?.prelu(c.input("weight")?, axis)?)
@@ -78,6 +79,9 @@ const ADAPTERS: &[(&str, Adapter)] = &[
     ("glu", glu),
     ("hadamard_transform", |c| y(c.input("x")?.hadamard_transform()?)),
     ("maxout", |c| y(c.input("x")?.maxout(c.count("pieces")?)?)),
+    ("basis", kan::basis),
+    ("kan_layer", kan::kan_layer),
+    ("wavelet_kan_layer", kan::wavelet_kan_layer),
     ("mse_loss", |c| one("loss", c.input("x")?.mse_loss(c.input("target")?)?)),
     ("cross_entropy", |c| {
         let smoothing = c.number("label_smoothing", 0.0)?;
@@ -105,17 +109,6 @@ fn rational(c: &Call<'_>) -> Built {
         _ => None,
     })?;
     y(c.input("x")?.rational(c.input("numerator")?, c.input("denominator")?, form)?)
-}
-
-fn kan_layer(c: &Call<'_>) -> Built {
-    let basis = c.attribute("basis", None, |v| v.as_str().map(ToOwned::to_owned))?;
-    if basis != "bspline" {
-        return Err(Refusal::Unknown(format!("basis `{basis}` of `kan_layer`")));
-    }
-    let count = |name: &str, default| c.attribute(name, default, |v| usize::try_from(v.as_u64()?).ok());
-    let range = c.attribute("range", Some([-1.0, 1.0]), |v| Some([v[0].as_f64()?, v[1].as_f64()?]))?;
-    let spline = BSpline::new(count("grid", None)?, count("order", Some(3))?)?.range(range[0], range[1])?;
-    y(c.input("x")?.kan_layer(c.input("coef")?, c.optional("base_weight"), c.optional("bias"), &spline)?)
 }
 
 /// One use of an operation: what a case gives it.

@@ -31,7 +31,7 @@ pub(crate) mod views;
 pub use case::{Case, CaseInput, Fill};
 pub use custom::Custom;
 pub use glu::GluActivation;
-pub use kan::{BSpline, MAX_ORDER};
+pub use kan::{BSpline, Basis, MAX_ORDER, Wavelet};
 pub use op::{Cases, Cost, Op, Reference, Registered, no_gradient};
 pub use optimizer::{Adam, Sgd};
 pub use rational::RationalForm;

@@ -8,7 +8,7 @@ use super::{
 /// All operations, elementwise ones last.
 #[must_use]
 pub fn registry() -> Vec<Registered> {
-    let mut all = vec![pad::REGISTERED, views::REGISTERED, kan::REGISTERED];
+    let mut all = vec![pad::REGISTERED, views::REGISTERED, kan::REGISTERED, kan::BASIS, kan::WAVELET];
     all.extend([matmul::REGISTERED, cross_entropy::REGISTERED, mse_loss::REGISTERED]);
     all.extend(reduce::REGISTERED);
     all.extend(softmax::REGISTERED);
