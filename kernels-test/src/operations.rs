@@ -62,6 +62,8 @@ const ADAPTERS: &[(&str, Adapter)] = &[
     ("sum", |c| y(c.input("x")?.sum(&c.dims()?, c.flag("keepdim")?)?)),
     ("mean", |c| y(c.input("x")?.mean(&c.dims()?, c.flag("keepdim")?)?)),
     ("max", |c| y(c.input("x")?.max(&c.dims()?, c.flag("keepdim")?)?)),
+    ("min", |c| y(c.input("x")?.min(&c.dims()?, c.flag("keepdim")?)?)),
+    ("var", |c| y(c.input("x")?.var(&c.dims()?, c.number("correction", 0.0)?, c.flag("keepdim")?)?)),
     ("matmul", matmul),
     ("linear", |c| y(c.input("x")?.linear(c.input("weight")?, c.optional("bias"))?)),
     ("softmax", |c| y(c.input("x")?.softmax(c.dim()?)?)),

@@ -15,6 +15,7 @@ mod registry;
 mod softmax;
 #[cfg(test)]
 mod testing;
+mod var;
 pub(crate) mod views;
 
 pub use case::{Case, CaseInput, Fill};
