@@ -2,11 +2,13 @@
 
 mod case;
 mod cross_entropy;
+mod cumsum;
 pub mod elementwise;
 mod kan;
 mod logsumexp;
 mod matmul;
 mod mse_loss;
+mod norm;
 mod op;
 pub mod optimizer;
 mod pad;

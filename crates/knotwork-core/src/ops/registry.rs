@@ -1,7 +1,7 @@
 //! Every operation, by name. Adding one touches its file, its shader and one line here.
 
 use super::{
-    Registered, cross_entropy, elementwise, kan, logsumexp, matmul, mse_loss, optimizer, pad, reduce,
+    Registered, cross_entropy, cumsum, elementwise, kan, logsumexp, matmul, mse_loss, norm, optimizer, pad, reduce,
     softmax, var, views,
 };
 
@@ -12,7 +12,8 @@ pub fn registry() -> Vec<Registered> {
     all.extend([matmul::REGISTERED, cross_entropy::REGISTERED, mse_loss::REGISTERED]);
     all.extend(reduce::REGISTERED);
     all.extend(softmax::REGISTERED);
-    all.extend([logsumexp::REGISTERED, var::REGISTERED]);
+    all.extend([logsumexp::REGISTERED, var::REGISTERED, cumsum::REGISTERED]);
+    all.extend(norm::REGISTERED);
     all.extend(optimizer::REGISTERED);
     all.extend(elementwise::registered());
     all

@@ -284,3 +284,9 @@ fn sum(x: &[f32], f: impl Fn(f64) -> f64) -> f64 {
     }
     lanes.iter().sum::<f64>() + rest
 }
+
+/// The sum of squares.
+#[inline(always)]
+pub(super) fn squares(x: &[f32]) -> f64 {
+    sum(x, |v| v * v)
+}
