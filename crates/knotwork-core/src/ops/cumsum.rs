@@ -198,7 +198,12 @@ impl Op for Cumsum {
             scratch: vec![Scratch { dtype: DType::F32, count: rows * parts }; 2],
             dispatches: vec![
                 dispatch(Some("sums"), parts, vec![BindTo::Input(0), BindTo::Scratch(0)], rows * parts),
-                dispatch(Some("starts"), parts, vec![BindTo::ScratchRead(0), BindTo::Scratch(1)], rows.div_ceil(256)),
+                dispatch(
+                    Some("starts"),
+                    parts,
+                    vec![BindTo::ScratchRead(0), BindTo::Scratch(1)],
+                    rows.div_ceil(256),
+                ),
                 dispatch(
                     Some("started"),
                     parts,

@@ -1,8 +1,8 @@
 //! Every operation, by name. Adding one touches its file, its shader and one line here.
 
 use super::{
-    Registered, cross_entropy, cumsum, elementwise, kan, logsumexp, matmul, mse_loss, norm, optimizer, pad, reduce,
-    softmax, var, views,
+    Registered, cross_entropy, cumsum, elementwise, kan, logsumexp, matmul, mse_loss, norm, optimizer, pad,
+    reduce, softmax, var, views,
 };
 
 /// All operations, elementwise ones last.
