@@ -64,6 +64,25 @@ const ADAPTERS: &[(&str, Adapter)] = &[
     ("sum", |c| y(c.input("x")?.sum(&c.dims()?, c.flag("keepdim")?)?)),
     ("mean", |c| y(c.input("x")?.mean(&c.dims()?, c.flag("keepdim")?)?)),
     ("max", |c| y(c.input("x")?.max(&c.dims()?, c.flag("keepdim")?)?)),
+    ("min", |c| y(c.input("x")?.min(&c.dims()?, c.flag("keepdim")?)?)),
+    ("var", |c| y(c.input("x")?.var(&c.dims()?, c.number("correction", 0.0)?, c.flag("keepdim")?)?)),
+    ("cumsum", |c| y(c.input("x")?.cumsum(c.dim()?)?)),
+    ("layer_norm", |c| {
+        y(c.input("x")?.layer_norm(c.optional("weight"), c.optional("bias"), c.number("eps", 1e-5)?)?)
+    }),
+    ("rms_norm", |c| y(c.input("x")?.rms_norm(c.optional("weight"), c.number("eps", 1e-6)?)?)),
+    ("group_norm", |c| {
+        let groups = c.attribute("groups", None, |v| usize::try_from(v.as_u64()?).ok())?;
+        y(c.input("x")?.group_norm(
+            groups,
+            c.optional("weight"),
+            c.optional("bias"),
+            c.number("eps", 1e-5)?,
+        )?)
+    }),
+    ("batch_norm", |c| {
+        y(c.input("x")?.batch_norm(c.optional("weight"), c.optional("bias"), c.number("eps", 1e-5)?)?)
+    }),
     ("matmul", matmul),
     ("linear", |c| y(c.input("x")?.linear(c.input("weight")?, c.optional("bias"))?)),
     ("softmax", |c| y(c.input("x")?.softmax(c.dim()?)?)),

@@ -12,6 +12,7 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("activation/silu", include_str!("../activation/silu.wgsl")),
     ("activation/tanh", include_str!("../activation/tanh.wgsl")),
     ("cross_entropy", include_str!("../cross_entropy.wgsl")),
+    ("cumsum", include_str!("../cumsum.wgsl")),
     ("elementwise/arith", include_str!("../elementwise/arith.wgsl")),
     ("elementwise/cast", include_str!("../elementwise/cast.wgsl")),
     ("gather_rows", include_str!("../gather_rows.wgsl")),
@@ -40,6 +41,9 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("kan/wavelet/parameters", include_str!("../kan/wavelet/parameters.wgsl")),
     ("kan/wavelet/psi", include_str!("../kan/wavelet/psi.wgsl")),
     ("matmul", include_str!("../matmul.wgsl")),
+    ("norm/forward", include_str!("../norm/forward.wgsl")),
+    ("norm/input", include_str!("../norm/input.wgsl")),
+    ("norm/weight", include_str!("../norm/weight.wgsl")),
     ("optimizer/adam", include_str!("../optimizer/adam.wgsl")),
     ("optimizer/copy", include_str!("../optimizer/copy.wgsl")),
     ("optimizer/sgd", include_str!("../optimizer/sgd.wgsl")),
@@ -72,6 +76,7 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("sort/keys", include_str!("../sort/keys.wgsl")),
     ("sort/offsets", include_str!("../sort/offsets.wgsl")),
     ("sort/place", include_str!("../sort/place.wgsl")),
+    ("var", include_str!("../var.wgsl")),
 ];
 
 /// The text of a named shader, if there is one.

@@ -2,6 +2,7 @@
 
 mod case;
 mod cross_entropy;
+mod cumsum;
 mod custom;
 pub mod elementwise;
 mod gather_rows;
@@ -12,6 +13,7 @@ mod logsumexp;
 mod matmul;
 mod maxout;
 mod mse_loss;
+mod norm;
 mod op;
 pub mod optimizer;
 mod pad;
@@ -26,6 +28,7 @@ mod scatter_add_rows;
 mod softmax;
 #[cfg(test)]
 mod testing;
+mod var;
 pub(crate) mod views;
 
 pub use case::{Case, CaseInput, Fill};
@@ -35,4 +38,4 @@ pub use kan::{BSpline, Basis, MAX_ORDER, Wavelet};
 pub use op::{Cases, Cost, Op, Reference, Registered, no_gradient};
 pub use optimizer::{Adam, Sgd};
 pub use rational::RationalForm;
-pub use registry::registry;
+pub use registry::{families, registry};
