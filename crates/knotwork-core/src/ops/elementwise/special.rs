@@ -96,7 +96,8 @@ pub fn erf(x: f32) -> f32 {
     let a = x.abs();
     let b = between(a, 0.5, 5.0);
     let far = (1.0 - exp_neg_square(1.0, b) * erfcx(b)).copysign(x);
-    let y = if a < 0.5 { erf_small(x) } else { far };
+    let near = erf_small(x);
+    let y = if a < 0.5 { near } else { far };
     if x.is_nan() { x } else { y }
 }
 
@@ -108,7 +109,8 @@ pub fn erfc(x: f32) -> f32 {
     let b = between(a, 0.5, 10.5);
     let tail = exp_neg_square(1.0, b) * erfcx(b);
     let far = if x < 0.0 { 2.0 - tail } else { tail };
-    let y = if a < 0.5 { 1.0 - erf_small(x) } else { far };
+    let near = 1.0 - erf_small(x);
+    let y = if a < 0.5 { near } else { far };
     if x.is_nan() { x } else { y }
 }
 
@@ -121,7 +123,8 @@ pub fn normal_cdf(x: f32) -> f32 {
     let b = between(a, 0.707_2, 14.8);
     let tail = 0.5 * exp_neg_square(0.5, b) * erfcx(b * ROOT);
     let far = if x < 0.0 { tail } else { 1.0 - tail };
-    let y = if a < 0.707_2 { 0.5 + 0.5 * erf_small(x * ROOT) } else { far };
+    let near = 0.5 + 0.5 * erf_small(x * ROOT);
+    let y = if a < 0.707_2 { near } else { far };
     if x.is_nan() { x } else { y }
 }
 

@@ -70,13 +70,19 @@ fn fast_richards(x: f32, [lambda, kappa, log]: [f64; 3]) -> Jet<f32> {
 
 /// λ, κ and ln λ out of the loop.
 #[inline(always)]
-fn gompertz(x: &[&[f32]], a: &[f64], y: &mut [f32], f: impl Fn(f32, [f64; 3]) -> Jet<f32>, pick: usize) {
+fn gompertz(
+    x: &[&[f32]],
+    a: &[f64],
+    y: &mut [f32],
+    f: impl Fn(f32, [f64; 3]) -> Jet<f32>,
+    pick: impl Fn(Jet<f32>) -> f32,
+) {
     let p = [a[0], a[1], libm::log(a[0])];
     fast::unary(
         x,
         y,
         #[inline(always)]
-        |v| f(v, p)[pick],
+        |v| pick(f(v, p)),
     );
 }
 

@@ -12,39 +12,57 @@ fn parameters<const N: usize>(attributes: &[f64]) -> [f32; N] {
     std::array::from_fn(|i| attributes.get(i).map_or(0.0, |&a| a as f32))
 }
 
-/// The part `pick` of `f` over a slice.
+/// The value of a jet. This and the next two are passed as types of their own, so that a loop knows what it keeps.
+#[inline(always)]
+pub(super) fn value(jet: Jet<f32>) -> f32 {
+    jet[0]
+}
+
+/// The first derivative of a jet.
+#[inline(always)]
+pub(super) fn first(jet: Jet<f32>) -> f32 {
+    jet[1]
+}
+
+/// The second derivative of a jet.
+#[inline(always)]
+pub(super) fn second(jet: Jet<f32>) -> f32 {
+    jet[2]
+}
+
+/// What `pick` takes of `f` over a slice.
 #[inline(always)]
 pub(super) fn smooth<const N: usize>(
     x: &[&[f32]],
     attributes: &[f64],
     y: &mut [f32],
     f: impl Fn(f32, [f32; N]) -> Jet<f32>,
-    pick: usize,
+    pick: impl Fn(Jet<f32>) -> f32,
 ) {
     let p = parameters(attributes);
     fast::unary(
         x,
         y,
         #[inline(always)]
-        |v| f(v, p)[pick],
+        |v| pick(f(v, p)),
     );
 }
 
-/// The part `pick` of `f`, which takes (x, a, sin(a x), cos(a x)).
+/// What `pick` takes of `f`, which takes (x, a, sin(a x), cos(a x)).
 #[inline(always)]
 pub(super) fn periodic(
     x: &[&[f32]],
     attributes: &[f64],
     y: &mut [f32],
     f: impl Fn(f32, f64, f32, f32) -> Jet<f32>,
-    pick: usize,
+    pick: impl Fn(Jet<f32>) -> f32,
 ) {
     fast::periodic(
         x,
         attributes,
         y,
         #[inline(always)]
-        |v, a, s, c| f(v, a, s, c)[pick],
+        |v, a, s, c| pick(f(v, a, s, c)),
     );
 }
 
@@ -94,7 +112,7 @@ macro_rules! jet {
                 formula: $formulas[0],
                 wgsl: call($file, concat!("kw_", $name, $arguments)),
                 reference: |x, a| $exact(x[0], a)[0],
-                fast: |x, a, y| $run(x, a, y, $fast, 0),
+                fast: |x, a, y| $run(x, a, y, $fast, super::jet::value),
                 derivatives: &[Derivative::Row(concat!($name, "_d1"))],
                 ..$base
             },
@@ -103,7 +121,7 @@ macro_rules! jet {
                 formula: $formulas[1],
                 wgsl: call($file, concat!("kw_", $name, "_d1", $arguments)),
                 reference: |x, a| $exact(x[0], a)[1],
-                fast: |x, a, y| $run(x, a, y, $fast, 1),
+                fast: |x, a, y| $run(x, a, y, $fast, super::jet::first),
                 derivatives: &[Derivative::Row(concat!($name, "_d2"))],
                 ..$base
             },
@@ -112,7 +130,7 @@ macro_rules! jet {
                 formula: $formulas[2],
                 wgsl: call($file, concat!("kw_", $name, "_d2", $arguments)),
                 reference: |x, a| $exact(x[0], a)[2],
-                fast: |x, a, y| $run(x, a, y, $fast, 2),
+                fast: |x, a, y| $run(x, a, y, $fast, super::jet::second),
                 derivatives: &[],
                 ..$base
             },
