@@ -8,6 +8,7 @@ mod fast;
 mod map;
 mod methods;
 mod rows;
+mod special;
 mod table;
 mod wgsl;
 
