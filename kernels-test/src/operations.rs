@@ -66,6 +66,8 @@ const ADAPTERS: &[(&str, Adapter)] = &[
     ("linear", |c| y(c.input("x")?.linear(c.input("weight")?, c.optional("bias"))?)),
     ("softmax", |c| y(c.input("x")?.softmax(c.dim()?)?)),
     ("log_softmax", |c| y(c.input("x")?.log_softmax(c.dim()?)?)),
+    ("sparsemax", |c| y(c.input("x")?.sparsemax(c.dim()?)?)),
+    ("entmax15", |c| y(c.input("x")?.entmax15(c.dim()?)?)),
     ("logsumexp", |c| y(c.input("x")?.logsumexp(&c.dims()?, c.flag("keepdim")?)?)),
     ("kan_layer", kan_layer),
     ("mse_loss", |c| one("loss", c.input("x")?.mse_loss(c.input("target")?)?)),

@@ -38,6 +38,7 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("shared/trig", include_str!("../shared/trig.wgsl")),
     ("smooth_target", include_str!("../smooth_target.wgsl")),
     ("softmax", include_str!("../softmax.wgsl")),
+    ("sparse_map", include_str!("../sparse_map.wgsl")),
 ];
 
 /// The text of a named shader, if there is one.

@@ -13,6 +13,7 @@ mod pad;
 mod reduce;
 mod registry;
 mod softmax;
+mod sparse_map;
 #[cfg(test)]
 mod testing;
 pub(crate) mod views;

@@ -2,7 +2,7 @@
 
 use super::{
     Registered, cross_entropy, elementwise, kan, logsumexp, matmul, mse_loss, optimizer, pad, reduce,
-    softmax, views,
+    softmax, sparse_map, views,
 };
 
 /// All operations, elementwise ones last.
@@ -12,6 +12,7 @@ pub fn registry() -> Vec<Registered> {
     all.extend([matmul::REGISTERED, cross_entropy::REGISTERED, mse_loss::REGISTERED]);
     all.extend(reduce::REGISTERED);
     all.extend(softmax::REGISTERED);
+    all.extend(sparse_map::REGISTERED);
     all.push(logsumexp::REGISTERED);
     all.extend(optimizer::REGISTERED);
     all.extend(elementwise::registered());
