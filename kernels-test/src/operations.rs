@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use knotwork::{
     Error, Tensor,
-    ops::{BSpline, elementwise::activations},
+    ops::{BSpline, Feature, elementwise::activations},
 };
 use serde_json::Value;
 
@@ -68,6 +68,7 @@ const ADAPTERS: &[(&str, Adapter)] = &[
     ("log_softmax", |c| y(c.input("x")?.log_softmax(c.dim()?)?)),
     ("sparsemax", |c| y(c.input("x")?.sparsemax(c.dim()?)?)),
     ("entmax15", |c| y(c.input("x")?.entmax15(c.dim()?)?)),
+    ("linear_attention", linear_attention),
     ("logsumexp", |c| y(c.input("x")?.logsumexp(&c.dims()?, c.flag("keepdim")?)?)),
     ("kan_layer", kan_layer),
     ("mse_loss", |c| one("loss", c.input("x")?.mse_loss(c.input("target")?)?)),
@@ -83,6 +84,18 @@ fn matmul(c: &Call<'_>) -> Built {
         Ok(if c.flag(flag)? { t.transpose(-2, -1)? } else { t.clone() })
     };
     y(operand("a", "transpose_a")?.matmul(&operand("b", "transpose_b")?)?)
+}
+
+fn linear_attention(c: &Call<'_>) -> Built {
+    let feature = c.attribute("feature", Some(Feature::Elu1), |v| match v.as_str()? {
+        "elu1" => Some(Feature::Elu1),
+        "relu" => Some(Feature::Relu),
+        "identity" => Some(Feature::Identity),
+        _ => None,
+    })?;
+    let normalize = c.attribute("normalize", Some(true), Value::as_bool)?;
+    let (k, v) = (c.input("k")?, c.input("v")?);
+    y(c.input("q")?.linear_attention(k, v, feature, c.flag("causal")?, normalize)?)
 }
 
 fn kan_layer(c: &Call<'_>) -> Built {

@@ -4,6 +4,7 @@ mod case;
 mod cross_entropy;
 pub mod elementwise;
 mod kan;
+mod linear_attention;
 mod logsumexp;
 mod matmul;
 mod mse_loss;
@@ -20,6 +21,7 @@ pub(crate) mod views;
 
 pub use case::{Case, CaseInput, Fill};
 pub use kan::{BSpline, MAX_ORDER};
+pub use linear_attention::Feature;
 pub use op::{Cases, Cost, Op, Reference, Registered, no_gradient};
 pub use optimizer::{Adam, Sgd};
 pub use registry::registry;
