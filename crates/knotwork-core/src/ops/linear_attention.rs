@@ -120,3 +120,18 @@ fn causal_product(q: &Tensor, k: &Tensor, v: &Tensor, lq: usize, lk: usize) -> R
     let whole = [&dims[..rank - 2], &[(chunks * CHUNK).into(), last]].concat();
     y.reshape(whole)?.slice(-2, length - lq, length)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Feature;
+    use crate::{DType, Graph};
+
+    #[test]
+    fn errors_name_the_operation() {
+        let g = Graph::new();
+        let t = |n: &str, shape: [usize; 2]| g.input(n, DType::F32, shape).unwrap();
+        let (q, k, v) = (t("q", [2, 3]), t("k", [4, 3]), t("v", [5, 2]));
+        let text = q.linear_attention(&k, &v, Feature::Elu1, true, true).unwrap_err().to_string();
+        assert!(text.contains("linear_attention") && text.contains("k and v one length"), "{text}");
+    }
+}
