@@ -94,6 +94,7 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("sort/offsets", include_str!("../sort/offsets.wgsl")),
     ("sort/place", include_str!("../sort/place.wgsl")),
     ("var", include_str!("../var.wgsl")),
+    ("sparse_map", include_str!("../sparse_map.wgsl")),
 ];
 
 /// The text of a named shader, if there is one.
