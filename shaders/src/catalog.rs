@@ -28,6 +28,8 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("optimizer/copy", include_str!("../optimizer/copy.wgsl")),
     ("optimizer/sgd", include_str!("../optimizer/sgd.wgsl")),
     ("pad", include_str!("../pad.wgsl")),
+    ("poly_norm/forward", include_str!("../poly_norm/forward.wgsl")),
+    ("poly_norm/input", include_str!("../poly_norm/input.wgsl")),
     ("reduce", include_str!("../reduce.wgsl")),
     ("shared/bits", include_str!("../shared/bits.wgsl")),
     ("shared/erf", include_str!("../shared/erf.wgsl")),

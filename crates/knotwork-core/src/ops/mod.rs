@@ -12,6 +12,7 @@ mod norm;
 mod op;
 pub mod optimizer;
 mod pad;
+mod poly_norm;
 mod reduce;
 mod registry;
 mod softmax;

@@ -2,7 +2,7 @@
 
 use super::{
     Registered, cross_entropy, cumsum, elementwise, kan, logsumexp, matmul, mse_loss, norm, optimizer, pad,
-    reduce, softmax, var, views,
+    poly_norm, reduce, softmax, var, views,
 };
 
 /// All operations, elementwise ones last.
@@ -14,6 +14,7 @@ pub fn registry() -> Vec<Registered> {
     all.extend(softmax::REGISTERED);
     all.extend([logsumexp::REGISTERED, var::REGISTERED, cumsum::REGISTERED]);
     all.extend(norm::REGISTERED);
+    all.push(poly_norm::REGISTERED);
     all.extend(optimizer::REGISTERED);
     all.extend(elementwise::registered());
     all
