@@ -48,7 +48,7 @@ pub(super) const REGISTERED: Registered = Registered {
 };
 
 /// The most powers that a kernel keeps sums of.
-pub const MAX_POWERS: usize = 16;
+const MAX_POWERS: usize = 16;
 /// Rows up to this length are one thread's; longer ones a workgroup's.
 const SHORT: usize = 32;
 /// A thread takes no longer ones.

@@ -38,7 +38,7 @@ fn gradients_of_both_orders_agree_with_central_differences() {
         t.square().unwrap().sum(&dims, false).unwrap()
     };
     let d = y.grad(&[&x, &w, &b]).unwrap();
-    let slopes = sum(&d[0]).add(&sum(&d[1])).unwrap().add(&sum(&d[2])).unwrap();
+    let slopes = sum(&d[0]).add(sum(&d[1])).unwrap().add(sum(&d[2])).unwrap();
     check_gradients(&g, &slopes, &inputs, &feeds);
 }
 
