@@ -1,11 +1,13 @@
 //! The operations of the conformance cases, through the library's public methods. Names, inputs, attributes and
 //! defaults are those of `cases/reference.py`.
 
+mod kan;
+
 use std::collections::BTreeMap;
 
 use knotwork::{
     Error, Tensor,
-    ops::{BSpline, elementwise::activations},
+    ops::{GluActivation, RationalForm, elementwise::activations},
 };
 use serde_json::Value;
 
@@ -89,7 +91,19 @@ const ADAPTERS: &[(&str, Adapter)] = &[
     ("softmax", |c| y(c.input("x")?.softmax(c.dim()?)?)),
     ("log_softmax", |c| y(c.input("x")?.log_softmax(c.dim()?)?)),
     ("logsumexp", |c| y(c.input("x")?.logsumexp(&c.dims()?, c.flag("keepdim")?)?)),
-    ("kan_layer", kan_layer),
+    ("prelu", |c| {
+        let axis = c.attribute("axis", Some(-1), whole)?;
+        y(c.input("x")?.prelu(c.input("weight")?, axis)?)
+    }),
+    ("poly_relu", |c| y(c.input("x")?.poly_relu(c.input("weight")?)?)),
+    ("rational", rational),
+    ("gather_rows", |c| y(c.input("table")?.gather_rows(c.input("index")?)?)),
+    ("glu", glu),
+    ("hadamard_transform", |c| y(c.input("x")?.hadamard_transform()?)),
+    ("maxout", |c| y(c.input("x")?.maxout(c.count("pieces")?)?)),
+    ("basis", kan::basis),
+    ("kan_layer", kan::kan_layer),
+    ("wavelet_kan_layer", kan::wavelet_kan_layer),
     ("mse_loss", |c| one("loss", c.input("x")?.mse_loss(c.input("target")?)?)),
     ("cross_entropy", |c| {
         let smoothing = c.number("label_smoothing", 0.0)?;
@@ -105,15 +119,18 @@ fn matmul(c: &Call<'_>) -> Built {
     y(operand("a", "transpose_a")?.matmul(&operand("b", "transpose_b")?)?)
 }
 
-fn kan_layer(c: &Call<'_>) -> Built {
-    let basis = c.attribute("basis", None, |v| v.as_str().map(ToOwned::to_owned))?;
-    if basis != "bspline" {
-        return Err(Refusal::Unknown(format!("basis `{basis}` of `kan_layer`")));
-    }
-    let count = |name: &str, default| c.attribute(name, default, |v| usize::try_from(v.as_u64()?).ok());
-    let range = c.attribute("range", Some([-1.0, 1.0]), |v| Some([v[0].as_f64()?, v[1].as_f64()?]))?;
-    let spline = BSpline::new(count("grid", None)?, count("order", Some(3))?)?.range(range[0], range[1])?;
-    y(c.input("x")?.kan_layer(c.input("coef")?, c.optional("base_weight"), c.optional("bias"), &spline)?)
+fn glu(c: &Call<'_>) -> Built {
+    let act = c.attribute("act", None, |v| GluActivation::from_name(v.as_str()?))?;
+    y(c.input("gate")?.glu(c.input("value")?, act)?)
+}
+
+fn rational(c: &Call<'_>) -> Built {
+    let form = c.attribute("form", Some(RationalForm::B), |v| match v.as_str()? {
+        "A" => Some(RationalForm::A),
+        "B" => Some(RationalForm::B),
+        _ => None,
+    })?;
+    y(c.input("x")?.rational(c.input("numerator")?, c.input("denominator")?, form)?)
 }
 
 /// One use of an operation: what a case gives it.
@@ -158,6 +175,10 @@ impl Call<'_> {
 
     fn flag(&self, name: &str) -> Result<bool, Refusal> {
         self.attribute(name, Some(false), Value::as_bool)
+    }
+
+    fn count(&self, name: &str) -> Result<usize, Refusal> {
+        self.attribute(name, None, |v| usize::try_from(v.as_u64()?).ok())
     }
 
     fn number(&self, name: &str, default: f64) -> Result<f64, Refusal> {

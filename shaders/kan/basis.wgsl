@@ -4,10 +4,9 @@
 // Their weights come from w_0 = 1 by w_r <- ((u + j - r) w_(r-1) + (1 - u + r) w_r) / j, sums of non-negative terms;
 // each derivative is w_r <- (w_(r-1) - w_r) / h.
 #import shared/bits
-#import shared/exp
+#import kan/silu
 
 const KAN_ORDER: u32 = 3u;
-const KAN_DERIVATIVE: u32 = 0u;
 // Functions that are not 0 at a point; none where the derivative is above the order.
 const KAN_TERMS: u32 = select(KAN_ORDER + 1u, 0u, KAN_DERIVATIVE > KAN_ORDER);
 
@@ -108,27 +107,6 @@ fn kan_local(x: f32) -> KanLocal {
     return out;
 }
 
-// silu^(d)(x); its limits at the infinities.
 fn kan_silu(x: f32) -> f32 {
-    if kw_is_nan(x) {
-        return x;
-    }
-    // Beyond 110 e^-|x| is 0; x is held there so that no infinity meets a 0.
-    let held = clamp(x, -110.0, 110.0);
-    let e = kw_exp(-abs(held));
-    let q = 1.0 / (1.0 + e);
-    let s = select(q, e * q, x < 0.0);
-    if KAN_DERIVATIVE == 0u {
-        return select(x * s, 0.0, x < -110.0);
-    }
-    if KAN_DERIVATIVE == 1u {
-        return s + held * (e * q * q);
-    }
-    let t = select(1.0 - e, e - 1.0, x < 0.0) * q;
-    let a = params.silu[0];
-    let b = params.silu[1];
-    let c = params.silu[2];
-    let upper = ((((b.y * t + b.x) * t + a.w) * t + a.z) * t + a.y) * t + a.x;
-    let lower = ((((c.w * t + c.z) * t + c.y) * t + c.x) * t + b.w) * t + b.z;
-    return 4.0 * e * q * q * (held * upper + lower);
+    return kan_silu_by(x, params.silu[0], params.silu[1], params.silu[2]);
 }

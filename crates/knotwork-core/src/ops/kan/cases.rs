@@ -1,13 +1,89 @@
 //! What the harness tests of KAN layers.
 
-use super::BSpline;
-use crate::ops::{Case, CaseInput, Cases, Registered};
+use super::{BSpline, Basis};
+use crate::{
+    Result,
+    ops::{Case, CaseInput, Cases, Registered},
+};
+
+pub(crate) const BASIS: Registered = Registered {
+    name: "basis",
+    formula: "every function of a basis at every element of x, φ [..., n]",
+    inputs: "x […]",
+    attributes: "basis: bspline(grid, order = 3, range = [-1, 1]), rbf(n, range = [-2, 2], width = the centres' distance), \
+                 chebyshev, legendre, hermite, bernstein(degree), jacobi(degree, a = 1, b = 1), fourier(frequencies), \
+                 relu_kan(grid, order = 3)",
+    types: "f32, f64",
+    source: "Liu et al. 2024, KAN; Li 2024, FastKAN; Qiu et al. 2024, ReLU-KAN",
+    cases: Cases::Listed(basis_cases),
+};
+
+/// A way to make a basis.
+type Make = fn() -> Result<Basis>;
+
+/// A basis, the range of x that shows it, the kinks of its first two derivatives, and the rounding of its functions in
+/// units of the usual tolerance.
+struct Sample(&'static str, Make, (f64, f64), Vec<f64>, f64);
+
+/// One basis of each kind.
+fn samples() -> Vec<Sample> {
+    let wide = (-2.0, 2.0);
+    let knots = |lo: f64, h: f64, n: usize| (0..=n).map(|j| lo + h * j as f64).collect();
+    vec![
+        Sample("bspline", || Basis::bspline(4, 3, (-1.0, 1.0)), wide, knots(-2.5, 0.5, 10), 1.0),
+        Sample("rbf", || Basis::rbf(5, (-1.5, 2.0), Some(0.7)), wide, vec![], 1.0),
+        Sample("one centre", || Basis::rbf(1, (-0.5, 2.0), Some(1.5)), wide, vec![], 1.0),
+        Sample("chebyshev", || Basis::chebyshev(6), wide, vec![], 4.0),
+        Sample("legendre", || Basis::legendre(5), wide, vec![], 2.0),
+        Sample("jacobi", || Basis::jacobi(4, 0.5, -0.5), wide, vec![], 2.0),
+        Sample("hermite", || Basis::hermite(4), wide, vec![], 2.0),
+        // From harmonic 17 on the rotation starts again.
+        Sample("fourier", || Basis::fourier(18), wide, vec![], 4.0),
+        // The second derivative steps at the ends of the supports.
+        Sample("relu_kan", || Basis::relu_kan(4, 2), (-0.8, 1.8), knots(-0.5, 0.25, 8), 2.0),
+        Sample("bernstein", || Basis::bernstein(5), wide, vec![], 1.0),
+    ]
+}
+
+fn basis_cases() -> Vec<Case> {
+    let case = |name: String, make: Make, x: CaseInput| {
+        Case::new(name, vec![x], move |t| Ok(vec![t[0].basis(make()?)?]))
+    };
+    let mut all: Vec<Case> = samples()
+        .into_iter()
+        .map(|Sample(name, make, (low, high), kinks, rounding)| {
+            let x = CaseInput::between(&[13, 5], low, high);
+            case(name.into(), make, x).kinks(&kinks).tolerance(2e-6 * rounding)
+        })
+        .collect();
+    let constant: [(&str, Make); 3] = [
+        ("chebyshev of degree 0", || Basis::chebyshev(0)),
+        ("bernstein of degree 0", || Basis::bernstein(0)),
+        ("order 0", || Basis::bspline(5, 0, (0.0, 1.0))),
+    ];
+    let edges: Vec<f64> = (0..=5).map(|j| f64::from(j) / 5.0).collect();
+    all.extend(
+        constant.map(|(name, make)| case(name.into(), make, CaseInput::new(&[3, 1, 7])).kinks(&edges)),
+    );
+    let many: [(&str, Make); 3] = [
+        ("many centres", || Basis::rbf(131, (-2.0, 2.0), None)),
+        ("many intervals", || Basis::bspline(150, 2, (-2.0, 2.0))),
+        ("many frequencies", || Basis::fourier(70)),
+    ];
+    // Steep functions: x is rounded to f32, and the sum over functions of the gradient's rounding is that of many.
+    all.extend(
+        many.map(|(name, make)| case(name.into(), make, CaseInput::new(&[9])).tolerance(2e-5).first_order()),
+    );
+    all.push(case("far out".into(), || Basis::legendre(3), CaseInput::between(&[65], -30.0, 30.0)));
+    all.push(case("nothing".into(), || Basis::legendre(3), CaseInput::new(&[0, 3])));
+    all
+}
 
 pub(crate) const REGISTERED: Registered = Registered {
     name: "kan_layer",
-    formula: "Σ_i W_oi silu(x_i) + Σ_i Σ_m C_oim B_m(x_i) + bias_o, B-splines of any order on a uniform grid",
+    formula: "Σ_i W_oi silu(x_i) + Σ_i Σ_m C_oim φ_m(x_i) + bias_o, over the functions of any basis",
     inputs: "x [B, I]; coef [O, I, n]; base_weight [O, I] (may be absent); bias [O] (may be absent)",
-    attributes: "basis, and its own",
+    attributes: "basis: as of `basis`",
     types: "f32, f64",
     source: "Liu et al. 2024, KAN: Kolmogorov-Arnold Networks",
     cases: Cases::Listed(cases),
@@ -95,7 +171,57 @@ fn cases() -> Vec<Case> {
             Ok(vec![t[0].kan_layer_native(&t[1], None, None, &BSpline::new(4, 4)?)?])
         }),
     ]);
+    all.extend(dense());
     all
+}
+
+/// A layer over another basis: [rows, inputs, outputs], base and bias.
+fn over(sample: &Sample, [rows, inputs, outputs]: [usize; 3], base: bool, bias: bool) -> Option<Case> {
+    let Sample(name, make, (low, high), kinks, rounding) = sample;
+    let make = *make;
+    let n = make().ok()?.count();
+    let mut given = vec![
+        CaseInput::between(&[rows, inputs], *low, *high),
+        CaseInput::between(&[outputs, inputs, n], -1.0, 1.0),
+    ];
+    if base {
+        given.push(CaseInput::between(&[outputs, inputs], -1.0, 1.0));
+    }
+    if bias {
+        given.push(CaseInput::new(&[outputs]));
+    }
+    let case = Case::new(format!("{name}: [{rows}, {inputs}] to {outputs}"), given, move |t| {
+        let w = base.then(|| &t[2]);
+        let b = bias.then(|| &t[2 + usize::from(base)]);
+        Ok(vec![t[0].kan_layer(&t[1], w, b, make()?)?])
+    });
+    // Rounding of sums of all functions of `inputs` edges (gradients: of `outputs`).
+    let terms = (inputs.max(outputs) * n) as f64;
+    Some(case.kinks(kinks).tolerance(2e-6 * rounding.max(0.5 * terms.sqrt())))
+}
+
+fn dense() -> Vec<Case> {
+    let all = samples();
+    let mut cases: Vec<Case> = all
+        .iter()
+        .filter(|s| s.0 != "bspline")
+        .enumerate()
+        .filter_map(|(k, sample)| over(sample, [5 + k, 3, 1 + 2 * k], k % 2 == 0, k % 3 == 0))
+        .collect();
+    // Many rows and many inputs are split; more than 32 functions go range by range.
+    cases.extend(over(&all[1], [130, 33, 20], true, false));
+    cases.extend(over(&all[3], [65, 3, 65], true, false));
+    cases.extend(over(&all[9], [1, 40, 3], false, false));
+    cases.extend(over(&all[4], [0, 3, 2], true, false));
+    cases.extend(over(
+        &Sample("degree 0", || Basis::hermite(0), (-2.0, 2.0), vec![], 1.0),
+        [3, 2, 4],
+        false,
+        false,
+    ));
+    let many = Sample("many centres", || Basis::rbf(40, (-2.0, 2.0), None), (-2.0, 2.0), vec![], 4.0);
+    cases.extend(over(&many, [66, 2, 5], true, false));
+    cases
 }
 
 fn strided() -> Vec<CaseInput> {

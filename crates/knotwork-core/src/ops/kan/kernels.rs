@@ -12,32 +12,39 @@ use crate::{
 /// Bytes of workgroup memory that every device has.
 const WORKGROUP_BYTES: usize = 16 << 10;
 /// Workgroups that fill a device; below it a sum is split, its parts added by a second dispatch.
-const ENOUGH_GROUPS: usize = 512;
+pub(super) const ENOUGH_GROUPS: usize = 512;
 /// The most parts of a sum.
-const MOST_PARTS: usize = 16;
+pub(super) const MOST_PARTS: usize = 16;
 
 /// Sizes of one call.
 #[derive(Clone, Copy)]
-struct Sizes {
-    rows: usize,
-    inputs: usize,
-    outputs: usize,
-    bases: usize,
+pub(super) struct Sizes {
+    pub rows: usize,
+    pub inputs: usize,
+    pub outputs: usize,
+    pub bases: usize,
+}
+
+impl Sizes {
+    /// Those of a sum, where its kernels can take them.
+    pub fn of(kind: Kind, bases: usize, request: &KernelRequest<'_>) -> Result<Self, String> {
+        if let Some(bad) = request.inputs.iter().chain(request.outputs).find(|o| o.dtype != DType::F32) {
+            return Err(format!("its kernels take f32, not {}; cast first", bad.dtype));
+        }
+        let shape = |i: usize| request.inputs[i].layout.shape();
+        let (rows, inputs) = (shape(0)[0], shape(0)[1]);
+        let outputs = if kind == Kind::Forward { shape(1)[2] } else { shape(1)[1] };
+        let largest = (inputs * bases * outputs).max(rows * inputs).max(rows * outputs);
+        if largest > (u32::MAX as usize) / (2 * MOST_PARTS) {
+            return Err(format!("{largest} elements of one operand are more than its kernels can index"));
+        }
+        Ok(Self { rows, inputs, outputs, bases })
+    }
 }
 
 /// The kernels for these shapes.
 pub(super) fn lower(op: &SplineSum, request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
-    if let Some(bad) = request.inputs.iter().chain(request.outputs).find(|o| o.dtype != DType::F32) {
-        return Err(format!("its kernels take f32, not {}; cast first", bad.dtype));
-    }
-    let shape = |i: usize| request.inputs[i].layout.shape();
-    let (rows, inputs) = (shape(0)[0], shape(0)[1]);
-    let outputs = if op.kind == Kind::Forward { shape(1)[2] } else { shape(1)[1] };
-    let sizes = Sizes { rows, inputs, outputs, bases: op.basis.count() };
-    let largest = (inputs * sizes.bases * outputs).max(rows * inputs).max(rows * outputs);
-    if largest > (u32::MAX as usize) / (2 * MOST_PARTS) {
-        return Err(format!("{largest} elements of one operand are more than its kernels can index"));
-    }
+    let sizes = Sizes::of(op.kind, op.basis.count(), request)?;
     Ok(vec![match op.kind {
         Kind::Forward => forward(op, sizes),
         Kind::Input => input(op, sizes),
@@ -46,7 +53,7 @@ pub(super) fn lower(op: &SplineSum, request: &KernelRequest<'_>) -> Result<Vec<L
 }
 
 /// The words that all kernels share; `parts` and `span` say how the sum is split.
-fn params(op: &SplineSum, s: Sizes, parts: usize, span: usize) -> Params {
+pub(super) fn params(op: &SplineSum, s: Sizes, parts: usize, span: usize) -> Params {
     let (lo, step) = (op.basis.ends().0, op.basis.step());
     // 12 bits less, so that the product with a cell's number is exact; the rest goes in a second word.
     let short = f64::from(f32::from_bits((step as f32).to_bits() & 0xffff_f000));
@@ -102,12 +109,12 @@ fn tile(count: usize, low: usize, high: usize) -> usize {
     count.next_power_of_two().clamp(low, high)
 }
 
-fn dispatch(kernel: Kernel, bindings: Vec<BindTo>, params: Params, groups: usize) -> DispatchSpec {
+pub(super) fn dispatch(kernel: Kernel, bindings: Vec<BindTo>, params: Params, groups: usize) -> DispatchSpec {
     DispatchSpec { kernel, bindings, params, grid: Grid::Linear(groups as u64), flat: None }
 }
 
 /// Adds the parts of a sum: `count` elements from scratch memory into an output.
-fn add_parts(scratch: usize, output: usize, count: usize, parts: usize) -> DispatchSpec {
+pub(super) fn add_parts(scratch: usize, output: usize, count: usize, parts: usize) -> DispatchSpec {
     let kernel = Kernel::named("kan/add_parts", Vec::new());
     let params = Params::new().u32(count).u32(parts).u32(0u32).u32(0u32);
     dispatch(kernel, vec![BindTo::ScratchRead(scratch), BindTo::Output(output)], params, count.div_ceil(256))

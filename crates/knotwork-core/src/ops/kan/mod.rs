@@ -1,11 +1,13 @@
-//! KAN layers on B-splines: each edge from input i to output o is a function of one variable, learned as the
-//! coefficients of a spline and the weight of a silu.
+//! KAN layers: each edge from input i to output o is a function of one variable, learned as the coefficients of a basis
+//! (B-splines and others) and the weight of a silu; and the bases by themselves.
 //!
-//! The layer is one operation that evaluates the k + 1 functions that are not 0 at a point where they are needed; the
-//! basis is never in memory, neither forward nor backward.
+//! The layer is one operation that evaluates functions where they are needed, for B-splines only the k + 1 that are not 0
+//! at a point; the basis is never in memory, neither forward nor backward.
 
+mod basis;
 mod cases;
 mod coefficients;
+mod dense;
 mod fast;
 mod forward;
 mod input;
@@ -18,22 +20,29 @@ mod silu;
 mod spline;
 #[cfg(test)]
 mod tests;
+mod values;
+mod wavelet;
 
+pub use basis::Basis;
 pub use spline::{BSpline, MAX_ORDER};
+pub use wavelet::Wavelet;
 
-pub(super) use cases::REGISTERED;
-use op::{Kind, SplineSum};
+pub(super) use cases::{BASIS, REGISTERED};
+use op::{KanSum, Kind};
 use silu::MAX_DERIVATIVE;
+pub(super) use wavelet::REGISTERED as WAVELET;
 
 use crate::{Dim, Result, Site, error::OpError, graph::Tensor};
 
 impl Tensor {
-    /// A KAN layer: y_o = Σ_i W_oi silu(x_i) + Σ_i Σ_m C_oim B_m(x_i) + bias_o, with B-splines B_m.
+    /// A KAN layer: y_o = Σ_i W_oi silu(x_i) + Σ_i Σ_m C_oim B_m(x_i) + bias_o, over the functions
+    /// B_m of a [`Basis`].
     ///
-    /// Self is x `[..., I]`; `coef` C `[O, I, n]` with n = grid + order; `base_weight` W `[O, I]` and `bias` `[O]` may be left
-    /// out.
-    /// The result is [..., O]. Beyond the outermost knots of `basis` the splines are 0. Gradients exist at any order (with
-    /// `base_weight`, up to the sixth derivative); at order 0 the splines have gradient 0 to x.
+    /// Self is x `[..., I]`; `coef` C `[O, I, n]`, n the basis' count of functions; `base_weight` W `[O, I]` and `bias` `[O]`
+    /// may be left out.
+    /// The result is [..., O]. The basis is a [`BSpline`] or a [`Basis`], by value or by reference. Beyond their outermost
+    /// knots B-splines are 0, and at order 0 they have gradient 0 to x; their gradients exist at any order (with
+    /// `base_weight`, up to the sixth derivative), those of other bases up to the third.
     ///
     /// Kernels read C as [I, n, O], O innermost: a parameter kept so, given as `p.permute(&[2, 0, 1])`, is not copied.
     /// Sources: Liu et al., "KAN: Kolmogorov–Arnold Networks" (2024); de Boor, "A Practical Guide to Splines".
@@ -59,14 +68,14 @@ impl Tensor {
         coef: &Self,
         base_weight: Option<&Self>,
         bias: Option<&Self>,
-        basis: &BSpline,
+        basis: impl Into<Basis>,
     ) -> Result<Self> {
         let layer = Layer {
             x: self,
             coef,
             base_weight,
             bias,
-            basis,
+            basis: basis.into(),
             dims: ["[O, I, n]", "[O, I]"],
             site: Site::here(),
         };
@@ -87,14 +96,14 @@ impl Tensor {
         coef: &Self,
         base_weight: Option<&Self>,
         bias: Option<&Self>,
-        basis: &BSpline,
+        basis: impl Into<Basis>,
     ) -> Result<Self> {
         let layer = Layer {
             x: self,
             coef,
             base_weight,
             bias,
-            basis,
+            basis: basis.into(),
             dims: ["[I, n, O]", "[I, O]"],
             site: Site::here(),
         };
@@ -110,7 +119,7 @@ struct Layer<'a> {
     coef: &'a Tensor,
     base_weight: Option<&'a Tensor>,
     bias: Option<&'a Tensor>,
-    basis: &'a BSpline,
+    basis: Basis,
     /// What the dimensions of coef and base_weight are called.
     dims: [&'static str; 2],
     site: Site,
@@ -155,9 +164,9 @@ impl Layer<'_> {
         }
         let n = self.basis.count();
         if *bases != n.into() {
-            let basis = self.basis;
+            let basis = &self.basis;
             return Err(self.refuse(format!(
-                "dimension {n_at} of coef is {bases}, the basis ({basis}) has grid + order = {n} functions"
+                "dimension {n_at} of coef is {bases}, the basis ({basis}) has {n} functions"
             )));
         }
         if let Some(w) = self.base_weight {
@@ -201,7 +210,7 @@ impl Layer<'_> {
         let rows = lead.iter().cloned().fold(Dim::from(1), |a, b| a * b);
         let x = self.x.reshape([rows, last[0].clone()])?;
         let kind = Kind::Forward;
-        let op = SplineSum { kind, basis: *self.basis, derivative: 0, base: base.is_some(), scale: false };
+        let op = KanSum { kind, basis: self.basis, derivative: 0, base: base.is_some(), scale: false };
         let inputs: Vec<&Tensor> = [Some(&x), Some(coef), base].into_iter().flatten().collect();
         let y = x.graph().apply_one(op, &inputs, self.site)?;
         let mut shape = lead.to_vec();

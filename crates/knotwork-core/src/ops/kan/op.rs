@@ -7,7 +7,11 @@
 //!
 //! Each one's gradients are the others at order d or d + 1, so gradients of any order exist and no basis is ever in memory.
 
-use super::{BSpline, MAX_DERIVATIVE, fast, kernels, reference};
+use super::{
+    BSpline, MAX_DERIVATIVE,
+    basis::{Basis, Form},
+    dense, fast, kernels, reference,
+};
 use crate::{
     Layout, Result, Site,
     autodiff::GradContext,
@@ -31,9 +35,9 @@ pub(super) enum Kind {
 
 /// One sum: x [B, I], C [I, n, O], W [I, O], u [B, I], g and y [B, O].
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct SplineSum {
+pub(super) struct KanSum {
     pub kind: Kind,
-    pub basis: BSpline,
+    pub basis: Basis,
     /// d, the order of the derivative.
     pub derivative: usize,
     /// Whether W is an input (or Q an output).
@@ -42,7 +46,53 @@ pub(super) struct SplineSum {
     pub scale: bool,
 }
 
+/// A [`KanSum`] over B-splines.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct SplineSum {
+    pub kind: Kind,
+    pub basis: BSpline,
+    pub derivative: usize,
+    pub base: bool,
+    pub scale: bool,
+}
+
 impl SplineSum {
+    fn sum(&self) -> KanSum {
+        let Self { kind, basis, derivative, base, scale } = *self;
+        KanSum { kind, basis: basis.into(), derivative, base, scale }
+    }
+
+    /// Where W stands among the inputs.
+    pub fn base_input(&self) -> Option<usize> {
+        self.sum().base_input()
+    }
+
+    /// Where u stands among the inputs.
+    pub fn scale_input(&self) -> Option<usize> {
+        self.sum().scale_input()
+    }
+
+    /// Where C stands among the inputs.
+    pub fn coef_input(&self) -> Option<usize> {
+        self.sum().coef_input()
+    }
+
+    /// The number of basis functions that are not 0 at a point: k + 1, or none beyond the order.
+    pub fn terms(&self) -> usize {
+        if self.derivative > self.basis.order() { 0 } else { self.basis.order() + 1 }
+    }
+}
+
+impl KanSum {
+    /// The sum over B-splines, where they are the basis.
+    fn splines(&self) -> Option<SplineSum> {
+        let Self { kind, derivative, base, scale, .. } = *self;
+        match self.basis.0 {
+            Form::BSpline(basis) => Some(SplineSum { kind, basis, derivative, base, scale }),
+            _ => None,
+        }
+    }
+
     /// Where W stands among the inputs.
     pub fn base_input(&self) -> Option<usize> {
         match self.kind {
@@ -70,11 +120,6 @@ impl SplineSum {
         }
     }
 
-    /// The number of basis functions that are not 0 at a point: k + 1, or none beyond the order.
-    pub fn terms(&self) -> usize {
-        if self.derivative > self.basis.order() { 0 } else { self.basis.order() + 1 }
-    }
-
     /// Adds the node.
     pub fn apply(self, inputs: &[&Tensor], site: Site) -> Result<Vec<Tensor>> {
         inputs[0].graph().apply(self, inputs, site)
@@ -94,8 +139,11 @@ impl SplineSum {
         w: Option<&Tensor>,
         u: Option<&Tensor>,
     ) -> Result<Option<Tensor>> {
-        if w.is_none() && self.derivative >= self.basis.order() {
+        if w.is_none() && self.basis.vanishes(self.derivative + 1) {
             return Ok(None);
+        }
+        if self.derivative >= self.basis.derivatives() {
+            return Err(too_many(&self.basis));
         }
         if w.is_some() && self.derivative >= MAX_DERIVATIVE {
             return Err(no_gradient(&format!(
@@ -156,6 +204,14 @@ impl SplineSum {
     }
 }
 
+/// That a basis has no derivative of the next order.
+pub(super) fn too_many(basis: &Basis) -> crate::Error {
+    no_gradient(&format!(
+        "the basis {basis} has derivatives up to order {}, and this is one more",
+        basis.derivatives()
+    ))
+}
+
 /// Whether a shape has so many dimensions.
 fn rank(name: &str, meta: &Meta, rank: usize, dims: &str) -> Result<(), String> {
     if meta.shape.rank() == rank {
@@ -164,7 +220,7 @@ fn rank(name: &str, meta: &Meta, rank: usize, dims: &str) -> Result<(), String> 
     Err(format!("{name} is {meta}; it must have {rank} dimensions, {dims}"))
 }
 
-impl Op for SplineSum {
+impl Op for KanSum {
     fn name(&self) -> &str {
         match self.kind {
             Kind::Forward => "kan_forward",
@@ -196,7 +252,7 @@ impl Op for SplineSum {
             rank("coef", c, 3, "[I, n, O]")?;
             let dims = c.shape.dims();
             same("coef", &dims[0], 0, width, "the last dimension of x")?;
-            same("coef", &dims[1], 1, &n, &format!("grid + order of the basis ({})", self.basis))?;
+            same("coef", &dims[1], 1, &n, &format!("the number of functions of the basis ({})", self.basis))?;
             out = Some(&dims[2]);
         }
         if self.kind != Kind::Forward {
@@ -239,11 +295,18 @@ impl Op for SplineSum {
     }
 
     fn cpu(&self, io: &mut CpuIo<'_>) -> Result<bool, String> {
-        Ok(fast::run(self, io).is_some())
+        Ok(match self.splines() {
+            Some(sum) => fast::run(&sum, io),
+            None => dense::run(self, io),
+        }
+        .is_some())
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
-        kernels::lower(self, request)
+        match self.splines() {
+            Some(sum) => kernels::lower(&sum, request),
+            None => dense::lower(self, request),
+        }
     }
 
     fn grad(&self, context: &GradContext<'_>) -> Result<Vec<Option<Tensor>>> {
@@ -320,7 +383,8 @@ impl Op for SplineSum {
             _ => &inputs[1].1,
         };
         let out = out.shape().last().copied().unwrap_or(1) as f64;
-        let terms = (self.terms() + usize::from(self.base)) as f64;
+        let terms = self.splines().map_or(self.basis.count(), |sum| sum.terms());
+        let terms = (terms + usize::from(self.base)) as f64;
         Cost { flops: points * (2.0 * out * terms + 25.0), bytes: bytes(inputs) + bytes(outputs) }
     }
 }

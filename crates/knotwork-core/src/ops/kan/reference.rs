@@ -2,13 +2,25 @@
 //! there, whatever its coefficient or cotangent is.
 
 use super::{
-    op::{Kind, SplineSum},
+    basis::{Basis, Form},
+    dense::fill::fill,
+    op::{KanSum, Kind},
     silu::silu,
 };
 use crate::ops::Reference;
 
+/// The derivative of order `d` of every function of a basis.
+pub(super) fn basis(basis: &Basis, x: f64, d: usize) -> Vec<f64> {
+    if let Form::BSpline(spline) = basis.0 {
+        return spline.evaluate(x, d);
+    }
+    let mut all = vec![0.0; basis.count()];
+    fill(basis, d, x, |m, value| all[m] = value);
+    all
+}
+
 /// Runs the sum that `op` names.
-pub(super) fn run(op: &SplineSum, inputs: &[Reference], outputs: &mut [Reference]) -> Result<(), String> {
+pub(super) fn run(op: &KanSum, inputs: &[Reference], outputs: &mut [Reference]) -> Result<(), String> {
     let at = |i: Option<usize>| i.map(|i| inputs[i].data.as_slice());
     let x = &inputs[0].data;
     let (rows, width) = (inputs[0].shape[0], inputs[0].shape[1]);
@@ -19,7 +31,7 @@ pub(super) fn run(op: &SplineSum, inputs: &[Reference], outputs: &mut [Reference
     let features: Vec<Vec<f64>> = x
         .iter()
         .map(|&x| {
-            let mut all = op.basis.evaluate(x, op.derivative);
+            let mut all = basis(&op.basis, x, op.derivative);
             all.push(silu(x, op.derivative));
             all
         })

@@ -3,7 +3,7 @@
 use super::{
     BSpline, MAX_DERIVATIVE,
     local::Local,
-    op::{Kind, SplineSum},
+    op::{KanSum, Kind, SplineSum},
 };
 use crate::{DType, Device, Dim, Graph, HostTensor, Result, Tensor, cpu::evaluate};
 
@@ -202,14 +202,14 @@ fn the_three_sums_are_adjoint() {
         let mut given = |shape: &[usize]| g.tensor(random.tensor(DType::F64, shape, 1.3)).unwrap();
         let (x, u, dy) = (given(&[b, i]), given(&[b, i]), given(&[b, o]));
         let (c, w) = (given(&[i, basis.count(), o]), given(&[i, o]));
-        let op = SplineSum { kind: Kind::Forward, basis, derivative: d, base: true, scale: true };
+        let op = KanSum { kind: Kind::Forward, basis: basis.into(), derivative: d, base: true, scale: true };
         let site = crate::Site::here();
         let y = op.apply(&[&x, &c, &w, &u], site).unwrap().remove(0);
-        let v = SplineSum { kind: Kind::Input, scale: false, ..op }
+        let v = KanSum { kind: Kind::Input, scale: false, ..op }
             .apply(&[&x, &dy, &c, &w], site)
             .unwrap()
             .remove(0);
-        let p = SplineSum { kind: Kind::Coefficients, ..op }.apply(&[&x, &dy, &u], site).unwrap();
+        let p = KanSum { kind: Kind::Coefficients, ..op }.apply(&[&x, &dy, &u], site).unwrap();
         let dot = |a: &Tensor, b: &Tensor| {
             let all: Vec<isize> = (0..a.rank() as isize).collect();
             a.mul(b).unwrap().sum(&all, false).unwrap()

@@ -1,0 +1,220 @@
+//! The GPU kernels of the sums over any basis, as plain data.
+
+use super::super::{
+    basis::{Basis, Form},
+    kernels::{ENOUGH_GROUPS, MOST_PARTS, Sizes, add_parts, dispatch},
+    op::{KanSum, Kind},
+    silu::polynomial,
+};
+use crate::{
+    DType,
+    plan::{BindTo, ConstantValue, DispatchSpec, Kernel, KernelRequest, Lowering, Params, Scratch},
+};
+
+/// Functions that lie in workgroup memory at once.
+const FEATURES: usize = 32;
+/// Rows of a tile.
+const ROWS: usize = 64;
+/// Turns of loops that an invocation may take in all: some drivers end it after 65,535.
+const TURNS: usize = 30_000;
+/// The most parts of a sum over very many rows or inputs.
+const MANY_PARTS: usize = 1024;
+
+/// The kernels for these shapes.
+pub(crate) fn lower(op: &KanSum, request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
+    let sizes = Sizes::of(op.kind, op.basis.count(), request)?;
+    Ok(vec![match op.kind {
+        Kind::Forward => forward(op, sizes),
+        Kind::Input => input(op, sizes),
+        Kind::Coefficients => coefficients(op, sizes),
+    }])
+}
+
+/// The flag that chooses a basis, and the constants that it declares.
+pub(crate) fn family(basis: &Basis) -> (Option<&'static str>, Vec<(&'static str, ConstantValue)>) {
+    let table = ("KAN_TABLE", ((table(basis).len() / 4) as u32).into());
+    match basis.0 {
+        Form::BSpline(spline) => (Some("bspline"), vec![("KAN_ORDER", (spline.order() as u32).into())]),
+        Form::Rbf { .. } => (Some("rbf"), vec![table]),
+        Form::Polynomial { .. } => (None, vec![table]),
+        Form::Fourier { .. } => (Some("fourier"), vec![table]),
+        Form::ReluKan { .. } => (Some("relu_kan"), vec![table]),
+        Form::Bernstein { degree } => {
+            (Some("bernstein"), vec![table, ("KAN_COUNT", (degree as u32 + 1).into())])
+        }
+    }
+}
+
+/// The numbers of a basis, in vectors of four; its file in `shaders/kan/bases` says what they mean. The last factor of
+/// ReLU-KAN depends on the derivative: [`sum_params`] sets it.
+fn table(basis: &Basis) -> Vec<f32> {
+    match basis.0 {
+        Form::Rbf { n, range: (lo, hi), width } => {
+            let step = (hi - lo) / n.saturating_sub(1).max(1) as f64;
+            // 12 bits less, so that the product with a centre's number is exact; the rest goes in a second word.
+            let short = f64::from(f32::from_bits((step as f32).to_bits() & 0xffff_f000));
+            let high = lo as f32;
+            let low = (lo - f64::from(high)) as f32;
+            vec![high, low, short as f32, (step - short) as f32, width.recip() as f32, 0.0, 0.0, 0.0]
+        }
+        Form::Polynomial { degree, family } => (1..=degree.max(1))
+            .flat_map(|n| {
+                let [a, b, c] = family.step(n);
+                [a as f32, b as f32, c as f32, 0.0]
+            })
+            .collect(),
+        Form::ReluKan { grid, order } => vec![grid as f32, order as f32, 0.0, 0.0],
+        _ => vec![0.0; 4],
+    }
+}
+
+/// The words that all kernels share; `parts` and `span` say how the work is split.
+pub(crate) fn sum_params(basis: &Basis, derivative: usize, s: Sizes, parts: usize, span: usize) -> Params {
+    let mut words = Params::new()
+        .u32(s.rows)
+        .u32(s.inputs)
+        .u32(s.outputs)
+        .u32(s.bases)
+        .u32(parts)
+        .u32(span)
+        .u32(0u32)
+        .u32(0u32);
+    let (upper, lower) = (polynomial(derivative), polynomial(derivative.saturating_sub(1)));
+    for c in upper.into_iter().chain(lower.map(|c| c * derivative as f64)) {
+        words = words.f32(c as f32);
+    }
+    let mut table = table(basis);
+    if let Form::ReluKan { grid, order } = basis.0 {
+        let factorial = (1..=derivative).product::<usize>() as f64;
+        let unit = (grid as f64).powi(derivative as i32);
+        table[2] = (16.0 * unit * factorial / ((order + 1) as f64).powi(4)) as f32;
+    }
+    table.into_iter().fold(words, Params::f32)
+}
+
+/// How the functions of the inputs fill a tile.
+struct Tile {
+    /// Functions of an input, silu among them.
+    held: usize,
+    /// Inputs.
+    depth: usize,
+    /// Tiles that an input's functions need.
+    ranges: usize,
+}
+
+impl Tile {
+    fn new(op: &KanSum, s: Sizes) -> Self {
+        let functions = s.bases + usize::from(op.base);
+        let ranges = functions.div_ceil(FEATURES);
+        let held = functions.div_ceil(ranges);
+        let depth = if ranges > 1 { 1 } else { (FEATURES / held).min(s.inputs).max(1) };
+        Self { held, depth, ranges }
+    }
+}
+
+/// Turns of the loops that evaluate all functions at one point, about.
+fn turns(op: &KanSum, s: Sizes) -> usize {
+    let tile = Tile::new(op, s);
+    let skipped = tile.held * tile.ranges * (tile.ranges - 1) / 2;
+    match op.basis.0 {
+        Form::Bernstein { degree } => s.bases + tile.ranges * (degree * degree / 2 + degree),
+        Form::Polynomial { .. } => s.bases + skipped,
+        Form::Fourier { .. } => s.bases + 16 * tile.ranges,
+        _ => s.bases,
+    }
+}
+
+fn kernel(op: &KanSum, name: &'static str, sizes: &[(&'static str, usize)]) -> Kernel {
+    let (flag, mut constants) = family(&op.basis);
+    constants.push(("KAN_DERIVATIVE", (op.derivative as u32).into()));
+    constants.extend(sizes.iter().map(|&(name, value)| (name, (value as u32).into())));
+    let mut kernel = Kernel::named(name, constants);
+    kernel.flags.extend(flag);
+    if op.base {
+        kernel.flags.push("base");
+    }
+    if op.scale {
+        kernel.flags.push("scale");
+    }
+    kernel
+}
+
+/// Threads along the outputs, of which each takes 4.
+fn across(outputs: usize) -> usize {
+    if outputs > 16 { 16 } else { 4 }
+}
+
+/// How a sum of `terms` is split: (parts, terms of a part), for `tiles` workgroups, `grain` terms at least and at most
+/// `limit`.
+fn split(terms: usize, tiles: usize, grain: usize, limit: usize) -> (usize, usize) {
+    let wanted = ENOUGH_GROUPS.div_ceil(tiles.max(1)).min(terms.div_ceil(grain)).clamp(1, MOST_PARTS);
+    let needed = terms.div_ceil(limit.max(1)).min(MANY_PARTS);
+    let span = terms.div_ceil(wanted.max(needed)).max(1);
+    (terms.div_ceil(span).max(1), span)
+}
+
+fn forward(op: &KanSum, s: Sizes) -> Lowering {
+    let (tile, across) = (Tile::new(op, s), across(s.outputs));
+    let tiles = s.rows.div_ceil(ROWS) * s.outputs.div_ceil(4 * across);
+    // Each thread evaluates 4 / across points of an input, stages coefficients and multiplies.
+    let each = 4 * turns(op, s) / across + 2 * tile.held * tile.ranges + 2;
+    let (parts, span) = split(s.inputs, tiles, 4 * tile.depth, (TURNS / each).max(1));
+    let sizes = [("HELD", tile.held), ("DEPTH", tile.depth), ("ACROSS", across)];
+    let kernel = kernel(op, "kan/dense/forward", &sizes);
+    let mut bindings = vec![BindTo::Input(0), BindTo::Input(1)];
+    bindings.push(if parts > 1 { BindTo::Scratch(0) } else { BindTo::Output(0) });
+    bindings.extend(op.base_input().map(BindTo::Input));
+    bindings.extend(op.scale_input().map(BindTo::Input));
+    let params = sum_params(&op.basis, op.derivative, s, parts, span);
+    let first = dispatch(kernel, bindings, params, tiles * parts);
+    let count = s.rows * s.outputs;
+    split_or_whole(["dense", "dense_split_inputs"], first, vec![count], parts)
+}
+
+/// One dispatch, and one more for each output that comes in parts.
+fn split_or_whole(
+    names: [&'static str; 2],
+    first: DispatchSpec,
+    counts: Vec<usize>,
+    parts: usize,
+) -> Lowering {
+    if parts == 1 {
+        return Lowering::single(names[0], first);
+    }
+    let scratch = counts.iter().map(|count| Scratch { dtype: DType::F32, count: count * parts }).collect();
+    let mut dispatches = vec![first];
+    dispatches.extend(counts.iter().enumerate().map(|(i, &count)| add_parts(i, i, count, parts)));
+    Lowering { variant: names[1], scratch, dispatches }
+}
+
+fn input(op: &KanSum, s: Sizes) -> Lowering {
+    let tile = Tile::new(op, s);
+    let kernel = kernel(op, "kan/dense/input", &[("HELD", tile.held), ("DEPTH", tile.depth)]);
+    let mut bindings = vec![BindTo::Input(0), BindTo::Input(1), BindTo::Input(2), BindTo::Output(0)];
+    bindings.extend(op.base_input().map(BindTo::Input));
+    let params = sum_params(&op.basis, op.derivative, s, 1, s.rows);
+    let groups = s.rows.div_ceil(ROWS) * s.inputs.div_ceil(tile.depth);
+    Lowering::single("dense", dispatch(kernel, bindings, params, groups))
+}
+
+fn coefficients(op: &KanSum, s: Sizes) -> Lowering {
+    let (tile, across) = (Tile::new(op, s), across(s.outputs));
+    let tiles = s.inputs.div_ceil(tile.depth) * tile.ranges * s.outputs.div_ceil(4 * across);
+    let quads = (tile.held * tile.depth).div_ceil(4);
+    // Each thread evaluates depth / (quads across) points of a row, stages g and multiplies.
+    let each = tile.depth * turns(op, s) / (quads * across) + 4;
+    let (parts, span) = split(s.rows, tiles, ROWS, (TURNS / each).max(32));
+    let sizes = [("HELD", tile.held), ("DEPTH", tile.depth), ("ACROSS", across)];
+    let kernel = kernel(op, "kan/dense/coefficients", &sizes);
+    let to = |index: usize| if parts > 1 { BindTo::Scratch(index) } else { BindTo::Output(index) };
+    let mut bindings = vec![BindTo::Input(0), BindTo::Input(1), to(0)];
+    let mut counts = vec![s.inputs * s.bases * s.outputs];
+    if op.base {
+        bindings.push(to(1));
+        counts.push(s.inputs * s.outputs);
+    }
+    bindings.extend(op.scale_input().map(BindTo::Input));
+    let params = sum_params(&op.basis, op.derivative, s, parts, span);
+    let first = dispatch(kernel, bindings, params, tiles * parts);
+    split_or_whole(["dense", "dense_split_rows"], first, counts, parts)
+}
