@@ -67,6 +67,9 @@ const ADAPTERS: &[(&str, Adapter)] = &[
     ("min", |c| y(c.input("x")?.min(&c.dims()?, c.flag("keepdim")?)?)),
     ("var", |c| y(c.input("x")?.var(&c.dims()?, c.number("correction", 0.0)?, c.flag("keepdim")?)?)),
     ("cumsum", |c| y(c.input("x")?.cumsum(c.dim()?)?)),
+    ("poly_norm", |c| {
+        y(c.input("x")?.poly_norm(c.input("weight")?, c.input("bias")?, c.number("eps", 1e-6)?)?)
+    }),
     ("layer_norm", |c| {
         y(c.input("x")?.layer_norm(c.optional("weight"), c.optional("bias"), c.number("eps", 1e-5)?)?)
     }),

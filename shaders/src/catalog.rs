@@ -62,6 +62,8 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("optimizer/copy", include_str!("../optimizer/copy.wgsl")),
     ("optimizer/sgd", include_str!("../optimizer/sgd.wgsl")),
     ("pad", include_str!("../pad.wgsl")),
+    ("poly_norm/forward", include_str!("../poly_norm/forward.wgsl")),
+    ("poly_norm/input", include_str!("../poly_norm/input.wgsl")),
     ("polynomial/moments", include_str!("../polynomial/moments.wgsl")),
     ("polynomial/value", include_str!("../polynomial/value.wgsl")),
     ("rational/coefficients", include_str!("../rational/coefficients.wgsl")),

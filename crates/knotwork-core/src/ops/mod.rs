@@ -18,6 +18,7 @@ mod norm;
 mod op;
 pub mod optimizer;
 mod pad;
+mod poly_norm;
 mod poly_relu;
 mod polynomial;
 mod prelu;

@@ -36,6 +36,7 @@ pub fn families() -> Vec<(&'static str, Vec<Registered>)> {
         ].concat()),
         ("Normalisation", [
             &norm::REGISTERED[..],
+            &[poly_norm::REGISTERED],
         ].concat()),
         ("Learnable and gated activations", vec![
             prelu::REGISTERED,
