@@ -1,7 +1,10 @@
 //! Every function of a basis at a point, and its derivatives, by one recurrence over truncated Taylor series: a jet holds
 //! f, f', f''/2, … at the point, and a product of jets is that of polynomials.
 
-use super::{MAX_DERIVATIVE, real::Real};
+use super::{
+    MAX_DERIVATIVE,
+    real::{Lanes, Real, Wide},
+};
 use crate::ops::kan::{
     BSpline,
     basis::{Basis, Family, Form},
@@ -94,6 +97,24 @@ pub(crate) fn fill<R: Real>(basis: &Basis, d: usize, x: R, put: impl FnMut(usize
         1 => jets::<R, 2>(basis, x, put),
         2 => jets::<R, 3>(basis, x, put),
         _ => jets::<R, 4>(basis, x, put),
+    }
+}
+
+/// [`fill`] of eight points in f32. Polynomials and harmonics are evaluated in f64: their terms cancel, and what f32 would
+/// round away of tanh x or of an angle grows with the degree.
+#[inline(always)]
+pub(crate) fn fill_lanes(basis: &Basis, d: usize, x: Lanes, mut put: impl FnMut(usize, Lanes)) {
+    match basis.0 {
+        Form::Polynomial { .. } | Form::Fourier { .. } => {
+            fill(
+                basis,
+                d,
+                Wide::from(x),
+                #[inline(always)]
+                |m, value| put(m, value.narrow()),
+            );
+        }
+        _ => fill(basis, d, x, put),
     }
 }
 
