@@ -1,4 +1,4 @@
-// One output for each walk over the kept dimensions: the sum, mean or maximum over a walk of the reduced ones.
+// One output for each walk over the kept dimensions: the sum, mean, maximum or minimum over a walk of the reduced ones.
 //
 // `serial`: a thread an output, element by element. `columns`: a workgroup takes COLUMNS outputs that lie side by side,
 // 8 threads each. Otherwise a workgroup an output, whose threads take every 256th element. Where several threads share
@@ -52,7 +52,14 @@ fn join(a: elem, b: elem) -> elem {
     }
     return a;
 #else
+#if min
+    if b < a || kw_is_nan(b) {
+        return b;
+    }
+    return a;
+#else
     return a + b;
+#endif
 #endif
 }
 
@@ -60,7 +67,11 @@ fn nothing() -> elem {
 #if max
     return -kw_inf();
 #else
+#if min
+    return kw_inf();
+#else
     return elem(0);
+#endif
 #endif
 }
 

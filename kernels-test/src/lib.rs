@@ -13,6 +13,7 @@ mod compare;
 mod fill;
 pub mod harness;
 pub mod operations;
+pub mod paper;
 pub mod random;
 
 pub use compare::{Mismatch, compare};

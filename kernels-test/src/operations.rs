@@ -5,7 +5,10 @@ mod kan;
 
 use std::collections::BTreeMap;
 
-use knotwork::{Error, Tensor, ops::elementwise::activations};
+use knotwork::{
+    Error, Tensor,
+    ops::{GluActivation, RationalForm, elementwise::activations},
+};
 use serde_json::Value;
 
 /// Values by name.
@@ -61,11 +64,40 @@ const ADAPTERS: &[(&str, Adapter)] = &[
     ("sum", |c| y(c.input("x")?.sum(&c.dims()?, c.flag("keepdim")?)?)),
     ("mean", |c| y(c.input("x")?.mean(&c.dims()?, c.flag("keepdim")?)?)),
     ("max", |c| y(c.input("x")?.max(&c.dims()?, c.flag("keepdim")?)?)),
+    ("min", |c| y(c.input("x")?.min(&c.dims()?, c.flag("keepdim")?)?)),
+    ("var", |c| y(c.input("x")?.var(&c.dims()?, c.number("correction", 0.0)?, c.flag("keepdim")?)?)),
+    ("cumsum", |c| y(c.input("x")?.cumsum(c.dim()?)?)),
+    ("layer_norm", |c| {
+        y(c.input("x")?.layer_norm(c.optional("weight"), c.optional("bias"), c.number("eps", 1e-5)?)?)
+    }),
+    ("rms_norm", |c| y(c.input("x")?.rms_norm(c.optional("weight"), c.number("eps", 1e-6)?)?)),
+    ("group_norm", |c| {
+        let groups = c.attribute("groups", None, |v| usize::try_from(v.as_u64()?).ok())?;
+        y(c.input("x")?.group_norm(
+            groups,
+            c.optional("weight"),
+            c.optional("bias"),
+            c.number("eps", 1e-5)?,
+        )?)
+    }),
+    ("batch_norm", |c| {
+        y(c.input("x")?.batch_norm(c.optional("weight"), c.optional("bias"), c.number("eps", 1e-5)?)?)
+    }),
     ("matmul", matmul),
     ("linear", |c| y(c.input("x")?.linear(c.input("weight")?, c.optional("bias"))?)),
     ("softmax", |c| y(c.input("x")?.softmax(c.dim()?)?)),
     ("log_softmax", |c| y(c.input("x")?.log_softmax(c.dim()?)?)),
     ("logsumexp", |c| y(c.input("x")?.logsumexp(&c.dims()?, c.flag("keepdim")?)?)),
+    ("prelu", |c| {
+        let axis = c.attribute("axis", Some(-1), whole)?;
+        y(c.input("x")?.prelu(c.input("weight")?, axis)?)
+    }),
+    ("poly_relu", |c| y(c.input("x")?.poly_relu(c.input("weight")?)?)),
+    ("rational", rational),
+    ("gather_rows", |c| y(c.input("table")?.gather_rows(c.input("index")?)?)),
+    ("glu", glu),
+    ("hadamard_transform", |c| y(c.input("x")?.hadamard_transform()?)),
+    ("maxout", |c| y(c.input("x")?.maxout(c.count("pieces")?)?)),
     ("basis", kan::basis),
     ("kan_layer", kan::kan_layer),
     ("wavelet_kan_layer", kan::wavelet_kan_layer),
@@ -82,6 +114,20 @@ fn matmul(c: &Call<'_>) -> Built {
         Ok(if c.flag(flag)? { t.transpose(-2, -1)? } else { t.clone() })
     };
     y(operand("a", "transpose_a")?.matmul(&operand("b", "transpose_b")?)?)
+}
+
+fn glu(c: &Call<'_>) -> Built {
+    let act = c.attribute("act", None, |v| GluActivation::from_name(v.as_str()?))?;
+    y(c.input("gate")?.glu(c.input("value")?, act)?)
+}
+
+fn rational(c: &Call<'_>) -> Built {
+    let form = c.attribute("form", Some(RationalForm::B), |v| match v.as_str()? {
+        "A" => Some(RationalForm::A),
+        "B" => Some(RationalForm::B),
+        _ => None,
+    })?;
+    y(c.input("x")?.rational(c.input("numerator")?, c.input("denominator")?, form)?)
 }
 
 /// One use of an operation: what a case gives it.
@@ -126,6 +172,10 @@ impl Call<'_> {
 
     fn flag(&self, name: &str) -> Result<bool, Refusal> {
         self.attribute(name, Some(false), Value::as_bool)
+    }
+
+    fn count(&self, name: &str) -> Result<usize, Refusal> {
+        self.attribute(name, None, |v| usize::try_from(v.as_u64()?).ok())
     }
 
     fn number(&self, name: &str, default: f64) -> Result<f64, Refusal> {

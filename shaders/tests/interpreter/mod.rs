@@ -1,6 +1,7 @@
 //! Runs functions of a validated module on the CPU, expression by expression in f32: the very text of the shader files is
 //! measured, with no device. It knows what those files use of WGSL and says so where something is missing.
 
+pub mod jets;
 pub mod measure;
 
 use knotwork_shaders::{Root, compose, validate};

@@ -22,6 +22,16 @@ pub(super) fn sech2(x: f64) -> f64 {
     4.0 * e / ((1.0 + e) * (1.0 + e))
 }
 
+/// ln(1 + eˣ), without overflow.
+pub(super) fn softplus(x: f64) -> f64 {
+    if x > 0.0 { x + libm::log1p(libm::exp(-x)) } else { libm::log1p(libm::exp(x)) }
+}
+
+/// x with infinities replaced by the largest numbers, for products that may not become NaN.
+pub(super) fn held(x: f64) -> f64 {
+    x.clamp(f64::MIN, f64::MAX)
+}
+
 /// A product that is 0 where `decays` is, whatever `grows` is.
 pub(super) fn vanishing(grows: f64, decays: f64) -> f64 {
     if decays == 0.0 { 0.0 } else { grows * decays }

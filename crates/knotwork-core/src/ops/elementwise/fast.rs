@@ -20,6 +20,34 @@ pub(super) fn unary(x: &[&[f32]], y: &mut [f32], f: impl Fn(f32) -> f32) {
     );
 }
 
+/// `f` of (x, a, sin(a x), cos(a x)), where a is the first attribute, or 1. Angles beyond what the vectorised reduction
+/// takes, and infinite ones, are done again one by one.
+#[inline(always)]
+pub(super) fn periodic(
+    x: &[&[f32]],
+    attributes: &[f64],
+    y: &mut [f32],
+    f: impl Fn(f32, f64, f32, f32) -> f32,
+) {
+    let scale = attributes.first().copied().unwrap_or(1.0);
+    unary(
+        x,
+        y,
+        #[inline(always)]
+        |v| {
+            let (s, c) = math::sin_cos(scale * f64::from(v));
+            f(v, scale, s, c)
+        },
+    );
+    for (y, &v) in y.iter_mut().zip(x[0]) {
+        let angle = scale * f64::from(v);
+        let small = angle.abs() < math::ANGLE;
+        if !small {
+            *y = f(v, scale, libm::sin(angle) as f32, libm::cos(angle) as f32);
+        }
+    }
+}
+
 #[inline(always)]
 pub(super) fn binary(x: &[&[f32]], y: &mut [f32], f: impl Fn(f32, f32) -> f32) {
     let (a, b) = (&x[0][..y.len()], &x[1][..y.len()]);
@@ -48,9 +76,11 @@ pub(super) fn ternary(x: &[&[f32]], y: &mut [f32], f: impl Fn(f32, f32, f32) -> 
 
 /// Elementary functions in f32 without branches, each within a few units in the last place.
 pub mod math {
-    /// (2ⁿ as two factors, eʳ − 1) with x = n ln 2 + r, |r| ≤ ln 2 / 2.
+    pub use super::super::special::*;
+
+    /// (2ⁿ as two factors, eʳ − 1) with x + low = n ln 2 + r, |r| ≤ ln 2 / 2.
     #[inline(always)]
-    fn reduce(x: f32) -> (f32, f32, f32) {
+    fn reduce(x: f32, low: f32) -> (f32, f32, f32) {
         // The sum with 1.5·2²³ leaves round(x / ln 2) in the low mantissa bits.
         const MAGIC: f32 = 12_582_912.0;
         const LN2_HI: f32 = 0.693_359_4;
@@ -59,7 +89,7 @@ pub mod math {
         let x = if x < -104.0 { -104.0 } else { x };
         let shifted = x * std::f32::consts::LOG2_E + MAGIC;
         let n = shifted - MAGIC;
-        let r = (x - n * LN2_HI) - n * LN2_LO;
+        let r = ((x - n * LN2_HI) + low) - n * LN2_LO;
         let p = 1.988_0e-4f32;
         let p = p * r + 1.398_199_9e-3;
         let p = p * r + 8.333_452e-3;
@@ -77,7 +107,13 @@ pub mod math {
     #[inline(always)]
     #[must_use]
     pub fn exp(x: f32) -> f32 {
-        let (a, b, p) = reduce(x);
+        exp_parts(x, 0.0)
+    }
+
+    /// e^(high + low), where `low` is a small finite correction.
+    #[inline(always)]
+    pub(crate) fn exp_parts(high: f32, low: f32) -> f32 {
+        let (a, b, p) = reduce(high, low);
         (1.0 + p) * a * b
     }
 
@@ -85,7 +121,7 @@ pub mod math {
     #[inline(always)]
     #[must_use]
     pub fn expm1(x: f32) -> f32 {
-        let (a, b, p) = reduce(x);
+        let (a, b, p) = reduce(x, 0.0);
         let scale = a * b;
         p * scale + (scale - 1.0)
     }
@@ -136,14 +172,15 @@ pub mod math {
     #[inline(always)]
     #[must_use]
     pub fn normal_pdf(x: f32) -> f32 {
-        exp(-0.5 * x * x) * 0.398_942_3
+        let held = if x.abs() > 15.0 { 15.0 } else { x };
+        0.398_942_3 * exp_neg_square(0.5, held)
     }
 
     /// x Φ(x).
     #[inline(always)]
     #[must_use]
     pub fn gelu(x: f32) -> f32 {
-        let cdf = 0.5 * libm::erfcf(-x * std::f32::consts::FRAC_1_SQRT_2);
+        let cdf = normal_cdf(x);
         if cdf == 0.0 { 0.0 } else { x * cdf }
     }
 
@@ -152,7 +189,15 @@ pub mod math {
     #[must_use]
     pub fn gelu_d1(x: f32) -> f32 {
         let pdf = normal_pdf(x);
-        0.5 * libm::erfcf(-x * std::f32::consts::FRAC_1_SQRT_2) + if pdf == 0.0 { 0.0 } else { x * pdf }
+        normal_cdf(x) + if pdf == 0.0 { 0.0 } else { x * pdf }
+    }
+
+    /// The second derivative of [`gelu`]: φ(x) (2 − x²).
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn gelu_d2(x: f32) -> f32 {
+        let pdf = normal_pdf(x);
+        if pdf == 0.0 { 0.0 } else { pdf * (2.0 - x * x) }
     }
 }
 

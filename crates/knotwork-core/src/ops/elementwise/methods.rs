@@ -127,6 +127,47 @@ unary! {
     silu;
     /// x Φ(x) = x/2 (1 + erf(x/√2)), elementwise, exact (Hendrycks and Gimpel 2016).
     gelu;
+    /// cos x, elementwise, to f32's precision for every finite x: NaN at ±∞.
+    cos;
+    /// sin x, elementwise, to f32's precision for every finite x: NaN at ±∞. As an activation: Sitzmann, Martel,
+    /// Bergman, Lindell and Wetzstein 2020.
+    sin;
+    /// The error function 2/√π ∫₀ˣ e^(−t²) dt, elementwise: ∓1 at ∓∞.
+    erf;
+    /// x/2 (1 + tanh(√(2/π) (x + 0.044715 x³))), elementwise, the common approximation of [`gelu`](Self::gelu)
+    /// (Hendrycks and Gimpel 2016): 0 at −∞, ∞ at ∞.
+    gelu_tanh;
+    /// x σ(1.702 x), elementwise, another approximation of [`gelu`](Self::gelu) (Hendrycks and Gimpel 2016): 0 at −∞,
+    /// ∞ at ∞.
+    quick_gelu;
+    /// x tanh(ln(1 + eˣ)), elementwise (Misra 2019): 0 at −∞, ∞ at ∞.
+    mish;
+    /// ln σ(x) = −ln(1 + e⁻ˣ), elementwise, without overflow: −∞ at −∞, 0 at ∞.
+    log_sigmoid;
+    /// x cos x, elementwise, the growing cosine unit (Noel, Trivedi and Dutta 2021): NaN at ±∞.
+    gcu;
+    /// e^(−x²), elementwise (Ramasinghe and Lucey 2021): 0 at ±∞.
+    gaussian;
+    /// x tanh x, elementwise (Roy, Manna, Dubey and Chaudhuri 2019): ∞ at ±∞.
+    lisht;
+    /// x tanh(eˣ), elementwise (Liu and Di 2020), also called TeLU (Fernandez and Mali 2024): 0 at −∞, ∞ at ∞.
+    tanhexp;
+    /// x ln(1 + σ(x)), elementwise (Zhu, Zeng, Liu and Zhang 2021): 0 at −∞, ∞ at ∞ with slope ln 2.
+    logish;
+    /// x tanh(ln(1 + σ(x))), elementwise (Wang, Ren and Wang 2022): 0 at −∞, ∞ at ∞ with slope 3/5.
+    smish;
+    /// x tanh(gelu(x)), elementwise (Naveen 2022): 0 at −∞, ∞ at ∞.
+    phish;
+    /// x erf(ln(1 + eˣ)), elementwise (Nag, Bhattacharyya, Mukherjee and Kundu 2021): 0 at −∞, ∞ at ∞.
+    serf;
+    /// x σ(x) where x ≥ 0, else (eˣ − 1) σ(x), elementwise (Basirat and Roth 2018): 0 at −∞, ∞ at ∞. The slope is
+    /// continuous; the second derivative jumps at 0 from 1 to ½, which is its value there.
+    elish;
+    /// x exp(−e⁻ˣ), elementwise, the Gompertz linear unit (Das, Safari, Adriaensen and Hutter 2025): 0 at −∞, ∞ at ∞.
+    golu;
+    /// sin x √|x|, elementwise (Shah and Sitawarin 2023): NaN at ±∞. The derivative at 0 is 0; the second derivative
+    /// at ±0 is ±∞.
+    spder;
 }
 
 macro_rules! parametric {
@@ -144,7 +185,39 @@ macro_rules! parametric {
     };
 }
 
-parametric! {}
+parametric! {
+    /// x σ(β x), elementwise (Ramachandran, Zoph and Le 2017), usually with β = 1: x/2 where β = 0; for β > 0, 0 at −∞
+    /// and ∞ at ∞.
+    swish(beta);
+    /// ln(1 + e^(β x)) / β, elementwise, usually with β = 1 (Dugas, Bengio, Bélisle, Nadeau and Garcia 2000), without
+    /// overflow: 0 at −∞, ∞ at ∞. β lies in 1e-8..=1e8.
+    softplus(beta);
+    /// x + sin²(a x) / a, elementwise (Ziyin, Hartwig and Ueda 2020), usually with a = 1: x where a = 0, NaN at ±∞.
+    ///
+    /// ```
+    /// # use knotwork_core::{Device, Graph, HostTensor, DType};
+    /// let g = Graph::new();
+    /// let x = g.input("x", DType::F32, [1])?;
+    /// let y = x.snake(5.0)?;
+    /// let mut f = Device::cpu().compile(&g, &[&y], &[])?;
+    /// let out = f.run([("x", HostTensor::new(&[0.5f32], [1])?)])?.wait()?;
+    /// assert!((out[0].as_slice::<f32>()?[0] - 0.571_633_8).abs() < 1e-6);
+    /// # Ok::<(), knotwork_core::Error>(())
+    /// ```
+    snake(a);
+    /// x (Φ(x) (1 + 2α) − α), elementwise: [`gelu`](Self::gelu) with its gate expanded from (0, 1) to (−α, 1 + α)
+    /// (Huang 2024), usually with α = 0.
+    xgelu(alpha);
+    /// x (σ(x) (1 + 2α) − α), elementwise: [`silu`](Self::silu) with its gate expanded from (0, 1) to (−α, 1 + α)
+    /// (Huang 2024), usually with α = 0.
+    xsilu(alpha);
+    /// (λ e^(−κ x) + 1)^(−1/λ), elementwise, the adaptive parametric activation (Alexandridis, Deng, Nguyen and Luo
+    /// 2024), usually with λ = κ = 1, where it is σ(x): for κ > 0, 0 at −∞ and 1 at ∞. λ lies in 1e-6..=1e8.
+    apa(lambda, kappa);
+    /// x (λ e^(−κ x) + 1)^(−1/λ), elementwise, the adaptive gated linear unit (Alexandridis, Deng, Nguyen and Luo
+    /// 2024), usually with λ = κ = 1, where it is x σ(x): for κ > 0, 0 at −∞ and ∞ at ∞. λ lies in 1e-6..=1e8.
+    aglu(lambda, kappa);
+}
 
 impl Tensor {
     /// The activation of that name, for configurations that name one; attributes that are left out have their

@@ -8,6 +8,7 @@ mod fast;
 mod map;
 mod methods;
 mod rows;
+mod special;
 mod table;
 mod wgsl;
 
@@ -27,10 +28,10 @@ pub(crate) fn copy(dtype: crate::DType) -> Fused {
     Fused::new(Body { steps: vec![step], outputs: vec![0] })
 }
 
-/// The rows as registered operations, each with cases of its own.
-pub(crate) fn registered() -> Vec<super::Registered> {
+/// The activations with their derivatives, or all other rows, as registered operations with cases of their own.
+pub(crate) fn registered(activations: bool) -> Vec<super::Registered> {
     rows()
-        .filter(|row| row.name != table::COPY.name)
+        .filter(|row| row.name != table::COPY.name && row.activation() == activations)
         .map(|row| super::Registered {
             name: row.name,
             formula: row.formula,

@@ -55,7 +55,7 @@ impl By {
 }
 
 /// Sizes and strides of some dimensions, padded at the front.
-fn walk(layout: &Layout, dims: &[usize]) -> Result<Vec<(usize, usize)>, String> {
+pub(in crate::ops) fn walk(layout: &Layout, dims: &[usize]) -> Result<Vec<(usize, usize)>, String> {
     let mut out: Vec<(usize, usize)> = Vec::new();
     for &d in dims {
         let (n, stride) = (layout.shape()[d], layout.strides()[d]);
@@ -104,6 +104,9 @@ pub(super) fn lower(op: &Reduce, request: &KernelRequest<'_>) -> Result<Vec<Lowe
         let mut flags = Vec::new();
         if op.kind == Kind::Max {
             flags.push("max");
+        }
+        if op.kind == Kind::Min {
+            flags.push("min");
         }
         flags.extend(by.flag());
         if element == "f32" {

@@ -111,3 +111,21 @@ fn gradients_agree_with_central_differences() {
         check_gradients(&g, &y.sum(&all, false).unwrap(), &[(&x, "x")], &feeds);
     }
 }
+
+#[test]
+fn minima_share_the_gradient_of_ties_and_keep_what_is_no_number() {
+    let g = Graph::new();
+    let x = g.input("x", DType::F32, [2, 3]).unwrap();
+    let y = x.min(&[1], false).unwrap();
+    let dx = y.sum(&[0], false).unwrap().grad(&[&x]).unwrap().remove(0);
+    let columns = x.min(&[0], true).unwrap();
+    let got = both(&g, &[&y, &dx, &columns], &[("x", host(&[2.0, -1.0, -1.0, 4.0, 3.0, 5.0], &[2, 3]))]);
+    assert_eq!(got[0], [-1.0, 3.0]);
+    assert_eq!(got[1], [0.0, 0.5, 0.5, 0.0, 1.0, 0.0]);
+    assert_eq!(got[2], [2.0, -1.0, -1.0]);
+    let got = both(&g, &[&y, &columns], &[("x", host(&[2.0, f64::NAN, -1.0, 4.0, 3.0, 5.0], &[2, 3]))]);
+    assert!(got[0][0].is_nan() && got[0][1] == 3.0 && got[1][1].is_nan());
+    let none = g.input("none", DType::F32, [2, 0]).unwrap();
+    let text = none.min(&[1], false).unwrap_err().to_string();
+    assert!(text.contains("dimension 1 has size 0: there is no smallest element"), "{text}");
+}

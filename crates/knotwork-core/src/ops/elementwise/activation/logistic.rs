@@ -21,7 +21,14 @@ pub(in crate::ops::elementwise) static ROWS: &[Row] = &[
         formula: "σ(x) σ(−x)",
         wgsl: call("activation/sigmoid", "kw_sigmoid_d1({0})"),
         reference: |x, _| sigmoid_d1(x[0]),
-        fast: |x, _, y| fast::unary(x, y, |a| math::sigmoid(a) * math::sigmoid(-a)),
+        fast: |x, _, y| {
+            fast::unary(
+                x,
+                y,
+                #[inline(always)]
+                |a| math::sigmoid(a) * math::sigmoid(-a),
+            )
+        },
         derivatives: &[Derivative::Row("sigmoid_d2")],
         ..UNARY
     },
@@ -31,7 +38,12 @@ pub(in crate::ops::elementwise) static ROWS: &[Row] = &[
         wgsl: call("activation/sigmoid", "kw_sigmoid_d2({0})"),
         reference: |x, _| sigmoid_d2(x[0]),
         fast: |x, _, y| {
-            fast::unary(x, y, |a| -math::sigmoid(a) * math::sigmoid(-a) * math::tanh(0.5 * a));
+            fast::unary(
+                x,
+                y,
+                #[inline(always)]
+                |a| -math::sigmoid(a) * math::sigmoid(-a) * math::tanh(0.5 * a),
+            );
         },
         // σ''' = σ' (1 − 6 σ')
         derivatives: &[Derivative::Compose(|g, x, _, _| {
@@ -64,10 +76,15 @@ pub(in crate::ops::elementwise) static ROWS: &[Row] = &[
         wgsl: call("activation/silu", "kw_silu_d2({0})"),
         reference: |x, _| vanishing(x[0], sigmoid_d2(x[0])) + 2.0 * sigmoid_d1(x[0]),
         fast: |x, _, y| {
-            fast::unary(x, y, |a| {
-                let d1 = math::sigmoid(a) * math::sigmoid(-a);
-                if d1 == 0.0 { 0.0 } else { d1 * (2.0 - a * math::tanh(0.5 * a)) }
-            });
+            fast::unary(
+                x,
+                y,
+                #[inline(always)]
+                |a| {
+                    let d1 = math::sigmoid(a) * math::sigmoid(-a);
+                    if d1 == 0.0 { 0.0 } else { d1 * (2.0 - a * math::tanh(0.5 * a)) }
+                },
+            );
         },
         // silu''' = x σ''' + 3 σ''
         derivatives: &[Derivative::Compose(|g, x, _, _| {

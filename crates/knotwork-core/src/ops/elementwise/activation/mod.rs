@@ -1,11 +1,50 @@
 //! The table of activations, by family. Each has up to three rows: its value, `NAME_d1` and `NAME_d2`.
 
+mod bell;
 mod gelu;
+mod gompertz;
+mod hyperbolic;
+mod jet;
 mod logistic;
+mod periodic;
 mod relu;
+mod softplus;
+mod swish;
 mod tanh;
+
+#[cfg(test)]
+mod tests;
 
 use super::rows::Row;
 
 /// All of them, by family.
-pub(super) static FAMILIES: &[&[Row]] = &[relu::ROWS, logistic::ROWS, tanh::ROWS, gelu::ROWS];
+pub(super) static FAMILIES: &[&[Row]] = &[
+    relu::ROWS,
+    logistic::ROWS,
+    tanh::ROWS,
+    gelu::ROWS,
+    &swish::GELU_TANH,
+    &swish::QUICK_GELU,
+    &swish::SWISH,
+    &swish::ELISH,
+    &swish::XGELU,
+    &swish::XSILU,
+    &softplus::SOFTPLUS,
+    &softplus::LOG_SIGMOID,
+    &softplus::MISH,
+    &softplus::SERF,
+    &softplus::LOGISH,
+    &softplus::SMISH,
+    &hyperbolic::LISHT,
+    &hyperbolic::TANHEXP,
+    &hyperbolic::PHISH,
+    &bell::GAUSSIAN,
+    &bell::ERF,
+    &gompertz::GOLU,
+    &gompertz::APA,
+    &gompertz::AGLU,
+    periodic::SIN,
+    &periodic::SNAKE,
+    &periodic::GCU,
+    &periodic::SPDER,
+];

@@ -30,7 +30,14 @@ pub(in crate::ops::elementwise) static ROWS: &[Row] = &[
         formula: "−2 tanh x sech² x",
         wgsl: call("activation/tanh", "kw_tanh_d2({0})"),
         reference: |x, _| -2.0 * libm::tanh(x[0]) * sech2(x[0]),
-        fast: |x, _, y| fast::unary(x, y, |a| -2.0 * math::tanh(a) * math::sech2(a)),
+        fast: |x, _, y| {
+            fast::unary(
+                x,
+                y,
+                #[inline(always)]
+                |a| -2.0 * math::tanh(a) * math::sech2(a),
+            )
+        },
         // tanh''' = sech² (4 − 6 sech²)
         derivatives: &[Derivative::Compose(|g, x, _, _| {
             let d1 = x[0].map("tanh_d1", &[], &[])?;

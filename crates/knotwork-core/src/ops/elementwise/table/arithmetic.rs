@@ -182,6 +182,15 @@ pub(in crate::ops::elementwise) static ROWS: &[Row] = &[
         ..UNARY
     },
     Row {
+        name: "cos",
+        formula: "cos x",
+        wgsl: call("shared/trig", "kw_cos({0})"),
+        reference: |x, _| libm::cos(x[0]),
+        fast: |x, a, y| fast::periodic(x, a, y, |_, _, _, c| c),
+        derivatives: &[Derivative::Compose(|g, x, _, _| g.mul(&x[0].sin()?)?.neg())],
+        ..UNARY
+    },
+    Row {
         name: "sqrt",
         formula: "√x",
         wgsl: both("sqrt({0})"),

@@ -1,92 +1,28 @@
 //! Every kernel of every operation, in every variant, without a GPU: composed as its plan asks, it is valid, it declares
 //! the bindings that it will be given, keeps to the portable limits, and can be written for every driver.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "in tests a panic is the report")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in tests a panic is the report")]
+
+mod tint;
 
 use std::{
-    any::Any,
     collections::HashMap,
     io::Write,
     panic::{AssertUnwindSafe, catch_unwind},
     process::{Command, Stdio},
-    sync::Arc,
 };
 
-use kernels_test::harness;
+use kernels_test::{harness, paper::paper};
 use knotwork::{
-    DType, Device, DeviceInfo, Error, HostTensor, Result,
-    device::{Backend, Counters, Memory, Pending, Prepared, RunInputs},
+    Result,
     ops::registry,
-    plan::{Capabilities, ConstantValue, DeviceKind, Dispatch, Plan, Source},
+    plan::{Capabilities, ConstantValue, Dispatch, Source},
 };
 use knotwork_shaders::{
     Constant, Root, SHADERS, Validated, compose, validate,
     writers::{hlsl, msl, spirv},
 };
-
-/// A GPU on paper: it has WebGPU's portable limits, and plans are all that it makes.
-#[derive(Debug)]
-struct Paper(DeviceInfo, Capabilities);
-
-fn paper() -> Device {
-    let info = DeviceInfo {
-        name: "paper".into(),
-        kind: DeviceKind::Gpu,
-        driver: "none".into(),
-        interface: "none".into(),
-        profile: "none".into(),
-    };
-    Device::from_backend(Arc::new(Paper(info, Capabilities { f16: true, ..Capabilities::portable() })))
-}
-
-fn only_paper() -> Error {
-    Error::NoDevice("this device is on paper".into())
-}
-
-impl Backend for Paper {
-    fn info(&self) -> &DeviceInfo {
-        &self.0
-    }
-
-    fn capabilities(&self) -> &Capabilities {
-        &self.1
-    }
-
-    fn allocate(&self, _: usize) -> Result<Arc<dyn Memory>> {
-        Ok(Arc::new(Nothing))
-    }
-
-    fn prepare(&self, _: Arc<Plan>, _: &[Arc<dyn Memory>]) -> Result<Box<dyn Prepared>> {
-        Ok(Box::new(Nothing))
-    }
-
-    fn counters(&self) -> Counters {
-        Counters::default()
-    }
-}
-
-#[derive(Debug)]
-struct Nothing;
-
-impl Memory for Nothing {
-    fn write(&self, _: usize, _: &HostTensor) -> Result<()> {
-        Ok(())
-    }
-
-    fn read(&self, _: usize, _: DType, _: &[usize]) -> Result<HostTensor> {
-        Err(only_paper())
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-}
-
-impl Prepared for Nothing {
-    fn run(&mut self, _: &RunInputs<'_>) -> Result<Box<dyn Pending>> {
-        Err(only_paper())
-    }
-}
+use tint::Module;
 
 fn constant(value: &ConstantValue) -> Constant {
     match value {
@@ -185,6 +121,7 @@ fn every_kernel_of_every_plan_is_portable() {
     let check_spirv = has_spirv_val();
     let mut seen = std::collections::HashSet::new();
     let mut wrong: Vec<String> = Vec::new();
+    let mut browser: Vec<Module> = Vec::new();
     for op in registry() {
         harness::plans(&op, &device, |case, plan| {
             let plan = match plan {
@@ -192,17 +129,21 @@ fn every_kernel_of_every_plan_is_portable() {
                 Err(message) => return wrong.push(format!("{} `{case}`: {message}", op.name)),
             };
             for dispatch in plan.dispatches.iter().filter(|d| seen.insert(d.kernel.clone())) {
-                if let Err(message) = check(dispatch, device.capabilities(), check_spirv) {
-                    wrong.push(format!("{} `{case}`: kernel `{}`: {message}", op.name, dispatch.kernel.name));
+                let name = format!("{} `{case}`: kernel `{}`", op.name, dispatch.kernel.name);
+                match check(dispatch, device.capabilities(), check_spirv) {
+                    Ok(code) => browser.push(Module { name, code }),
+                    Err(message) => wrong.push(format!("{name}: {message}")),
                 }
             }
         });
     }
+    wrong.extend(tint::refused(&browser).unwrap_or_default());
     assert!(wrong.is_empty(), "{} of {} kernels: {}", wrong.len(), seen.len(), wrong.join("\n"));
     assert!(seen.len() > 50, "only {} kernels were found", seen.len());
 }
 
-fn check(dispatch: &Dispatch, limits: &Capabilities, check_spirv: bool) -> Result<(), String> {
+/// Holds a kernel against everything but Tint, and gives its text in the browser's form.
+fn check(dispatch: &Dispatch, limits: &Capabilities, check_spirv: bool) -> Result<String, String> {
     let kernel = &dispatch.kernel;
     let root = match &kernel.source {
         Source::Named(name) => Root::Named(name),
@@ -210,10 +151,11 @@ fn check(dispatch: &Dispatch, limits: &Capabilities, check_spirv: bool) -> Resul
     };
     let constants: Vec<(&str, Constant)> = kernel.constants.iter().map(|(n, v)| (*n, constant(v))).collect();
     let composed = compose(root, &kernel.flags, &constants).map_err(|e| e.to_string())?;
-    composed.for_browser().map_err(|e| e.to_string())?;
+    let browser = composed.for_browser().map_err(|e| e.to_string())?;
     let validated = validate(&composed).map_err(|e| e.to_string())?;
     declares(&validated, dispatch, limits)?;
-    write(&validated, "main", check_spirv)
+    write(&validated, "main", check_spirv)?;
+    Ok(browser.text)
 }
 
 #[test]

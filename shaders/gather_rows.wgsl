@@ -1,0 +1,39 @@
+// Rows of a table [rows, columns] by index, moved as words, whatever their type. An index outside 0..rows is clamped and
+// counted.
+#import shared/grid
+
+struct Params {
+    count: u32,
+    rows: u32,
+    columns: u32,
+    pad: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> table: array<u32>;
+#if unsigned
+@group(0) @binding(2) var<storage, read> index: array<u32>;
+#else
+@group(0) @binding(2) var<storage, read> index: array<i32>;
+#endif
+@group(0) @binding(3) var<storage, read_write> y: array<u32>;
+@group(0) @binding(4) var<storage, read_write> status: array<atomic<u32>>;
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+        @builtin(local_invocation_index) local: u32) {
+    let at = linear_thread(wid, groups, local, 256u);
+    if at >= params.count {
+        return;
+    }
+    let column = at % params.columns;
+    // A negative index is a large one.
+    var row = u32(index[at / params.columns]);
+    if row >= params.rows {
+        row = params.rows - 1u;
+        if column == 0u {
+            atomicAdd(&status[0], 1u);
+        }
+    }
+    y[at] = table[row * params.columns + column];
+}
