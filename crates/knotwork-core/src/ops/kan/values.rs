@@ -38,7 +38,7 @@ impl Tensor {
     /// # use knotwork_core::{DType, Device, Graph, HostTensor, ops::Basis};
     /// let g = Graph::new();
     /// let x = g.input("x", DType::F32, [2])?;
-    /// let phi = x.basis(&Basis::fourier(1)?)?;
+    /// let phi = x.basis(Basis::fourier(1)?)?;
     /// let mut p = Device::cpu().compile(&g, &[&phi], &[])?;
     /// let out = p.run([("x", HostTensor::new(&[0.0f32, 0.5], [2])?)])?.wait()?;
     /// assert_eq!(out[0].shape(), [2, 2]); // cos x, sin x

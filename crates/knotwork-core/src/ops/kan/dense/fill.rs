@@ -196,8 +196,8 @@ fn relu_kan<R: Real, const N: usize>(grid: usize, order: usize, x: R, mut put: i
         // (e − x)(x − s): a parabola.
         let mut parabola = Jet::<R, N>::constant(0.0);
         let coefficients = [rise * fall, fall - rise, R::splat(-1.0)];
-        for k in 0..N.min(3) {
-            parabola.0[k] = coefficients[k];
+        for (to, value) in parabola.0.iter_mut().zip(coefficients) {
+            *to = value;
         }
         let square = parabola.times(&parabola).derivative() * R::splat(16.0 / wide.powi(4));
         put(m, square.inside(rise, fall));

@@ -169,7 +169,7 @@ fn gradients_twice_agree_with_differences() {
         let mut mix = loss.mul(0.1).unwrap();
         for t in &first[..3] {
             let axes: Vec<isize> = (0..t.rank() as isize).collect();
-            mix = mix.add(&t.square().unwrap().sum(&axes, false).unwrap().mul(0.01).unwrap()).unwrap();
+            mix = mix.add(t.square().unwrap().sum(&axes, false).unwrap().mul(0.01).unwrap()).unwrap();
         }
         check_gradients(&g, &mix, &refs, &feeds);
     }
