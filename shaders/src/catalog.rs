@@ -83,6 +83,8 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("shared/logistic", include_str!("../shared/logistic.wgsl")),
     ("shared/math", include_str!("../shared/math.wgsl")),
     ("shared/normal", include_str!("../shared/normal.wgsl")),
+    ("shared/pair", include_str!("../shared/pair.wgsl")),
+    ("shared/pair_tanh", include_str!("../shared/pair_tanh.wgsl")),
     ("shared/pow", include_str!("../shared/pow.wgsl")),
     ("shared/product", include_str!("../shared/product.wgsl")),
     ("shared/sigmoid", include_str!("../shared/sigmoid.wgsl")),
