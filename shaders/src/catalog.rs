@@ -7,7 +7,9 @@
 /// ```
 pub const SHADERS: &[(&str, &str)] = &[
     ("activation/apa", include_str!("../activation/apa.wgsl")),
+    ("activation/clamped", include_str!("../activation/clamped.wgsl")),
     ("activation/elish", include_str!("../activation/elish.wgsl")),
+    ("activation/elu", include_str!("../activation/elu.wgsl")),
     ("activation/expanded", include_str!("../activation/expanded.wgsl")),
     ("activation/gaussian", include_str!("../activation/gaussian.wgsl")),
     ("activation/gcu", include_str!("../activation/gcu.wgsl")),
@@ -17,6 +19,7 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("activation/lisht", include_str!("../activation/lisht.wgsl")),
     ("activation/logish", include_str!("../activation/logish.wgsl")),
     ("activation/mish", include_str!("../activation/mish.wgsl")),
+    ("activation/rectified", include_str!("../activation/rectified.wgsl")),
     ("activation/relu", include_str!("../activation/relu.wgsl")),
     ("activation/serf", include_str!("../activation/serf.wgsl")),
     ("activation/sigmoid", include_str!("../activation/sigmoid.wgsl")),
