@@ -34,6 +34,11 @@ fn kw_soft_shrink(x: f32, limit: f32) -> f32 {
     return select(select(0.0, x + limit, x < -limit), x - limit, x > limit);
 }
 
+fn kw_soft_shrink_d1(x: f32, limit: f32) -> f32 {
+    if kw_is_nan(x) { return x; }
+    return select(0.0, 1.0, abs(x) > limit);
+}
+
 fn kw_relu_squared(x: f32) -> f32 {
     if kw_is_nan(x) { return x; }
     return select(0.0, x * x, x > 0.0);

@@ -132,6 +132,13 @@ unary! {
     hard_swish;
     /// x/2 min(max(x + 2, 0), 2), elementwise: 0 at −∞, ∞ at ∞; the slope is −1 at −2 and 1 at 0.
     hard_mish;
+    /// x / (1 + |x|), elementwise (Bergstra, Desjardins, Lamblin and Bengio 2009): ∓1 at ∓∞; the second derivative at 0,
+    /// where it jumps, is 0.
+    softsign;
+    /// 1.7159 tanh(2x/3), elementwise (LeCun, Bottou, Orr and Müller 1998): ∓1.7159 at ∓∞.
+    lecun_tanh;
+    /// x − tanh x, elementwise, without cancellation near 0: ∓∞ at ∓∞.
+    tanh_shrink;
     /// max(0, x)², elementwise (So et al. 2021): 0 at −∞, ∞ at ∞; the second derivative at 0 is 0.
     relu_squared;
     /// λ x where x > 0, else λ α (eˣ − 1), elementwise, with α = 1.6733 and λ = 1.0507 (Klambauer, Unterthiner, Mayr and
@@ -204,6 +211,9 @@ parametric! {
     hard_tanh(min, max);
     /// x where |x| > λ, else 0, elementwise (Donoho and Johnstone 1994), usually with λ = ½; the slope at ±λ is 0.
     hard_shrink(lambda);
+    /// tanh x where x > 0, else α tanh x, elementwise (Xu, Huang and Li 2016), usually with α = ¼: −α at −∞, 1 at ∞; the
+    /// slope at 0 is α.
+    penalized_tanh(alpha);
     /// x − λ above λ, x + λ below −λ, else 0, elementwise (Donoho and Johnstone 1994), usually with λ = ½; the slope at
     /// ±λ is 0.
     soft_shrink(lambda);

@@ -14,6 +14,7 @@ mod periodic;
 mod rectified;
 mod relu;
 mod softplus;
+mod squash;
 mod swish;
 mod tanh;
 
@@ -54,4 +55,5 @@ pub(super) static FAMILIES: &[&[Row]] = &[
     &periodic::SPDER,
     hard::ROWS,
     rectified::ROWS,
+    squash::ROWS,
 ];
