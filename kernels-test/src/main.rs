@@ -6,7 +6,9 @@ use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use kernels_test::{
     backends::{self, Selection},
-    cases, harness, random,
+    cases,
+    harness::{self, List},
+    random,
 };
 
 #[derive(Parser)]
@@ -36,6 +38,9 @@ enum Command {
     Harness {
         #[command(flatten)]
         selection: Selection,
+        /// On GPUs, only what shows a kernel that nothing before has shown: every kernel at least once
+        #[arg(long)]
+        short: bool,
     },
     /// Make random graphs and hold their plans against the oracle
     Random {
@@ -66,7 +71,7 @@ fn main() -> Result<ExitCode> {
             print!("{report}");
             report.passed()
         }
-        Command::Harness { selection } => {
+        Command::Harness { selection, short } => {
             // A misspelt name must not look like success.
             let registered = knotwork::ops::registry();
             if let Some(name) =
@@ -75,7 +80,12 @@ fn main() -> Result<ExitCode> {
                 bail!("no operation `{name}` is registered");
             }
             let backends = opened(&selection)?;
-            let report = harness::run(&selection, &backends, |failure| println!("FAILED {failure}"));
+            let report = harness::run(
+                &selection,
+                if short { List::Short } else { List::Full },
+                &backends,
+                |failure| println!("FAILED {failure}"),
+            );
             print!("{report}");
             report.passed()
         }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use knotwork::{
     Error, Tensor,
-    ops::{GluActivation, RationalForm, elementwise::activations},
+    ops::{Feature, GluActivation, RationalForm, elementwise::activations},
 };
 use serde_json::Value;
 
@@ -67,6 +67,9 @@ const ADAPTERS: &[(&str, Adapter)] = &[
     ("min", |c| y(c.input("x")?.min(&c.dims()?, c.flag("keepdim")?)?)),
     ("var", |c| y(c.input("x")?.var(&c.dims()?, c.number("correction", 0.0)?, c.flag("keepdim")?)?)),
     ("cumsum", |c| y(c.input("x")?.cumsum(c.dim()?)?)),
+    ("poly_norm", |c| {
+        y(c.input("x")?.poly_norm(c.input("weight")?, c.input("bias")?, c.number("eps", 1e-6)?)?)
+    }),
     ("layer_norm", |c| {
         y(c.input("x")?.layer_norm(c.optional("weight"), c.optional("bias"), c.number("eps", 1e-5)?)?)
     }),
@@ -87,6 +90,9 @@ const ADAPTERS: &[(&str, Adapter)] = &[
     ("linear", |c| y(c.input("x")?.linear(c.input("weight")?, c.optional("bias"))?)),
     ("softmax", |c| y(c.input("x")?.softmax(c.dim()?)?)),
     ("log_softmax", |c| y(c.input("x")?.log_softmax(c.dim()?)?)),
+    ("sparsemax", |c| y(c.input("x")?.sparsemax(c.dim()?)?)),
+    ("entmax15", |c| y(c.input("x")?.entmax15(c.dim()?)?)),
+    ("linear_attention", linear_attention),
     ("logsumexp", |c| y(c.input("x")?.logsumexp(&c.dims()?, c.flag("keepdim")?)?)),
     ("prelu", |c| {
         let axis = c.attribute("axis", Some(-1), whole)?;
@@ -128,6 +134,18 @@ fn rational(c: &Call<'_>) -> Built {
         _ => None,
     })?;
     y(c.input("x")?.rational(c.input("numerator")?, c.input("denominator")?, form)?)
+}
+
+fn linear_attention(c: &Call<'_>) -> Built {
+    let feature = c.attribute("feature", Some(Feature::Elu1), |v| match v.as_str()? {
+        "elu1" => Some(Feature::Elu1),
+        "relu" => Some(Feature::Relu),
+        "identity" => Some(Feature::Identity),
+        _ => None,
+    })?;
+    let normalize = c.attribute("normalize", Some(true), Value::as_bool)?;
+    let (k, v) = (c.input("k")?, c.input("v")?);
+    y(c.input("q")?.linear_attention(k, v, feature, c.flag("causal")?, normalize)?)
 }
 
 /// One use of an operation: what a case gives it.

@@ -68,6 +68,8 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("optimizer/copy", include_str!("../optimizer/copy.wgsl")),
     ("optimizer/sgd", include_str!("../optimizer/sgd.wgsl")),
     ("pad", include_str!("../pad.wgsl")),
+    ("poly_norm/forward", include_str!("../poly_norm/forward.wgsl")),
+    ("poly_norm/input", include_str!("../poly_norm/input.wgsl")),
     ("polynomial/moments", include_str!("../polynomial/moments.wgsl")),
     ("polynomial/value", include_str!("../polynomial/value.wgsl")),
     ("rational/coefficients", include_str!("../rational/coefficients.wgsl")),
@@ -87,6 +89,8 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("shared/logistic", include_str!("../shared/logistic.wgsl")),
     ("shared/math", include_str!("../shared/math.wgsl")),
     ("shared/normal", include_str!("../shared/normal.wgsl")),
+    ("shared/pair", include_str!("../shared/pair.wgsl")),
+    ("shared/pair_tanh", include_str!("../shared/pair_tanh.wgsl")),
     ("shared/pow", include_str!("../shared/pow.wgsl")),
     ("shared/product", include_str!("../shared/product.wgsl")),
     ("shared/sigmoid", include_str!("../shared/sigmoid.wgsl")),
@@ -100,6 +104,7 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("sort/offsets", include_str!("../sort/offsets.wgsl")),
     ("sort/place", include_str!("../sort/place.wgsl")),
     ("var", include_str!("../var.wgsl")),
+    ("sparse_map", include_str!("../sparse_map.wgsl")),
 ];
 
 /// The text of a named shader, if there is one.

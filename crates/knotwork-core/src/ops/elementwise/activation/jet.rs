@@ -44,7 +44,7 @@ pub(super) fn smooth<const N: usize>(
         x,
         y,
         #[inline(always)]
-        |v| pick(f(v, p)),
+        move |v| pick(f(v, p)),
     );
 }
 
@@ -62,7 +62,7 @@ pub(super) fn periodic(
         attributes,
         y,
         #[inline(always)]
-        |v, a, s, c| pick(f(v, a, s, c)),
+        move |v, a, s, c| pick(f(v, a, s, c)),
     );
 }
 
@@ -103,7 +103,8 @@ pub(super) fn logistic(high: f32, low: f32) -> (f32, f32, f32, f32) {
 }
 
 /// The rows of an activation: name, shader file, WGSL arguments, what else the rows have, formulas of the value and both
-/// derivatives, f64 function, runner and f32 function.
+/// derivatives, f64 function, runner and f32 function: a closure marked to be inlined, as a function's name would be
+/// called, and the loop around it not vectorised.
 macro_rules! jet {
     ($name:literal, $file:literal, $arguments:literal, $base:expr, $formulas:expr, $exact:expr, $run:path, $fast:expr) => {
         [
