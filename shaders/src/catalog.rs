@@ -16,6 +16,7 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("activation/gelu", include_str!("../activation/gelu.wgsl")),
     ("activation/gelu_tanh", include_str!("../activation/gelu_tanh.wgsl")),
     ("activation/golu", include_str!("../activation/golu.wgsl")),
+    ("activation/isru", include_str!("../activation/isru.wgsl")),
     ("activation/lisht", include_str!("../activation/lisht.wgsl")),
     ("activation/logish", include_str!("../activation/logish.wgsl")),
     ("activation/mish", include_str!("../activation/mish.wgsl")),

@@ -137,6 +137,8 @@ unary! {
     softsign;
     /// 1.7159 tanh(2x/3), elementwise (LeCun, Bottou, Orr and Müller 1998): ∓1.7159 at ∓∞.
     lecun_tanh;
+    /// (√(x² + 1) − 1) / 2 + x, elementwise: ∓∞ at ∓∞ with slopes ½ and 3/2.
+    bent_identity;
     /// x − tanh x, elementwise, without cancellation near 0: ∓∞ at ∓∞.
     tanh_shrink;
     /// max(0, x)², elementwise (So et al. 2021): 0 at −∞, ∞ at ∞; the second derivative at 0 is 0.
@@ -214,6 +216,12 @@ parametric! {
     /// tanh x where x > 0, else α tanh x, elementwise (Xu, Huang and Li 2016), usually with α = ¼: −α at −∞, 1 at ∞; the
     /// slope at 0 is α.
     penalized_tanh(alpha);
+    /// x / √(1 + α x²), elementwise (Carlile, Delamarter, Kinney, Marti and Whitney 2017), usually with α = 1: ∓1/√α at
+    /// ∓∞; x where α = 0.
+    isru(alpha);
+    /// x where x ≥ 0, else x / √(1 + α x²), elementwise (Carlile, Delamarter, Kinney, Marti and Whitney 2017), usually
+    /// with α = 1: −1/√α at −∞, ∞ at ∞; slope and second derivative are continuous.
+    isrlu(alpha);
     /// x − λ above λ, x + λ below −λ, else 0, elementwise (Donoho and Johnstone 1994), usually with λ = ½; the slope at
     /// ±λ is 0.
     soft_shrink(lambda);

@@ -8,6 +8,7 @@ mod gelu;
 mod gompertz;
 mod hard;
 mod hyperbolic;
+mod inverse_root;
 mod jet;
 mod logistic;
 mod periodic;
@@ -56,4 +57,5 @@ pub(super) static FAMILIES: &[&[Row]] = &[
     hard::ROWS,
     rectified::ROWS,
     squash::ROWS,
+    inverse_root::ROWS,
 ];
