@@ -141,6 +141,10 @@ unary! {
     bent_identity;
     /// x − tanh x, elementwise, without cancellation near 0: ∓∞ at ∓∞.
     tanh_shrink;
+    /// arctan x, elementwise: ∓π/2 at ∓∞.
+    arctan;
+    /// The inverse hyperbolic sine ln(x + √(x² + 1)), elementwise, without cancellation or overflow: ∓∞ at ∓∞.
+    asinh;
     /// max(0, x)², elementwise (So et al. 2021): 0 at −∞, ∞ at ∞; the second derivative at 0 is 0.
     relu_squared;
     /// λ x where x > 0, else λ α (eˣ − 1), elementwise, with α = 1.6733 and λ = 1.0507 (Klambauer, Unterthiner, Mayr and
@@ -209,6 +213,24 @@ macro_rules! parametric {
 }
 
 parametric! {
+    /// max(0, x) + ε x e^(−x²/2), elementwise, the correction regularised rectifier (Sun et al. 2024), usually with ε = 0.01:
+    /// 0 at −∞, ∞ at ∞; the slope at 0 is ε.
+    crrelu(epsilon);
+    /// (x + √(x² + b)) / 2, elementwise, without cancellation or overflow (Barron 2021), usually with b = 4: 0 at −∞, ∞ at
+    /// ∞. b lies in 0..=1e30; where it is 0 this is max(0, x), with slope ½ at 0.
+    squareplus(b);
+    /// (λ₁ x + λ₂) / (x² + d²), elementwise, without overflow (Li, Xia and Zhang 2024), usually with λ₁ = λ₂ = d = 1: 0
+    /// at ±∞. d lies in 1e-6..=1e15, λ₁ and λ₂ in −1e8..=1e8.
+    cauchy(lambda1, lambda2, d);
+    /// 1 / (1 + |x/a|^d), elementwise (Lan and Mahmood 2023), usually with a = 1 and d = 4: 0 at ±∞, 1 at 0 with slope 0.
+    /// a lies in 1e-6..=1e15, d in 1..=1e4.
+    elephant(a, d);
+    /// s σ(T x) − o with scale s, temperature T and offset o, elementwise (Papernot, Thakurta, Song, Chien and Erlingsson
+    /// 2020), usually 2, 2 and 1, where it is tanh x: for T > 0, −o at −∞ and s − o at ∞.
+    tempered_sigmoid(scale, temperature, offset);
+    /// x (β (arctan(x)/π + ½) − α) with β = 1 + 2α, elementwise: the arctangent's gate expanded from (0, 1) to
+    /// (−α, 1 + α) (Huang 2024), usually with α = 0, where it is −1/π at −∞ and ∞ at ∞.
+    xatlu(alpha);
     /// min(max(x, min), max), elementwise (Collobert 2004), usually between −1 and 1; the slope at both limits is 1.
     hard_tanh(min, max);
     /// x where |x| > λ, else 0, elementwise (Donoho and Johnstone 1994), usually with λ = ½; the slope at ±λ is 0.

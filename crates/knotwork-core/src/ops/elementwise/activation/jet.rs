@@ -83,6 +83,17 @@ pub(super) fn fast_gated(x: f32, [g, d1, d2]: Jet<f32>) -> Jet<f32> {
     [vanishing(x, g), g + vanishing(x, d1), 2.0 * d1 + vanishing(x, d2)]
 }
 
+/// NaN for NaN, where a formula may have lost it.
+#[inline(always)]
+pub(super) fn passing(x: f32, jet: Jet<f32>) -> Jet<f32> {
+    if x.is_nan() { [x; 3] } else { jet }
+}
+
+/// As [`passing`], in f64.
+pub(super) fn defined(x: f64, jet: Jet<f64>) -> Jet<f64> {
+    if x.is_nan() { [x; 3] } else { jet }
+}
+
 /// `v` as a float and the rest of it, held where every exponential has vanished.
 #[inline(always)]
 pub(super) fn split(v: f64) -> (f32, f32) {

@@ -4,10 +4,14 @@
 mod short;
 
 mod bell;
+mod cauchy;
+mod crrelu;
+mod elephant;
 mod gelu;
 mod gompertz;
 mod hard;
 mod hyperbolic;
+mod inverse;
 mod inverse_root;
 mod jet;
 mod logistic;
@@ -15,9 +19,12 @@ mod periodic;
 mod rectified;
 mod relu;
 mod softplus;
+mod squareplus;
 mod squash;
 mod swish;
 mod tanh;
+mod tempered;
+mod xatlu;
 
 #[cfg(test)]
 mod tests;
@@ -58,4 +65,12 @@ pub(super) static FAMILIES: &[&[Row]] = &[
     rectified::ROWS,
     squash::ROWS,
     inverse_root::ROWS,
+    &inverse::ARCTAN,
+    &inverse::ASINH,
+    &crrelu::CRRELU,
+    &squareplus::SQUAREPLUS,
+    &cauchy::CAUCHY,
+    &elephant::ELEPHANT,
+    &tempered::TEMPERED,
+    &xatlu::XATLU,
 ];
