@@ -18,7 +18,9 @@ fn kw_cauchy(x: f32, lambda1: f32, lambda2: f32, d: f32) -> f32 {
         return x;
     }
     let p = kw_cauchy_parts(x, d);
-    return (lambda1 * p.u + lambda2 * p.v) * p.v;
+    // Around its root as a sum of the two terms themselves, which may overflow far away.
+    let near = (lambda1 * x + lambda2) * p.v;
+    return select(lambda1 * p.u + lambda2 * p.v, near, abs(x) < 1e20) * p.v;
 }
 
 fn kw_cauchy_d1(x: f32, lambda1: f32, lambda2: f32, d: f32) -> f32 {

@@ -65,9 +65,10 @@ fn kw_elephant_d2(x: f32, a: f32, d: f32) -> f32 {
     if e.t > 1.0 {
         return d * (e.f / abs(x)) * (e.g * ((d + 1.0) * e.g - (d - 1.0) * e.f)) / abs(x);
     }
-    var bend = (d + 1.0) * (e.p1 * e.p1);
+    // t^(d - 2) ((d + 1) t^d - (d - 1)), which is 2 for d = 1.
+    var bend = 2.0;
     if d > 1.0 {
-        bend -= (d - 1.0) * kw_elephant_power(e.t, e.lost, d - 2.0);
+        bend = kw_elephant_power(e.t, e.lost, d - 2.0) * ((d + 1.0) * (e.p1 * e.t) - (d - 1.0));
     }
     let q = e.f / a;
     return d * e.f * (q * bend) * q;

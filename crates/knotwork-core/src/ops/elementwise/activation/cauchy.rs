@@ -2,10 +2,10 @@
 
 use super::{
     super::{
-        math,
+        fast,
         rows::{Attribute, Derivative, Row, UNARY, call},
     },
-    jet::{Jet, jet, passing, smooth},
+    jet::{Jet, jet, passing},
 };
 
 fn cauchy(x: f64, a: &[f64]) -> Jet<f64> {
@@ -20,20 +20,35 @@ fn cauchy(x: f64, a: &[f64]) -> Jet<f64> {
     [line / q, slope, -(4.0 * x * slope + 2.0 * (line / q)) / q]
 }
 
+/// In f64, where no power of an f32 up to the sixth overflows and what cancels has digits to spare.
 #[inline(always)]
-fn fast_cauchy(x: f32, [lambda1, lambda2, d]: [f32; 3]) -> Jet<f32> {
-    let r = math::hypot(x, d);
-    let (u, v, w) = (math::share(x, r), 1.0 / r, d / r);
-    let odd = lambda1 * (u * (u * u - 3.0 * (w * w)));
-    let even = lambda2 * (v * (3.0 * (u * u) - w * w));
-    passing(
+fn fast_cauchy(x: f32, [lambda1, lambda2, d]: [f64; 3]) -> Jet<f32> {
+    // Beyond, squares would vanish in f32, and infinities stay out of the products.
+    let h = f64::from(x).clamp(-1e40, 1e40);
+    let (s, t) = (h * h, d * d);
+    let q = 1.0 / (s + t);
+    let first = lambda1 * (t - s) - 2.0 * lambda2 * h;
+    let second = lambda1 * h * (s - 3.0 * t) + lambda2 * (3.0 * s - t);
+    let jet = [(lambda1 * h + lambda2) * q, first * q * q, 2.0 * (second * q) * q * q];
+    passing(x, jet.map(|y| y as f32))
+}
+
+/// Attributes stay f64.
+#[inline(always)]
+fn wide(
+    x: &[&[f32]],
+    a: &[f64],
+    y: &mut [f32],
+    f: impl Fn(f32, [f64; 3]) -> Jet<f32>,
+    pick: impl Fn(Jet<f32>) -> f32,
+) {
+    let p = [a[0], a[1], a[2]];
+    fast::unary(
         x,
-        [
-            (lambda1 * u + lambda2 * v) * v,
-            (lambda1 * ((w - u) * (w + u)) - 2.0 * lambda2 * (u * v)) * v * v,
-            2.0 * (odd + even) * v * v * v,
-        ],
-    )
+        y,
+        #[inline(always)]
+        move |v| pick(f(v, p)),
+    );
 }
 
 const SHAPE: &[Attribute] = &[
@@ -53,7 +68,7 @@ pub(super) static CAUCHY: [Row; 3] = jet!(
         "2 (λ₁ x (x² − 3 d²) + λ₂ (3 x² − d²)) / q³"
     ],
     cauchy,
-    smooth,
+    wide,
     #[inline(always)]
-    |x: f32, p: [f32; 3]| fast_cauchy(x, p)
+    |x: f32, p: [f64; 3]| fast_cauchy(x, p)
 );

@@ -36,7 +36,7 @@ fn power(log: f64, y: f64) -> f32 {
 
 /// Powers of t = |x| / a up to 1, and beyond 1 of 1 / t.
 #[inline(always)]
-fn fast_elephant(x: f32, [a, d, log_a]: [f64; 3]) -> Jet<f32> {
+fn fast_elephant(x: f32, [a, d, log_a, log_root]: [f64; 4]) -> Jet<f32> {
     let size = x.abs();
     let log = math::ln_wide(size) - log_a;
     let far = log > 0.0;
@@ -45,31 +45,33 @@ fn fast_elephant(x: f32, [a, d, log_a]: [f64; 3]) -> Jet<f32> {
     let q = 1.0 / (1.0 + p);
     let (f, g) = if far { (p * q, q) } else { (q, p * q) };
     let side = if x == 0.0 { 0.0 } else { -1.0f32.copysign(x) };
-    // Near 0: t^(d − 1) and t^(d − 2), the second unless d is 1; infinite at 0 where d is less than 2.
+    // Near 0: t^(d − 1) and t^(d − 2), the second infinite at 0 where d is less than 2.
     let w1 = power(log, if far { 0.0 } else { d - 1.0 });
     let w2 = power(log, if far { 0.0 } else { d - 2.0 });
     let w2 = if x == 0.0 && d < 2.0 { f32::INFINITY } else { w2 };
-    let w2 = if d == 1.0 { 0.0 } else { w2 * (d1 - 1.0) };
+    // (d + 1) t^d − (d − 1), whose root is where t^d is (d − 1) / (d + 1).
+    let around = (d1 - 1.0) * math::expm1((log * d - log_root) as f32);
+    let w2 = if d == 1.0 { 2.0 } else { w2 * around };
     let fa = f * a;
     let slope = if far { side * d1 * (f * g) / size } else { side * (d1 * a) * (w1 * f) * f };
     let bend = if far {
         d1 * (f / size) * (g * ((d1 + 1.0) * g - (d1 - 1.0) * f)) / size
     } else {
-        d1 * f * (fa * ((d1 + 1.0) * (w1 * w1) - w2)) * fa
+        d1 * f * (fa * w2) * fa
     };
     passing(x, [f, slope, bend])
 }
 
-/// a, d and ln a out of the loop.
+/// a, d, ln a and ln((d − 1) / (d + 1)) out of the loop.
 #[inline(always)]
 fn shaped(
     x: &[&[f32]],
     a: &[f64],
     y: &mut [f32],
-    f: impl Fn(f32, [f64; 3]) -> Jet<f32>,
+    f: impl Fn(f32, [f64; 4]) -> Jet<f32>,
     pick: impl Fn(Jet<f32>) -> f32,
 ) {
-    let p = [a[0], a[1], libm::log(a[0])];
+    let p = [a[0], a[1], libm::log(a[0]), libm::log((a[1] - 1.0) / (a[1] + 1.0))];
     fast::unary(
         x,
         y,
@@ -98,5 +100,5 @@ pub(super) static ELEPHANT: [Row; 3] = jet!(
     elephant,
     shaped,
     #[inline(always)]
-    |x: f32, p: [f64; 3]| fast_elephant(x, p)
+    |x: f32, p: [f64; 4]| fast_elephant(x, p)
 );
