@@ -19,7 +19,7 @@ fn kw_arctan_d2(x: f32) -> f32 {
         return x;
     }
     // Beyond, nothing of it is left.
-    let h = clamp(x, -1e15, 1e15);
+    let h = clamp(x, -1e16, 1e16);
     let q = 1.0 / (1.0 + h * h);
     return -2.0 * (h * q) * q;
 }
