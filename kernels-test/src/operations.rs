@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use knotwork::{
     Error, Tensor,
-    ops::{BSpline, elementwise::activations},
+    ops::{BSpline, Conv2d, elementwise::activations},
 };
 use serde_json::Value;
 
@@ -68,6 +68,7 @@ const ADAPTERS: &[(&str, Adapter)] = &[
     ("log_softmax", |c| y(c.input("x")?.log_softmax(c.dim()?)?)),
     ("logsumexp", |c| y(c.input("x")?.logsumexp(&c.dims()?, c.flag("keepdim")?)?)),
     ("kan_layer", kan_layer),
+    ("conv2d", conv2d),
     ("mse_loss", |c| one("loss", c.input("x")?.mse_loss(c.input("target")?)?)),
     ("cross_entropy", |c| {
         let smoothing = c.number("label_smoothing", 0.0)?;
@@ -81,6 +82,23 @@ fn matmul(c: &Call<'_>) -> Built {
         Ok(if c.flag(flag)? { t.transpose(-2, -1)? } else { t.clone() })
     };
     y(operand("a", "transpose_a")?.matmul(&operand("b", "transpose_b")?)?)
+}
+
+fn conv2d(c: &Call<'_>) -> Built {
+    let both = |name: &str, default: usize| c.attribute(name, Some([default; 2]), pair);
+    let groups = c.attribute("groups", Some(1), |v| usize::try_from(v.as_u64()?).ok())?;
+    let options = Conv2d::new().stride(both("stride", 1)?).padding(both("padding", 0)?);
+    let options = options.dilation(both("dilation", 1)?).groups(groups);
+    y(c.input("x")?.conv2d(c.input("weight")?, c.optional("bias"), &options)?)
+}
+
+/// One number for both directions, or one each.
+fn pair(value: &Value) -> Option<[usize; 2]> {
+    let one = |v: &Value| usize::try_from(v.as_u64()?).ok();
+    match value {
+        Value::Array(both) if both.len() == 2 => Some([one(&both[0])?, one(&both[1])?]),
+        both => one(both).map(|n| [n, n]),
+    }
 }
 
 fn kan_layer(c: &Call<'_>) -> Built {

@@ -11,6 +11,7 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("activation/sigmoid", include_str!("../activation/sigmoid.wgsl")),
     ("activation/silu", include_str!("../activation/silu.wgsl")),
     ("activation/tanh", include_str!("../activation/tanh.wgsl")),
+    ("conv2d", include_str!("../conv2d.wgsl")),
     ("cross_entropy", include_str!("../cross_entropy.wgsl")),
     ("elementwise/arith", include_str!("../elementwise/arith.wgsl")),
     ("elementwise/cast", include_str!("../elementwise/cast.wgsl")),

@@ -1,6 +1,7 @@
 //! Operations: one file each. A file opens with the method that users call and implements one trait.
 
 mod case;
+mod conv2d;
 mod cross_entropy;
 pub mod elementwise;
 mod kan;
@@ -18,6 +19,7 @@ mod testing;
 pub(crate) mod views;
 
 pub use case::{Case, CaseInput, Fill};
+pub use conv2d::{Conv2d, Pair};
 pub use kan::{BSpline, MAX_ORDER};
 pub use op::{Cases, Cost, Op, Reference, Registered, no_gradient};
 pub use optimizer::{Adam, Sgd};

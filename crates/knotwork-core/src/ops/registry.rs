@@ -1,7 +1,7 @@
 //! Every operation, by name. Adding one touches its file, its shader and one line here.
 
 use super::{
-    Registered, cross_entropy, elementwise, kan, logsumexp, matmul, mse_loss, optimizer, pad, reduce,
+    Registered, conv2d, cross_entropy, elementwise, kan, logsumexp, matmul, mse_loss, optimizer, pad, reduce,
     softmax, views,
 };
 
@@ -10,6 +10,7 @@ use super::{
 pub fn registry() -> Vec<Registered> {
     let mut all = vec![pad::REGISTERED, views::REGISTERED, kan::REGISTERED];
     all.extend([matmul::REGISTERED, cross_entropy::REGISTERED, mse_loss::REGISTERED]);
+    all.push(conv2d::REGISTERED);
     all.extend(reduce::REGISTERED);
     all.extend(softmax::REGISTERED);
     all.push(logsumexp::REGISTERED);
