@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use knotwork::{
     Error, Tensor,
-    ops::{Feature, GluActivation, RationalForm, elementwise::activations},
+    ops::{Conv2d, Feature, GluActivation, RationalForm, elementwise::activations},
 };
 use serde_json::Value;
 
@@ -107,6 +107,7 @@ const ADAPTERS: &[(&str, Adapter)] = &[
     ("basis", kan::basis),
     ("kan_layer", kan::kan_layer),
     ("wavelet_kan_layer", kan::wavelet_kan_layer),
+    ("conv2d", conv2d),
     ("mse_loss", |c| one("loss", c.input("x")?.mse_loss(c.input("target")?)?)),
     ("cross_entropy", |c| {
         let smoothing = c.number("label_smoothing", 0.0)?;
@@ -146,6 +147,23 @@ fn linear_attention(c: &Call<'_>) -> Built {
     let normalize = c.attribute("normalize", Some(true), Value::as_bool)?;
     let (k, v) = (c.input("k")?, c.input("v")?);
     y(c.input("q")?.linear_attention(k, v, feature, c.flag("causal")?, normalize)?)
+}
+
+fn conv2d(c: &Call<'_>) -> Built {
+    let both = |name: &str, default: usize| c.attribute(name, Some([default; 2]), pair);
+    let groups = c.attribute("groups", Some(1), |v| usize::try_from(v.as_u64()?).ok())?;
+    let options = Conv2d::new().stride(both("stride", 1)?).padding(both("padding", 0)?);
+    let options = options.dilation(both("dilation", 1)?).groups(groups);
+    y(c.input("x")?.conv2d(c.input("weight")?, c.optional("bias"), &options)?)
+}
+
+/// One number for both directions, or one each.
+fn pair(value: &Value) -> Option<[usize; 2]> {
+    let one = |v: &Value| usize::try_from(v.as_u64()?).ok();
+    match value {
+        Value::Array(both) if both.len() == 2 => Some([one(&both[0])?, one(&both[1])?]),
+        both => one(both).map(|n| [n, n]),
+    }
 }
 
 /// One use of an operation: what a case gives it.

@@ -31,6 +31,7 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("activation/softsign", include_str!("../activation/softsign.wgsl")),
     ("activation/swish", include_str!("../activation/swish.wgsl")),
     ("activation/tanh", include_str!("../activation/tanh.wgsl")),
+    ("conv2d", include_str!("../conv2d.wgsl")),
     ("cross_entropy", include_str!("../cross_entropy.wgsl")),
     ("cumsum", include_str!("../cumsum.wgsl")),
     ("elementwise/arith", include_str!("../elementwise/arith.wgsl")),

@@ -1,6 +1,7 @@
 //! Operations: one file each. A file opens with the method that users call and implements one trait.
 
 mod case;
+mod conv2d;
 mod cross_entropy;
 mod cumsum;
 mod custom;
@@ -35,6 +36,7 @@ mod var;
 pub(crate) mod views;
 
 pub use case::{Case, CaseInput, Fill};
+pub use conv2d::{Conv2d, Pair};
 pub use custom::Custom;
 pub use glu::GluActivation;
 pub use kan::{BSpline, Basis, MAX_ORDER, Wavelet};
