@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+mod attention;
+
 use knotwork::{
     Error, Tensor,
     ops::{BSpline, elementwise::activations},
@@ -67,6 +69,7 @@ const ADAPTERS: &[(&str, Adapter)] = &[
     ("softmax", |c| y(c.input("x")?.softmax(c.dim()?)?)),
     ("log_softmax", |c| y(c.input("x")?.log_softmax(c.dim()?)?)),
     ("logsumexp", |c| y(c.input("x")?.logsumexp(&c.dims()?, c.flag("keepdim")?)?)),
+    ("attention", attention::attention),
     ("kan_layer", kan_layer),
     ("mse_loss", |c| one("loss", c.input("x")?.mse_loss(c.input("target")?)?)),
     ("cross_entropy", |c| {

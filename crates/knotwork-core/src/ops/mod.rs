@@ -1,5 +1,6 @@
 //! Operations: one file each. A file opens with the method that users call and implements one trait.
 
+mod attention;
 mod case;
 mod cross_entropy;
 pub mod elementwise;
@@ -17,6 +18,7 @@ mod softmax;
 mod testing;
 pub(crate) mod views;
 
+pub use attention::{Attention, Condition, Index, Mask, Normalizer};
 pub use case::{Case, CaseInput, Fill};
 pub use kan::{BSpline, MAX_ORDER};
 pub use op::{Cases, Cost, Op, Reference, Registered, no_gradient};

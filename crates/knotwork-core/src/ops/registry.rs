@@ -1,14 +1,14 @@
 //! Every operation, by name. Adding one touches its file, its shader and one line here.
 
 use super::{
-    Registered, cross_entropy, elementwise, kan, logsumexp, matmul, mse_loss, optimizer, pad, reduce,
+    Registered, attention, cross_entropy, elementwise, kan, logsumexp, matmul, mse_loss, optimizer, pad, reduce,
     softmax, views,
 };
 
 /// All operations, elementwise ones last.
 #[must_use]
 pub fn registry() -> Vec<Registered> {
-    let mut all = vec![pad::REGISTERED, views::REGISTERED, kan::REGISTERED];
+    let mut all = vec![pad::REGISTERED, views::REGISTERED, kan::REGISTERED, attention::REGISTERED];
     all.extend([matmul::REGISTERED, cross_entropy::REGISTERED, mse_loss::REGISTERED]);
     all.extend(reduce::REGISTERED);
     all.extend(softmax::REGISTERED);
