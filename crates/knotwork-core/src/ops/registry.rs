@@ -1,8 +1,8 @@
 //! Every operation, by name. Adding one touches its file, its shader and one line here.
 
 use super::{
-    Registered, attention, cross_entropy, elementwise, kan, logsumexp, matmul, mse_loss, optimizer, pad, reduce,
-    softmax, views,
+    Registered, attention, cross_entropy, elementwise, kan, logsumexp, matmul, mse_loss, optimizer, pad,
+    reduce, softmax, views,
 };
 
 /// All operations, elementwise ones last.

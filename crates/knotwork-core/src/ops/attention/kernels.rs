@@ -11,7 +11,8 @@ use super::{
 use crate::{
     DType,
     plan::{
-        BindTo, ConstantValue, DispatchSpec, Grid, Kernel, KernelRequest, Lowering, Needs, Params, Scratch, Source,
+        BindTo, ConstantValue, DispatchSpec, Grid, Kernel, KernelRequest, Lowering, Needs, Params, Scratch,
+        Source,
     },
 };
 
@@ -81,7 +82,10 @@ pub(super) fn lower(op: &AttentionOp, request: &KernelRequest<'_>) -> Result<Vec
             for (i, offset) in tables.clone().zip(&offsets) {
                 let count = request.inputs[i].layout.count();
                 dispatches.push(DispatchSpec {
-                    kernel: Kernel { name: "attention_pack".into(), ..Kernel::named("attention/pack", Vec::new()) },
+                    kernel: Kernel {
+                        name: "attention_pack".into(),
+                        ..Kernel::named("attention/pack", Vec::new())
+                    },
                     bindings: vec![BindTo::Input(i), BindTo::Scratch(0)],
                     params: Params::new().u32(count).u32(*offset).u32(0usize).u32(0usize),
                     grid: Grid::Linear(count.div_ceil(256) as u64),
@@ -124,7 +128,9 @@ pub(super) fn lower(op: &AttentionOp, request: &KernelRequest<'_>) -> Result<Vec
     for (i, offset) in tables.clone().zip(&offsets) {
         params = [*offset, 0, 0, 0].into_iter().fold(params, Params::u32);
         let dims = shape(i);
-        params = std::iter::repeat_n(&1, 4usize.saturating_sub(dims.len())).chain(dims).fold(params, |p, &n| p.u32(n));
+        params = std::iter::repeat_n(&1, 4usize.saturating_sub(dims.len()))
+            .chain(dims)
+            .fold(params, |p, &n| p.u32(n));
     }
     if tables.is_empty() {
         params = [0usize; 4].into_iter().fold(params, Params::u32);

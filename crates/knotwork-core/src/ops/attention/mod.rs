@@ -67,7 +67,15 @@ fn cases() -> Vec<Case> {
         });
         one
     };
+    // Zero divisors, negative remainders and an overflow on the way.
+    let own = {
+        let (q, k) = (Index::query, Index::key);
+        let uneven = ((q() - k()) * 3 / (k() - 2) % (q() - 1)).equal(0);
+        let wraps = (k() + i32::MAX).less(-q().min(Index::row()).abs()) & k().greater(Index::head().max(5));
+        Mask::when((uneven | wraps) & !(k() * Index::keys()).equal(Index::queries() + Index::batch()))
+    };
     vec![
+        case("a condition of its own", [2, 2, 1, 7, 11, 3, 2], new().mask(own)),
         case("full", [1, 2, 1, 3, 65, 16, 70], new()),
         case("causal, more queries than keys", [1, 2, 2, 5, 3, 1, 1], new().mask(Mask::causal())),
         case(

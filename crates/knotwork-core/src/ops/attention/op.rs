@@ -133,14 +133,19 @@ impl AttentionOp {
                 dims.len() == 2 && or_one(&dims[0], &q[1]) && dims[1].fixed().is_some_and(|n| n % 2 == 1)
             }
             BiasForm::Scores => {
-                dims.len() == 3 && or_one(&dims[0], &q[1]) && or_one(&dims[1], &q[2]) && or_one(&dims[2], &k[2])
+                dims.len() == 3
+                    && or_one(&dims[0], &q[1])
+                    && or_one(&dims[1], &q[2])
+                    && or_one(&dims[2], &k[2])
             }
         };
         if fits {
             return Ok(());
         }
         Err(match form {
-            BiasForm::Relative => format!("the relative bias is {bias}; it must be [H or 1, 2R + 1], H = {}", q[1]),
+            BiasForm::Relative => {
+                format!("the relative bias is {bias}; it must be [H or 1, 2R + 1], H = {}", q[1])
+            }
             BiasForm::Scores => format!(
                 "the bias is {bias}; it must be [H or 1, Lq or 1, Lk or 1] with H = {}, Lq = {}, Lk = {}",
                 q[1], q[2], k[2]
@@ -253,7 +258,8 @@ impl Op for AttentionOp {
     }
 
     fn cost(&self, inputs: &[(DType, Layout)], outputs: &[(DType, Layout)]) -> Cost {
-        let bytes = |v: &[(DType, Layout)]| v.iter().map(|(d, l)| (d.bytes() * l.count()) as f64).sum::<f64>();
+        let bytes =
+            |v: &[(DType, Layout)]| v.iter().map(|(d, l)| (d.bytes() * l.count()) as f64).sum::<f64>();
         let (q, v) = (inputs[0].1.shape(), inputs[2].1.shape());
         let pairs = (q[0] * q[1] * q[2] * v[2]) as f64;
         let products = if self.part == PartOf::Forward { 2.0 } else { 4.0 };

@@ -19,11 +19,24 @@ fn the_streaming_example_has_its_published_numbers() {
         &[1.0, 0.0, 0.5, 0.5, 1.0, 0.744_765_23, -0.379_413_47, 2.376_940_8],
         &[0.0, 0.0, 0.0, 0.0, 0.130_738_21, -0.395_890_34, -0.002_565_6, -0.124_532_07],
         &[
-            -0.139_337_25, -0.390_967, -0.130_738_21, -0.130_738_21, 0.271_358_26, 0.520_422_41, -0.001_282_8,
+            -0.139_337_25,
+            -0.390_967,
+            -0.130_738_21,
+            -0.130_738_21,
+            0.271_358_26,
+            0.520_422_41,
+            -0.001_282_8,
             0.001_282_8,
         ],
         &[
-            2.181_86, 2.181_86, 0.748_255_08, 0.748_255_08, 0.336_203_82, 0.336_203_82, 0.733_681_11, 0.733_681_11,
+            2.181_86,
+            2.181_86,
+            0.748_255_08,
+            0.748_255_08,
+            0.336_203_82,
+            0.336_203_82,
+            0.733_681_11,
+            0.733_681_11,
         ],
     ];
     for (got, want) in got.iter().zip(want) {
@@ -72,4 +85,54 @@ fn a_row_with_nothing_allowed_is_0_and_has_no_gradient() {
         let got = both(&g, &[&y, &dk], &feeds);
         assert_eq!((got[0].as_slice(), got[1].as_slice()), ([0.0, 0.0, 7.0].as_slice(), [1.0].as_slice()));
     }
+}
+
+/// Which keys each query sees: values are unit vectors, scores all equal.
+fn seen(g: &Graph, mask: Mask, lq: usize, lk: usize, feeds: &[(&str, crate::HostTensor)]) -> Vec<Vec<bool>> {
+    let zeros = |n: usize| g.tensor(host(&vec![0.0; n], &[1, 1, n, 1])).unwrap();
+    let unit: Vec<f64> = (0..lk * lk).map(|i| f64::from(i % (lk + 1) == 0)).collect();
+    let v = g.tensor(host(&unit, &[1, 1, lk, lk])).unwrap();
+    let y = zeros(lq).attention(&zeros(lk), &v, &Attention::new().mask(mask)).unwrap();
+    both(g, &[&y], feeds)[0].chunks(lk).map(|row| row.iter().map(|&p| p > 0.0).collect()).collect()
+}
+
+#[test]
+fn masks_are_their_boolean_matrices() {
+    type Plain = fn(i64, i64) -> bool;
+    let masks: [(Mask, Plain); 8] = [
+        (Mask::full(), |_, _| true),
+        (Mask::causal(), |q, k| k <= q),
+        (Mask::window(2, 1), |q, k| (q - 2..=q + 1).contains(&k)),
+        (Mask::prefix(3), |q, k| k < 3 && q >= 0),
+        (Mask::strided(3), |q, k| (q - k).rem_euclid(3) == 0),
+        (Mask::dilated_window(2, 2), |q, k| (q - k).abs() <= 4 && (q - k) % 2 == 0),
+        (Mask::causal() & !Mask::window(1, 0), |q, k| k < q - 1),
+        (Mask::when((Index::query() / 2).equal(Index::key() % 4)) | Mask::prefix(1), |q, k| {
+            q / 2 == k % 4 || (k < 1 && q >= 0)
+        }),
+    ];
+    for (lq, lk) in [(5, 5), (3, 7), (6, 4), (1, 9)] {
+        for (mask, plain) in &masks {
+            let g = Graph::new();
+            let got = seen(&g, mask.clone(), lq, lk, &[]);
+            for (i, row) in got.iter().enumerate() {
+                for (j, &sees) in row.iter().enumerate() {
+                    let q = i as i64 + lk as i64 - lq as i64;
+                    assert_eq!(sees, plain(q, j as i64), "{mask:?}, query at {q}, key {j}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn documents_and_blocks_are_looked_up() {
+    let g = Graph::new();
+    let document = g.tensor(crate::HostTensor::new(&[0i32, 0, 1, 1], [1, 4]).unwrap()).unwrap();
+    let blocks = g.tensor(crate::HostTensor::new(&[1i32, 0], [1, 1, 2]).unwrap()).unwrap();
+    let (no, yes) = (false, true);
+    let got = seen(&g, Mask::document(&document), 2, 4, &[]);
+    assert_eq!(got, [[no, no, yes, yes]; 2]);
+    let got = seen(&g, Mask::block(3, &blocks) & Mask::causal(), 2, 4, &[]);
+    assert_eq!(got, [[yes, yes, yes, no]; 2]);
 }
