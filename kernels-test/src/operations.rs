@@ -1,6 +1,7 @@
 //! The operations of the conformance cases, through the library's public methods. Names, inputs, attributes and
 //! defaults are those of `cases/reference.py`.
 
+mod attention;
 mod kan;
 
 use std::collections::BTreeMap;
@@ -108,6 +109,7 @@ const ADAPTERS: &[(&str, Adapter)] = &[
     ("kan_layer", kan::kan_layer),
     ("wavelet_kan_layer", kan::wavelet_kan_layer),
     ("conv2d", conv2d),
+    ("attention", attention::attention),
     ("mse_loss", |c| one("loss", c.input("x")?.mse_loss(c.input("target")?)?)),
     ("cross_entropy", |c| {
         let smoothing = c.number("label_smoothing", 0.0)?;

@@ -1,5 +1,6 @@
 //! Operations: one file each. A file opens with the method that users call and implements one trait.
 
+mod attention;
 mod case;
 mod conv2d;
 mod cross_entropy;
@@ -35,6 +36,7 @@ mod testing;
 mod var;
 pub(crate) mod views;
 
+pub use attention::{Attention, Condition, Index, Mask, Normalizer};
 pub use case::{Case, CaseInput, Fill};
 pub use conv2d::{Conv2d, Pair};
 pub use custom::Custom;

@@ -35,6 +35,9 @@ pub fn families() -> Vec<(&'static str, Vec<Registered>)> {
             &softmax::REGISTERED[..],
             &sparse_map::REGISTERED,
         ].concat()),
+        ("Attention", vec![
+            attention::REGISTERED,
+        ]),
         ("Normalisation", [
             &norm::REGISTERED[..],
             &[poly_norm::REGISTERED],
