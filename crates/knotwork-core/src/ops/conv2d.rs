@@ -31,6 +31,14 @@ pub(super) const REGISTERED: Registered = Registered {
             |t| Ok(vec![t[0].conv2d(&t[1], Some(&t[2]), &Conv2d::new().padding(1))?]),
         )
         .tolerance(1e-5);
+        // Small numbers: the sums of 513 products stay near 1, as the tolerance expects.
+        let long = Case::new(
+            "long sums",
+            [[1, 57, 5, 5], [57, 57, 3, 3]].map(|s| CaseInput::between(&s, -0.5, 0.5)).to_vec(),
+            |t| Ok(vec![t[0].conv2d(&t[1], None, &Conv2d::new())?]),
+        )
+        .tolerance(1e-5)
+        .first_order();
         vec![
             biased,
             case("one by one", &[2, 3, 3, 3], &[5, 3, 1, 1], plain),
@@ -39,6 +47,7 @@ pub(super) const REGISTERED: Registered = Registered {
             case("depthwise", &[2, 3, 5, 5], &[6, 1, 3, 3], plain.padding(1).groups(3)),
             case("groups", &[1, 4, 4, 5], &[6, 2, 2, 3], plain.groups(2).stride([1, 2])),
             case("more than a tile", &[1, 5, 11, 13], &[67, 5, 3, 3], plain.padding(1)).no_gradient(),
+            long,
             case("no images", &[0, 2, 4, 4], &[3, 2, 3, 3], plain),
         ]
     }),

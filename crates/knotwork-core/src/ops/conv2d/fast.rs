@@ -9,6 +9,8 @@ use super::{
 
 /// Columns gathered at once: rows of a tile stay in the nearest caches.
 const TILE: usize = 512;
+/// Places that one sum of a weight's gradient runs over before sums of sums begin: long chains of f32 lose digits.
+const SPAN: usize = 128;
 /// Below so many multiplications a second thread costs more than it saves.
 const PARALLEL: usize = 1 << 18;
 
@@ -82,14 +84,14 @@ pub(super) fn run(part: Part, s: &Sizes, o: &Conv2d, a: &[f32], b: &[f32], to: &
     if x_size * y_size * w_size == 0 {
         return;
     }
-    let tiles = || (0..places).step_by(TILE).map(|first| (first, (first + TILE).min(places)));
+    let tiles = |each: usize| (0..places).step_by(each).map(move |first| (first, (first + each).min(places)));
     let group = |w: usize| w % s.groups;
     let body = |at: usize, to: &mut [f32]| {
         let mut columns = vec![0.0; taps * TILE.min(places)];
         match part {
             Part::Forward => {
                 let (x, w) = (&a[at * x_size..][..x_size], &b[group(at) * w_size..][..w_size]);
-                for (first, last) in tiles() {
+                for (first, last) in tiles(TILE) {
                     let n = last - first;
                     columns.fill(0.0);
                     windows(s, o, first, last, |row, i, from| columns[row * n + i] = x[from]);
@@ -100,7 +102,7 @@ pub(super) fn run(part: Part, s: &Sizes, o: &Conv2d, a: &[f32], b: &[f32], to: &
             }
             Part::Input(_) => {
                 let (y, w) = (&a[at * y_size..][..y_size], &b[group(at) * w_size..][..w_size]);
-                for (first, last) in tiles() {
+                for (first, last) in tiles(TILE) {
                     let n = last - first;
                     let w = Matrix { data: w, rows: taps, columns: s.o, strides: (1, taps) };
                     let b = Matrix { data: &y[first..], rows: s.o, columns: n, strides: (places, 1) };
@@ -112,7 +114,7 @@ pub(super) fn run(part: Part, s: &Sizes, o: &Conv2d, a: &[f32], b: &[f32], to: &
                 for image in 0..s.images {
                     let whole = image * s.groups + at;
                     let (x, y) = (&a[whole * x_size..][..x_size], &b[whole * y_size..][..y_size]);
-                    for (first, last) in tiles() {
+                    for (first, last) in tiles(SPAN) {
                         let n = last - first;
                         columns.fill(0.0);
                         windows(s, o, first, last, |row, i, from| columns[row * n + i] = x[from]);
