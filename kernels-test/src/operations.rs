@@ -224,11 +224,13 @@ impl Call<'_> {
         self.attribute("dim", None, whole)
     }
 
+    /// The dimensions to reduce. None named means all, as in PyTorch.
     fn dims(&self) -> Result<Vec<isize>, Refusal> {
-        self.attribute("dims", None, |v| match v {
+        let dims: Vec<isize> = self.attribute("dims", None, |v| match v {
             Value::Array(all) => all.iter().map(whole).collect(),
             one => Some(vec![whole(one)?]),
-        })
+        })?;
+        if dims.is_empty() { Ok((0..self.input("x")?.rank() as isize).collect()) } else { Ok(dims) }
     }
 }
 
