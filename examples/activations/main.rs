@@ -19,7 +19,7 @@ use knotwork_examples::device_name;
 
 /// Where the functions are drawn.
 const X: (f64, f64) = (-4.0, 4.0);
-const Y: (f64, f64) = (-2.0, 4.0);
+const Y: (f64, f64) = (-3.0, 4.0);
 /// Points a curve. They lie at the middles of equal steps, so that jumps at 0, at 1/2 and at 1 fall between two.
 const POINTS: usize = 800;
 /// A curve that changes by more than this from one point to the next, around a known kink, jumps.

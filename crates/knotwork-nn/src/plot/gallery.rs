@@ -72,7 +72,9 @@ const NAME: f64 = 14.0;
 const LINE: f64 = 13.0;
 /// As many characters of 10 pixels as are sure to fit into a panel; there are no font metrics here.
 const CHARACTERS: usize = 34;
-/// More units than this make a panel too small to read.
+/// Ticks at whole numbers can be told apart over at most so many of them.
+const SPAN: f64 = 20.0;
+/// A window higher than so many times its width would make a picture that nobody can read.
 const MOST: f64 = 100.0;
 
 impl Gallery {
@@ -167,7 +169,9 @@ impl Gallery {
             // There are no font metrics here: 6.6 a character is a little more than sans-serif text takes.
             x += 28.0 + 6.6 * name.chars().count() as f64 + 18.0;
         }
-        let window = format!("x from {} to {}, y from {} to {}", self.x.0, self.x.1, self.y.0, self.y.1);
+        let ((x0, x1), (y0, y1)) = (self.x, self.y);
+        let ticks = if SPAN >= (x1 - x0).max(y1 - y0) { "; ticks at whole numbers" } else { "" };
+        let window = format!("x from {x0} to {x1}, y from {y0} to {y1}{ticks}");
         svg.text((x, 50.0), Anchor::Start, 12.0, SOFT, &window.replace('-', "−"));
     }
 
@@ -177,9 +181,8 @@ impl Gallery {
         svg.rect(at, size, "#fafbfc", GRID);
         let to =
             |(x, y): (f64, f64)| (at.0 + size.0 * (x - x0) / (x1 - x0), at.1 + size.1 * (y1 - y) / (y1 - y0));
-        // Whole numbers, while they can be told apart.
         let ticks = |low: f64, high: f64| {
-            let count = if high - low <= 20.0 { (high.ceil() - low.floor()) as i64 } else { 0 };
+            let count = if high - low <= SPAN { (high.ceil() - low.floor()) as i64 } else { 0 };
             (0..=count).map(move |k| low.floor() + k as f64).filter(move |&v| v > low && v < high && v != 0.0)
         };
         let inside = |low: f64, high: f64| low <= 0.0 && high >= 0.0;
