@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use kernels_test::{
     backends::{self, Selection},
-    cases,
+    cases, catalogue,
     harness::{self, List},
     random,
 };
@@ -41,6 +41,12 @@ enum Command {
         /// On GPUs, only what shows a kernel that nothing before has shown: every kernel at least once
         #[arg(long)]
         short: bool,
+    },
+    /// Write the catalogue of operations
+    Operations {
+        /// Where to
+        #[arg(long, default_value = "docs/operations.md", value_name = "FILE")]
+        to: PathBuf,
     },
     /// Make random graphs and hold their plans against the oracle
     Random {
@@ -88,6 +94,12 @@ fn main() -> Result<ExitCode> {
             );
             print!("{report}");
             report.passed()
+        }
+        Command::Operations { to } => {
+            let text = catalogue::document().map_err(anyhow::Error::msg)?;
+            std::fs::write(&to, text).with_context(|| format!("cannot write {}", to.display()))?;
+            println!("wrote {}", to.display());
+            true
         }
         Command::Random { selection, count } => {
             let backends = opened(&selection)?;

@@ -29,6 +29,7 @@ impl Tensor {
                 return Err(refuse(format!("attribute `{name}` is {value}; it must {limits}")).into());
             }
         }
+        (row.valid)(attributes).map_err(|message| Error::from(refuse(message)))?;
         let mut shape = self.shape().clone();
         for t in others {
             shape = shape.broadcast(t.shape()).ok_or_else(|| {
@@ -123,6 +124,28 @@ unary! {
     sigmoid;
     /// tanh x, elementwise.
     tanh;
+    /// min(max(x, 0), 6), elementwise (Krizhevsky 2010); the slope at both limits is 1.
+    relu6;
+    /// min(max(x/6 + ½, 0), 1), elementwise (Howard et al. 2019); the slope at ±3 is 1/6.
+    hard_sigmoid;
+    /// x min(max(x/6 + ½, 0), 1), elementwise (Howard et al. 2019): 0 at −∞, ∞ at ∞; the slope is −½ at −3 and 3/2 at 3.
+    hard_swish;
+    /// x/2 min(max(x + 2, 0), 2), elementwise: 0 at −∞, ∞ at ∞; the slope is −1 at −2 and 1 at 0.
+    hard_mish;
+    /// x / (1 + |x|), elementwise (Bergstra, Desjardins, Lamblin and Bengio 2009): ∓1 at ∓∞; the second derivative at 0,
+    /// where it jumps, is 0.
+    softsign;
+    /// 1.7159 tanh(2x/3), elementwise (LeCun, Bottou, Orr and Müller 1998): ∓1.7159 at ∓∞.
+    lecun_tanh;
+    /// (√(x² + 1) − 1) / 2 + x, elementwise: ∓∞ at ∓∞ with slopes ½ and 3/2.
+    bent_identity;
+    /// x − tanh x, elementwise, without cancellation near 0: ∓∞ at ∓∞.
+    tanh_shrink;
+    /// max(0, x)², elementwise (So et al. 2021): 0 at −∞, ∞ at ∞; the second derivative at 0 is 0.
+    relu_squared;
+    /// λ x where x > 0, else λ α (eˣ − 1), elementwise, with α = 1.6733 and λ = 1.0507 (Klambauer, Unterthiner, Mayr and
+    /// Hochreiter 2017): −λ α at −∞, ∞ at ∞; the slope at 0 is λ α.
+    selu;
     /// x σ(x), elementwise (Elfwing, Uchibe and Doya 2017); also swish with β = 1.
     silu;
     /// x Φ(x) = x/2 (1 + erf(x/√2)), elementwise, exact (Hendrycks and Gimpel 2016).
@@ -186,6 +209,36 @@ macro_rules! parametric {
 }
 
 parametric! {
+    /// min(max(x, min), max), elementwise (Collobert 2004), usually between −1 and 1; the slope at both limits is 1.
+    hard_tanh(min, max);
+    /// x where |x| > λ, else 0, elementwise (Donoho and Johnstone 1994), usually with λ = ½; the slope at ±λ is 0.
+    hard_shrink(lambda);
+    /// tanh x where x > 0, else α tanh x, elementwise (Xu, Huang and Li 2016), usually with α = ¼: −α at −∞, 1 at ∞; the
+    /// slope at 0 is α.
+    penalized_tanh(alpha);
+    /// x / √(1 + α x²), elementwise (Carlile, Delamarter, Kinney, Marti and Whitney 2017), usually with α = 1: ∓1/√α at
+    /// ∓∞; x where α = 0.
+    isru(alpha);
+    /// x where x ≥ 0, else x / √(1 + α x²), elementwise (Carlile, Delamarter, Kinney, Marti and Whitney 2017), usually
+    /// with α = 1: −1/√α at −∞, ∞ at ∞; slope and second derivative are continuous.
+    isrlu(alpha);
+    /// x − λ above λ, x + λ below −λ, else 0, elementwise (Donoho and Johnstone 1994), usually with λ = ½; the slope at
+    /// ±λ is 0.
+    soft_shrink(lambda);
+    /// x where x > `threshold`, else `value`, elementwise; the slope at the threshold is 0.
+    threshold(threshold, value);
+    /// x where x > 0, else `negative_slope` x, elementwise (Maas, Hannun and Ng 2013), usually with 0.01; the slope at 0
+    /// is `negative_slope`.
+    leaky_relu(negative_slope);
+    /// `scale` max(0, x)² + `bias`, elementwise (Yu et al. 2022), usually with 0.8944 and −0.4472: `bias` at −∞; the
+    /// second derivative at 0 is 0.
+    star_relu(scale, bias);
+    /// x where x > 0, else α (eˣ − 1), elementwise (Clevert, Unterthiner and Hochreiter 2015), usually with α = 1: −α at
+    /// −∞, ∞ at ∞; the slope at 0 is α.
+    elu(alpha);
+    /// x where x > 0, else α (e^(x/α) − 1), elementwise (Barron 2017), usually with α = 1: −α at −∞, ∞ at ∞; the slope
+    /// is continuous. α is at least 1e-6.
+    celu(alpha);
     /// x σ(β x), elementwise (Ramachandran, Zoph and Le 2017), usually with β = 1: x/2 where β = 0; for β > 0, 0 at −∞
     /// and ∞ at ∞.
     swish(beta);

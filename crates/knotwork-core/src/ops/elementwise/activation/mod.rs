@@ -1,14 +1,21 @@
 //! The table of activations, by family. Each has up to three rows: its value, `NAME_d1` and `NAME_d2`.
 
+#[macro_use]
+mod short;
+
 mod bell;
 mod gelu;
 mod gompertz;
+mod hard;
 mod hyperbolic;
+mod inverse_root;
 mod jet;
 mod logistic;
 mod periodic;
+mod rectified;
 mod relu;
 mod softplus;
+mod squash;
 mod swish;
 mod tanh;
 
@@ -47,4 +54,8 @@ pub(super) static FAMILIES: &[&[Row]] = &[
     &periodic::SNAKE,
     &periodic::GCU,
     &periodic::SPDER,
+    hard::ROWS,
+    rectified::ROWS,
+    squash::ROWS,
+    inverse_root::ROWS,
 ];
