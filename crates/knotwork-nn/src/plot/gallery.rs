@@ -220,10 +220,24 @@ impl Gallery {
 
 const AXIS: &str = "#b3bec5";
 
-/// A text in lines of at most `most` characters, broken at spaces; a longer word is cut off.
+/// A text in lines of at most `most` characters: two that part at a comma where that can be, the most even ones.
 fn broken(text: &str, most: usize) -> Vec<String> {
+    let long = |s: &str| s.chars().count();
+    if long(text) <= most {
+        return filled(text, most);
+    }
+    text.match_indices(", ")
+        .map(|(at, _)| (&text[..=at], &text[at + 2..]))
+        .filter(|(a, b)| long(a) <= most && long(b) <= most)
+        .min_by_key(|(a, b)| long(a).abs_diff(long(b)))
+        .map_or_else(|| filled(text, most), |(a, b)| vec![a.into(), b.into()])
+}
+
+/// Lines filled one after the other, broken at spaces; a longer word is cut off.
+fn filled(text: &str, most: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
+    // Not at other white space: a no-break space holds its words together.
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
         let word = match word.char_indices().nth(most) {
             Some(_) => word.chars().take(most - 1).chain(['…']).collect(),
             None => word.to_string(),
@@ -292,7 +306,10 @@ mod tests {
 
     #[test]
     fn long_notes_are_broken_at_spaces() {
-        assert_eq!(broken("one two three", 7), ["one two", "three"]);
+        assert_eq!(broken("one two three", 8), ["one two", "three"]);
+        assert_eq!(broken("x where x > 0, else 0", 18), ["x where x > 0,", "else 0"]);
+        assert_eq!(broken("a, b, c, d", 7), ["a, b,", "c, d"]);
+        assert_eq!(broken("a\u{a0}=\u{a0}1, b\u{a0}=\u{a0}2", 9), ["a\u{a0}=\u{a0}1,", "b\u{a0}=\u{a0}2"]);
         assert_eq!(broken("unbreakable x", 6), ["unbre…", "x"]);
         assert!(broken("", 6).is_empty());
     }
