@@ -1,13 +1,14 @@
 //! The operations of the conformance cases, through the library's public methods. Names, inputs, attributes and
 //! defaults are those of `cases/reference.py`.
 
+mod attention;
 mod kan;
 
 use std::collections::BTreeMap;
 
 use knotwork::{
     Error, Tensor,
-    ops::{Feature, GluActivation, RationalForm, elementwise::activations},
+    ops::{Conv2d, Feature, GluActivation, RationalForm, elementwise::activations},
 };
 use serde_json::Value;
 
@@ -107,6 +108,8 @@ const ADAPTERS: &[(&str, Adapter)] = &[
     ("basis", kan::basis),
     ("kan_layer", kan::kan_layer),
     ("wavelet_kan_layer", kan::wavelet_kan_layer),
+    ("conv2d", conv2d),
+    ("attention", attention::attention),
     ("mse_loss", |c| one("loss", c.input("x")?.mse_loss(c.input("target")?)?)),
     ("cross_entropy", |c| {
         let smoothing = c.number("label_smoothing", 0.0)?;
@@ -146,6 +149,23 @@ fn linear_attention(c: &Call<'_>) -> Built {
     let normalize = c.attribute("normalize", Some(true), Value::as_bool)?;
     let (k, v) = (c.input("k")?, c.input("v")?);
     y(c.input("q")?.linear_attention(k, v, feature, c.flag("causal")?, normalize)?)
+}
+
+fn conv2d(c: &Call<'_>) -> Built {
+    let both = |name: &str, default: usize| c.attribute(name, Some([default; 2]), pair);
+    let groups = c.attribute("groups", Some(1), |v| usize::try_from(v.as_u64()?).ok())?;
+    let options = Conv2d::new().stride(both("stride", 1)?).padding(both("padding", 0)?);
+    let options = options.dilation(both("dilation", 1)?).groups(groups);
+    y(c.input("x")?.conv2d(c.input("weight")?, c.optional("bias"), &options)?)
+}
+
+/// One number for both directions, or one each.
+fn pair(value: &Value) -> Option<[usize; 2]> {
+    let one = |v: &Value| usize::try_from(v.as_u64()?).ok();
+    match value {
+        Value::Array(both) if both.len() == 2 => Some([one(&both[0])?, one(&both[1])?]),
+        both => one(both).map(|n| [n, n]),
+    }
 }
 
 /// One use of an operation: what a case gives it.
@@ -204,11 +224,13 @@ impl Call<'_> {
         self.attribute("dim", None, whole)
     }
 
+    /// The dimensions to reduce. None named means all, as in PyTorch.
     fn dims(&self) -> Result<Vec<isize>, Refusal> {
-        self.attribute("dims", None, |v| match v {
+        let dims: Vec<isize> = self.attribute("dims", None, |v| match v {
             Value::Array(all) => all.iter().map(whole).collect(),
             one => Some(vec![whole(one)?]),
-        })
+        })?;
+        if dims.is_empty() { Ok((0..self.input("x")?.rank() as isize).collect()) } else { Ok(dims) }
     }
 }
 

@@ -39,6 +39,16 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("activation/tanh", include_str!("../activation/tanh.wgsl")),
     ("activation/tempered_sigmoid", include_str!("../activation/tempered_sigmoid.wgsl")),
     ("activation/xatlu", include_str!("../activation/xatlu.wgsl")),
+    ("attention/backward", include_str!("../attention/backward.wgsl")),
+    ("attention/bias", include_str!("../attention/bias.wgsl")),
+    ("attention/forward", include_str!("../attention/forward.wgsl")),
+    ("attention/key", include_str!("../attention/key.wgsl")),
+    ("attention/pack", include_str!("../attention/pack.wgsl")),
+    ("attention/query", include_str!("../attention/query.wgsl")),
+    ("attention/rows", include_str!("../attention/rows.wgsl")),
+    ("attention/scores", include_str!("../attention/scores.wgsl")),
+    ("attention/trees", include_str!("../attention/trees.wgsl")),
+    ("conv2d", include_str!("../conv2d.wgsl")),
     ("cross_entropy", include_str!("../cross_entropy.wgsl")),
     ("cumsum", include_str!("../cumsum.wgsl")),
     ("elementwise/arith", include_str!("../elementwise/arith.wgsl")),
@@ -113,8 +123,8 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("sort/keys", include_str!("../sort/keys.wgsl")),
     ("sort/offsets", include_str!("../sort/offsets.wgsl")),
     ("sort/place", include_str!("../sort/place.wgsl")),
-    ("var", include_str!("../var.wgsl")),
     ("sparse_map", include_str!("../sparse_map.wgsl")),
+    ("var", include_str!("../var.wgsl")),
 ];
 
 /// The text of a named shader, if there is one.

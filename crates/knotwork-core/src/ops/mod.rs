@@ -1,6 +1,8 @@
 //! Operations: one file each. A file opens with the method that users call and implements one trait.
 
+mod attention;
 mod case;
+mod conv2d;
 mod cross_entropy;
 mod cumsum;
 mod custom;
@@ -34,7 +36,9 @@ mod testing;
 mod var;
 pub(crate) mod views;
 
+pub use attention::{Attention, Condition, Index, Mask, Normalizer};
 pub use case::{Case, CaseInput, Fill};
+pub use conv2d::{Conv2d, Pair};
 pub use custom::Custom;
 pub use glu::GluActivation;
 pub use kan::{BSpline, Basis, MAX_ORDER, Wavelet};

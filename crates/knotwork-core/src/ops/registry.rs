@@ -16,6 +16,7 @@ pub fn families() -> Vec<(&'static str, Vec<Registered>)> {
     vec![
         ("Products and transforms", vec![
             matmul::REGISTERED,
+            conv2d::REGISTERED,
             hadamard_transform::REGISTERED,
         ]),
         ("Kolmogorov-Arnold layers", vec![
@@ -34,6 +35,9 @@ pub fn families() -> Vec<(&'static str, Vec<Registered>)> {
             &softmax::REGISTERED[..],
             &sparse_map::REGISTERED,
         ].concat()),
+        ("Attention", vec![
+            attention::REGISTERED,
+        ]),
         ("Normalisation", [
             &norm::REGISTERED[..],
             &[poly_norm::REGISTERED],

@@ -315,9 +315,10 @@ impl Tensor {
     /// is not a float.
     #[track_caller]
     pub fn activation(&self, name: &str, attributes: &[(&str, f64)]) -> Result<Self> {
+        let site = Site::here();
         let refuse = |message: String| {
             let inputs = vec![self.meta().to_string()];
-            Error::from(OpError { op: "activation".into(), inputs, message, site: Site::here() })
+            Error::from(OpError { op: "activation".into(), inputs, message, site })
         };
         let row = activations()
             .find(|row| row.name == name)

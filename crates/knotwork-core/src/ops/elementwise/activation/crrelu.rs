@@ -24,7 +24,7 @@ fn fast_crrelu(x: f32, [epsilon]: [f32; 1]) -> Jet<f32> {
     let on = if x > 0.0 { 1.0 } else { 0.0 };
     let relu = if x > 0.0 { x } else { 0.0 };
     // √3 in two parts, around the root.
-    let root = (h.abs() - 1.732_050_8) - 3.108_724_9e-8;
+    let root = (h.abs() - 1.732_050_8) - 3.108_725e-8;
     passing(
         x,
         [
