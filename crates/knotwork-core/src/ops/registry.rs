@@ -30,9 +30,10 @@ pub fn families() -> Vec<(&'static str, Vec<Registered>)> {
             &[cumsum::REGISTERED],
             &[maxout::REGISTERED],
         ].concat()),
-        ("Probability maps", [
+        ("Attention and probability maps", [
             &softmax::REGISTERED[..],
             &sparse_map::REGISTERED,
+            &[linear_attention::REGISTERED],
         ].concat()),
         ("Normalisation", [
             &norm::REGISTERED[..],
