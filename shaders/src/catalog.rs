@@ -25,6 +25,7 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("activation/softplus", include_str!("../activation/softplus.wgsl")),
     ("activation/swish", include_str!("../activation/swish.wgsl")),
     ("activation/tanh", include_str!("../activation/tanh.wgsl")),
+    ("causal_product", include_str!("../causal_product.wgsl")),
     ("cross_entropy", include_str!("../cross_entropy.wgsl")),
     ("cumsum", include_str!("../cumsum.wgsl")),
     ("elementwise/arith", include_str!("../elementwise/arith.wgsl")),

@@ -36,9 +36,6 @@ pub(super) const REGISTERED: Registered = Registered {
     }),
 };
 
-/// Positions of a chunk of the causal form.
-const CHUNK: usize = 64;
-
 /// What [`Tensor::linear_attention`] applies to queries and keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Feature {
@@ -131,48 +128,12 @@ impl Tensor {
             v.clone()
         };
         let y = if causal {
-            let lq = fixed("the length of q, as causal sums need it,", &a[r - 2])?;
-            let lk = fixed("the length of k, as causal sums need it,", &b[r - 2])?;
-            causal_product(&q, &k, &v, lq, lk)?
+            fixed("the length of q, as causal sums need it,", &a[r - 2])?;
+            fixed("the length of k, as causal sums need it,", &b[r - 2])?;
+            q.causal_linear_product(&k, &v)?
         } else {
             q.matmul(&k.transpose(-2, -1)?.matmul(&v)?)?
         };
         if normalize { y.slice(-1, 0, dv)?.div(&y.slice(-1, dv, dv + 1)?.add(1e-6)?) } else { Ok(y) }
     }
-}
-
-/// tril(q kᵀ) v with the diagonal at lk − lq: within chunks by products, before them by sums of kᵀ v.
-fn causal_product(q: &Tensor, k: &Tensor, v: &Tensor, lq: usize, lk: usize) -> Result<Tensor> {
-    // Zeros in front align the ends; zeros behind fill the last chunk.
-    let length = lq.max(lk);
-    let chunks = length.div_ceil(CHUNK).max(1);
-    let rank = q.rank();
-    let split = |t: &Tensor, n: usize| {
-        let t = t.pad(-2, length - n, chunks * CHUNK - length)?;
-        let dims = t.shape().dims();
-        let last = dims[rank - 1].clone();
-        t.reshape([&dims[..rank - 2], &[chunks.into(), CHUNK.into(), last]].concat())
-    };
-    let (q, k, v) = (split(q, lq)?, split(k, lk)?, split(v, lk)?);
-    let lower = |n: usize, strict: bool| {
-        let ones: Vec<f64> =
-            (0..n * n).map(|i| f64::from(u8::from(i % n + usize::from(strict) <= i / n))).collect();
-        q.graph().tensor(HostTensor::from_f64(q.dtype(), &ones, &[n, n]))
-    };
-    let within = q.matmul(&k.transpose(-2, -1)?)?.mul(&lower(CHUNK, false)?)?.matmul(&v)?;
-    let states = k.transpose(-2, -1)?.matmul(&v)?;
-    let dims = states.shape().dims().to_vec();
-    let size = dims[rank - 1].fixed().zip(dims[rank].fixed()).map(|(d, dv)| d * dv);
-    let y = match size {
-        Some(size) if chunks > 1 => {
-            let flat = states.reshape([&dims[..rank - 1], &[size.into()]].concat())?;
-            let before = lower(chunks, true)?.matmul(&flat)?.reshape(dims)?;
-            within.add(&q.matmul(&before)?)?
-        }
-        _ => within,
-    };
-    let dims = y.shape().dims();
-    let last = dims[rank].clone();
-    let whole = [&dims[..rank - 2], &[(chunks * CHUNK).into(), last]].concat();
-    y.reshape(whole)?.slice(-2, length - lq, length)
 }

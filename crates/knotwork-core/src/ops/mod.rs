@@ -1,6 +1,7 @@
 //! Operations: one file each. A file opens with the method that users call and implements one trait.
 
 mod case;
+mod causal_product;
 mod cross_entropy;
 mod cumsum;
 mod custom;

@@ -34,6 +34,7 @@ pub fn families() -> Vec<(&'static str, Vec<Registered>)> {
             &softmax::REGISTERED[..],
             &sparse_map::REGISTERED,
             &[linear_attention::REGISTERED],
+            &[causal_product::REGISTERED],
         ].concat()),
         ("Normalisation", [
             &norm::REGISTERED[..],
