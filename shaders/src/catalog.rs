@@ -48,6 +48,7 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("attention/rows", include_str!("../attention/rows.wgsl")),
     ("attention/scores", include_str!("../attention/scores.wgsl")),
     ("attention/trees", include_str!("../attention/trees.wgsl")),
+    ("causal_product", include_str!("../causal_product.wgsl")),
     ("conv2d", include_str!("../conv2d.wgsl")),
     ("cross_entropy", include_str!("../cross_entropy.wgsl")),
     ("cumsum", include_str!("../cumsum.wgsl")),

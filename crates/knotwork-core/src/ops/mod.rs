@@ -2,6 +2,7 @@
 
 mod attention;
 mod case;
+mod causal_product;
 mod conv2d;
 mod cross_entropy;
 mod cumsum;

@@ -31,9 +31,11 @@ pub fn families() -> Vec<(&'static str, Vec<Registered>)> {
             &[cumsum::REGISTERED],
             &[maxout::REGISTERED],
         ].concat()),
-        ("Probability maps", [
+        ("Attention and probability maps", [
             &softmax::REGISTERED[..],
             &sparse_map::REGISTERED,
+            &[linear_attention::REGISTERED],
+            &[causal_product::REGISTERED],
         ].concat()),
         ("Attention", vec![
             attention::REGISTERED,
