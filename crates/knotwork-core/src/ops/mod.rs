@@ -26,6 +26,7 @@ mod refuse;
 mod registry;
 mod scatter_add_rows;
 mod softmax;
+mod sparse;
 #[cfg(test)]
 mod testing;
 mod var;

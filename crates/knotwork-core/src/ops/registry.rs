@@ -3,7 +3,7 @@
 use super::{
     Registered, cross_entropy, cumsum, elementwise, gather_rows, glu, hadamard_transform, kan, logsumexp,
     matmul, maxout, mse_loss, norm, optimizer, pad, poly_relu, prelu, rational, reduce, scatter_add_rows,
-    softmax, var, views,
+    softmax, sparse, var, views,
 };
 
 /// All operations.
@@ -15,7 +15,8 @@ pub fn registry() -> Vec<Registered> {
 /// All operations by family, as the documentation shows them.
 #[must_use]
 pub fn families() -> Vec<(&'static str, Vec<Registered>)> {
-    let products = vec![matmul::REGISTERED, hadamard_transform::REGISTERED];
+    let mut products = vec![matmul::REGISTERED, hadamard_transform::REGISTERED];
+    products.extend(sparse::REGISTERED);
     let mut reductions = reduce::REGISTERED.to_vec();
     reductions.extend([var::REGISTERED, logsumexp::REGISTERED, cumsum::REGISTERED, maxout::REGISTERED]);
     let learnable = vec![prelu::REGISTERED, rational::REGISTERED, poly_relu::REGISTERED, glu::REGISTERED];
