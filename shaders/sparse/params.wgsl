@@ -2,7 +2,7 @@
 // blocks of side x side; PARTS threads that lie side by side in a workgroup sum one result, each every PARTS-th term.
 
 const PARTS: u32 = 1u;
-const BLOCK: u32 = 32u;
+const BLOCK: u32 = 16u;
 
 struct Params {
     // results

@@ -23,11 +23,11 @@
 fn part_of(row: u32, column: u32, part: u32) -> f32 {
     let block_row = row / params.side;
     // Negative ones are large.
-    let from = u32(indptr[block_row]);
+    let start = u32(indptr[block_row]);
     let to = u32(indptr[block_row + 1u]);
     let counts = column == 0u && row % params.side == 0u;
     var outside = 0u;
-    if part == 0u && (to < from || to > params.entries || (block_row == 0u && from != 0u)
+    if part == 0u && (to < start || to > params.entries || (block_row == 0u && start != 0u)
             || (block_row + 1u == params.rows && to != params.entries)) {
         outside = 1u;
     }
@@ -35,9 +35,9 @@ fn part_of(row: u32, column: u32, part: u32) -> f32 {
     var sum = 0.0;
     var block = 0.0;
     var held = 0u;
-    // Compared before the part is added: `from` may be anything.
-    if from < last {
-        for (var k = from + part; k < last; k += PARTS) {
+    // Compared before the part is added: `start` may be anything.
+    if start < last {
+        for (var k = start + part; k < last; k += PARTS) {
             var index = u32(indices[k]);
             if index >= params.bound {
                 index = params.bound - 1u;

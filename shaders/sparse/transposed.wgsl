@@ -35,10 +35,10 @@ fn part_of(row: u32, column: u32, part: u32) -> f32 {
     var held = 0u;
     for (var p = place_of(key) + part; p < last; p += PARTS) {
         let k = positions[p];
-        let from = rows[k] * params.side;
+        let first = rows[k] * params.side;
         let value = k * params.side * params.side + row % params.side;
         for (var r = 0u; r < params.side; r++) {
-            block += values[value + r * params.side] * b[(from + r) * params.columns + column];
+            block += values[value + r * params.side] * b[(first + r) * params.columns + column];
         }
         held += params.side;
         if held >= BLOCK {

@@ -11,7 +11,7 @@ use crate::cpu::CpuIo;
 /// Below so many products a second thread costs more than it saves.
 const PARALLEL: usize = 1 << 16;
 /// Terms that one accumulator takes before sums of sums begin.
-const BLOCK: usize = 32;
+const BLOCK: usize = 16;
 /// Independent sums of a dot product.
 const LANES: usize = 8;
 
@@ -77,22 +77,22 @@ fn each(out: &mut [f32], width: usize, parallel: bool, f: impl Fn((usize, &mut [
     }
 }
 
-/// The sum of values[v] times row b of the dense operand over all (v, b), in blocks.
+/// The sum of values[v] times row b of the dense operand over all (v, b): blocks in f32, sums of blocks in f64.
 fn sum(terms: impl Iterator<Item = (usize, usize)>, values: &[f32], dense: &[f32], out: &mut [f32]) {
     let columns = out.len();
-    let mut block = vec![0.0f32; columns];
+    let mut total = vec![0.0f64; columns];
     out.fill(0.0);
     let mut held = 0;
     for (v, b) in terms {
         let value = values[v];
-        block.iter_mut().zip(&dense[b * columns..]).for_each(|(sum, b)| *sum += value * b);
+        out.iter_mut().zip(&dense[b * columns..]).for_each(|(sum, b)| *sum += value * b);
         held += 1;
         if held == BLOCK {
-            out.iter_mut().zip(&mut block).for_each(|(out, b)| *out += std::mem::take(b));
+            total.iter_mut().zip(&mut *out).for_each(|(t, b)| *t += f64::from(std::mem::take(b)));
             held = 0;
         }
     }
-    out.iter_mut().zip(block).for_each(|(out, b)| *out += b);
+    out.iter_mut().zip(total).for_each(|(out, t)| *out = (t + f64::from(*out)) as f32);
 }
 
 fn dot(a: &[f32], b: &[f32]) -> f32 {
