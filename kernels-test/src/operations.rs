@@ -103,6 +103,13 @@ const ADAPTERS: &[(&str, Adapter)] = &[
     ("rational", rational),
     ("gather_rows", |c| y(c.input("table")?.gather_rows(c.input("index")?)?)),
     ("glu", glu),
+    ("spmm_csr", |c| {
+        y(c.input("values")?.spmm_csr(c.input("indptr")?, c.input("indices")?, c.input("b")?)?)
+    }),
+    ("sddmm_csr", |c| {
+        let (indptr, indices) = (c.input("indptr")?, c.input("indices")?);
+        one("values", c.input("a")?.sddmm_csr(indptr, indices, c.input("b")?)?)
+    }),
     ("hadamard_transform", |c| y(c.input("x")?.hadamard_transform()?)),
     ("maxout", |c| y(c.input("x")?.maxout(c.count("pieces")?)?)),
     ("basis", kan::basis),

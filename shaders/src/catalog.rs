@@ -124,6 +124,11 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("sort/keys", include_str!("../sort/keys.wgsl")),
     ("sort/offsets", include_str!("../sort/offsets.wgsl")),
     ("sort/place", include_str!("../sort/place.wgsl")),
+    ("sparse/params", include_str!("../sparse/params.wgsl")),
+    ("sparse/product", include_str!("../sparse/product.wgsl")),
+    ("sparse/rows", include_str!("../sparse/rows.wgsl")),
+    ("sparse/sampled", include_str!("../sparse/sampled.wgsl")),
+    ("sparse/transposed", include_str!("../sparse/transposed.wgsl")),
     ("sparse_map", include_str!("../sparse_map.wgsl")),
     ("var", include_str!("../var.wgsl")),
 ];

@@ -31,6 +31,7 @@ mod refuse;
 mod registry;
 mod scatter_add_rows;
 mod softmax;
+mod sparse;
 mod sparse_map;
 #[cfg(test)]
 mod testing;

@@ -19,6 +19,7 @@ pub fn families() -> Vec<(&'static str, Vec<Registered>)> {
             conv2d::REGISTERED,
             hadamard_transform::REGISTERED,
         ]),
+        ("Sparse products", sparse::REGISTERED.to_vec()),
         ("Kolmogorov-Arnold layers", vec![
             kan::REGISTERED,
             kan::BASIS,
@@ -31,14 +32,14 @@ pub fn families() -> Vec<(&'static str, Vec<Registered>)> {
             &[cumsum::REGISTERED],
             &[maxout::REGISTERED],
         ].concat()),
-        ("Attention and probability maps", [
+        ("Probability maps", [
             &softmax::REGISTERED[..],
             &sparse_map::REGISTERED,
-            &[linear_attention::REGISTERED],
-            &[causal_product::REGISTERED],
         ].concat()),
         ("Attention", vec![
             attention::REGISTERED,
+            linear_attention::REGISTERED,
+            causal_product::REGISTERED,
         ]),
         ("Normalisation", [
             &norm::REGISTERED[..],

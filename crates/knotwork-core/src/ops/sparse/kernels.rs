@@ -1,0 +1,219 @@
+//! The dispatches of sparse products: a result is summed by one thread or by several of a workgroup, whatever the rows.
+
+use super::op::{Kind, Sizes, Sparse};
+use crate::{
+    DType,
+    ops::gather_rows::index_flags,
+    plan::{BindTo, DispatchSpec, Grid, Kernel, KernelRequest, Lowering, Needs, Params, Scratch, Source},
+};
+
+const THREADS: usize = 256;
+/// Terms of a result, on average, from which several threads share it.
+const LONG: usize = 32;
+/// Turns that all loops of an invocation may take: some devices end them at 65,535.
+const TURNS: usize = 60_000;
+/// Values of a digit of the sort, as bits.
+const DIGIT: usize = 8;
+/// Indices that one workgroup sorts.
+const SORTED: usize = 1024;
+
+const ROWS: usize = 0;
+const KEYS: [usize; 2] = [1, 3];
+const POSITIONS: [usize; 2] = [2, 4];
+const COUNTS: usize = 5;
+
+pub(super) fn lower(op: &Sparse, request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
+    let dtype = request.outputs[0].dtype;
+    if dtype != DType::F32 {
+        return Err(format!("{dtype} runs on the CPU only"));
+    }
+    let sizes = op.sizes(|i| request.inputs[i].layout.shape().to_vec(), request.outputs[0].layout.shape());
+    let at = op.pattern_at();
+    let make = Make {
+        sizes,
+        at,
+        count: request.outputs[0].layout.count(),
+        some: request.inputs.iter().all(|i| i.layout.count() > 0),
+        indptr: request.inputs[at].dtype,
+        indices: request.inputs[at + 1].dtype,
+    };
+    // One row may hold all entries: no invocation may take more turns than there are.
+    let (terms, worst) = match op.kind {
+        Kind::Sampled => (sizes.columns, sizes.columns),
+        Kind::Product => (average(sizes, sizes.rows), sizes.entries.saturating_mul(sizes.side + 1)),
+        Kind::Transposed { .. } => {
+            (average(sizes, sizes.bound), sizes.entries.saturating_mul(sizes.side + 1))
+        }
+    };
+    let least = worst.div_ceil(TURNS).next_power_of_two();
+    if least > THREADS {
+        return Err(format!("a sum of up to {worst} turns; the kernels take up to {}", TURNS * THREADS));
+    }
+    let many = (terms / 4).next_power_of_two().clamp(8, 64).max(least);
+    let variant = |name, parts| match op.kind {
+        Kind::Sampled => make.sampled(name, parts),
+        Kind::Product => make.product(name, parts),
+        Kind::Transposed { .. } => make.transposed(name, parts),
+    };
+    if !make.some {
+        return Ok(vec![variant("thread", 1)]);
+    }
+    let group = variant("group", many);
+    if least > 1 {
+        return Ok(vec![group]);
+    }
+    let thread = variant("thread", 1);
+    Ok(if terms < LONG { vec![thread, group] } else { vec![group, thread] })
+}
+
+fn average(sizes: Sizes, rows: usize) -> usize {
+    (sizes.entries * sizes.side).div_ceil(rows.max(1))
+}
+
+struct Make {
+    sizes: Sizes,
+    at: usize,
+    count: usize,
+    some: bool,
+    indptr: DType,
+    indices: DType,
+}
+
+impl Make {
+    fn dispatch(
+        &self,
+        source: &'static str,
+        mut flags: Vec<&'static str>,
+        parts: usize,
+        bindings: Vec<BindTo>,
+        groups: usize,
+    ) -> DispatchSpec {
+        let s = self.sizes;
+        if self.some {
+            flags.push("some");
+        }
+        let constants = if parts > 0 { vec![("PARTS", (parts as u32).into())] } else { Vec::new() };
+        DispatchSpec {
+            kernel: Kernel {
+                name: source.replace('/', "_"),
+                source: Source::Named(source),
+                flags,
+                constants,
+                needs: Needs::default(),
+            },
+            bindings,
+            params: Params::new()
+                .u32(self.count)
+                .u32(s.rows)
+                .u32(s.entries)
+                .u32(s.bound)
+                .u32(s.columns)
+                .u32(s.side)
+                .u32(0usize)
+                .u32(0usize),
+            grid: Grid::Linear(groups as u64),
+            flat: None,
+        }
+    }
+
+    /// The row of each entry; indptr is checked on the way.
+    fn rows(&self) -> DispatchSpec {
+        let bindings = vec![BindTo::Input(self.at), BindTo::Scratch(ROWS), BindTo::Status];
+        let groups = self.sizes.entries.max(self.sizes.rows).max(1).div_ceil(THREADS);
+        self.dispatch("sparse/rows", index_flags(self.indptr), 0, bindings, groups)
+    }
+
+    fn groups(&self, parts: usize) -> usize {
+        self.count.div_ceil(THREADS / parts)
+    }
+
+    fn scratch(count: usize) -> Scratch {
+        Scratch { dtype: DType::U32, count: count.max(1) }
+    }
+
+    /// Zeros, where there is no entry or nothing to sum; the pattern is checked all the same.
+    fn zeros(&self, variant: &'static str, source: &'static str) -> Lowering {
+        Lowering {
+            variant,
+            scratch: vec![Self::scratch(self.sizes.entries)],
+            dispatches: vec![
+                self.rows(),
+                self.dispatch(source, Vec::new(), 1, vec![BindTo::Output(0)], self.groups(1)),
+            ],
+        }
+    }
+
+    fn product(&self, variant: &'static str, parts: usize) -> Lowering {
+        use BindTo::{Input, Output, Status};
+        if !self.some {
+            return self.zeros(variant, "sparse/product");
+        }
+        let mut flags = index_flags(self.indices);
+        if self.indptr == DType::U32 {
+            flags.push("unsigned_indptr");
+        }
+        let bindings = vec![Output(0), Input(1), Input(2), Input(0), Input(3), Status];
+        Lowering::single(variant, self.dispatch("sparse/product", flags, parts, bindings, self.groups(parts)))
+    }
+
+    fn sampled(&self, variant: &'static str, parts: usize) -> Lowering {
+        use BindTo::{Input, Output, ScratchRead, Status};
+        if !self.some {
+            return self.zeros(variant, "sparse/sampled");
+        }
+        let bindings = vec![Output(0), ScratchRead(ROWS), Input(1), Input(2), Input(3), Status];
+        let flags = index_flags(self.indices);
+        Lowering {
+            variant,
+            scratch: vec![Self::scratch(self.sizes.entries)],
+            dispatches: vec![
+                self.rows(),
+                self.dispatch("sparse/sampled", flags, parts, bindings, self.groups(parts)),
+            ],
+        }
+    }
+
+    fn transposed(&self, variant: &'static str, parts: usize) -> Lowering {
+        use BindTo::{Input, Output, Scratch as Write, ScratchRead as Read};
+        if !self.some {
+            return self.zeros(variant, "sparse/transposed");
+        }
+        let s = self.sizes;
+        let blocks = s.entries.div_ceil(SORTED);
+        let bits = (usize::BITS - s.bound.saturating_sub(1).leading_zeros()) as usize;
+        let sort = |source: &'static str, flags, bindings, shift: usize, groups| {
+            let mut one = self.dispatch(source, flags, 0, bindings, groups);
+            one.kernel.flags.retain(|flag| *flag != "some");
+            one.params = Params::new().u32(s.entries).u32(s.bound).u32(s.columns).u32(shift);
+            one
+        };
+        let keys = vec![Input(2), Write(KEYS[0]), Write(POSITIONS[0]), BindTo::Status];
+        let mut all = vec![
+            self.rows(),
+            sort("sort/keys", index_flags(self.indices), keys, 0, s.entries.div_ceil(THREADS)),
+        ];
+        let mut at = 0;
+        for pass in 0..bits.div_ceil(DIGIT) {
+            let (from, to, shift) = (at, 1 - at, pass * DIGIT);
+            all.push(sort("sort/count", vec![], vec![Read(KEYS[from]), Write(COUNTS)], shift, blocks));
+            all.push(sort("sort/offsets", vec![], vec![Write(COUNTS)], shift, 1));
+            let place = vec![
+                Read(KEYS[from]),
+                Read(POSITIONS[from]),
+                Read(COUNTS),
+                Write(KEYS[to]),
+                Write(POSITIONS[to]),
+            ];
+            all.push(sort("sort/place", vec![], place, shift, blocks));
+            at = to;
+        }
+        let bindings = vec![Output(0), Read(ROWS), Read(KEYS[at]), Read(POSITIONS[at]), Input(0), Input(3)];
+        all.push(self.dispatch("sparse/transposed", vec![], parts, bindings, self.groups(parts)));
+        let list = Self::scratch(s.entries);
+        Lowering {
+            variant,
+            scratch: vec![list, list, list, list, list, Self::scratch(blocks << DIGIT)],
+            dispatches: all,
+        }
+    }
+}
