@@ -27,9 +27,6 @@ enum Command {
         folders: Vec<PathBuf>,
         #[command(flatten)]
         selection: Selection,
-        /// Leave out cases of operations that the runner does not know, and say how many; else they fail
-        #[arg(long)]
-        known: bool,
         /// Write the results to this file
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
@@ -60,9 +57,9 @@ enum Command {
 
 fn main() -> Result<ExitCode> {
     let passed = match Arguments::parse().command {
-        Command::Cases { folders, selection, known, json } => {
+        Command::Cases { folders, selection, json } => {
             let backends = opened(&selection)?;
-            let report = cases::run(&folders, &selection, &backends, known, |verdict| {
+            let report = cases::run(&folders, &selection, &backends, |verdict| {
                 for (tensor, message) in &verdict.failures {
                     println!(
                         "FAILED {}: {} {} {tensor} {message}",

@@ -16,21 +16,21 @@ fn dev() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("cases/dev")
 }
 
-fn on_cpu(folder: PathBuf, known: bool) -> Report {
-    cases::run(&[folder], &Selection::default(), &[Backend::cpu()], known, |_| {}).unwrap()
+fn on_cpu(folder: PathBuf) -> Report {
+    cases::run(&[folder], &Selection::default(), &[Backend::cpu()], |_| {}).unwrap()
 }
 
 #[test]
-fn the_cases_of_known_operations_hold_on_the_cpu() {
-    let report = on_cpu(dev(), true);
+fn every_case_holds_on_the_cpu() {
+    let report = on_cpu(dev());
     let Totals { passed, failed } = report.totals("cpu", None);
     assert!(report.passed(), "{failed} failed: {:#?}", report.json()["cases"]);
-    assert_eq!(passed + report.left_out.len(), 141);
+    assert_eq!(passed, 141);
 }
 
 #[test]
 fn a_folder_of_one_operation_is_a_folder_of_cases() {
-    let report = on_cpu(dev().join("sum"), false);
+    let report = on_cpu(dev().join("sum"));
     assert_eq!(report.totals("cpu", Some("sum")), Totals { passed: 3, failed: 0 });
 }
 
@@ -51,7 +51,7 @@ fn one_case(name: &str, op: &str, outputs: &[(&str, [f32; 2])]) -> PathBuf {
 }
 
 fn failures(folder: PathBuf) -> Vec<(String, String)> {
-    on_cpu(folder, false).verdicts.remove(0).failures
+    on_cpu(folder).verdicts.remove(0).failures
 }
 
 #[test]
@@ -66,13 +66,12 @@ fn right_values_hold_and_each_wrong_one_is_named() {
 }
 
 #[test]
-fn an_unknown_operation_fails_or_is_counted_as_left_out() {
-    let folder = one_case("unknown", "frobnicate", &[("out/y", [0.0, 0.0])]);
-    assert_eq!(failures(folder.clone()), [("case".to_owned(), "unknown operation `frobnicate`".to_owned())]);
-    let report = on_cpu(folder, true);
-    assert_eq!(report.left_out, ["operation `frobnicate`"]);
-    assert!(report.passed() && report.verdicts.is_empty());
-    assert!(report.to_string().ends_with("cpu: 0 passed, 0 failed\n"), "{report}");
+fn an_unknown_operation_fails() {
+    let report = on_cpu(one_case("unknown", "frobnicate", &[("out/y", [0.0, 0.0])]));
+    let message = "unknown operation `frobnicate`".to_owned();
+    assert_eq!(report.verdicts[0].failures, [("case".to_owned(), message)]);
+    assert!(!report.passed());
+    assert!(report.to_string().ends_with("cpu: 0 passed, 1 failed\n"), "{report}");
 }
 
 #[test]
@@ -86,17 +85,17 @@ fn a_file_that_is_no_case_is_named() {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("broken");
     fs::create_dir_all(folder.join("relu")).unwrap();
     fs::write(folder.join("relu/broken.safetensors"), b"nothing of the kind").unwrap();
-    let error = cases::run(&[folder], &Selection::default(), &[Backend::cpu()], false, |_| {}).unwrap_err();
+    let error = cases::run(&[folder], &Selection::default(), &[Backend::cpu()], |_| {}).unwrap_err();
     assert!(format!("{error:#}").contains("broken.safetensors"), "{error:#}");
     let missing = PathBuf::from("no/such/folder");
-    let error = cases::run(&[missing], &Selection::default(), &[], false, |_| {}).unwrap_err();
+    let error = cases::run(&[missing], &Selection::default(), &[], |_| {}).unwrap_err();
     assert!(error.to_string().contains("no/such/folder"), "{error}");
 }
 
 #[test]
 fn an_operation_without_cases_is_named() {
     let selection = Selection { ops: vec!["sum".into(), "summ".into()], ..Selection::default() };
-    let error = cases::run(&[dev()], &selection, &[], false, |_| {}).unwrap_err();
+    let error = cases::run(&[dev()], &selection, &[], |_| {}).unwrap_err();
     assert_eq!(error.to_string(), "there is no case of an operation `summ`");
 }
 

@@ -25,8 +25,6 @@ pub struct Report {
     pub backends: Vec<String>,
     /// One for each case and backend.
     pub verdicts: Vec<Verdict>,
-    /// What was left out because the runner does not know it, one entry a case.
-    pub left_out: Vec<String>,
 }
 
 impl Report {
@@ -78,7 +76,7 @@ impl Report {
                 (b, json!({ "passed": self.totals(b, None).passed, "failed": self.totals(b, None).failed }))
             })
             .collect();
-        json!({ "cases": cases, "totals": totals, "left_out": self.left_out })
+        json!({ "cases": cases, "totals": totals })
     }
 }
 
@@ -99,12 +97,6 @@ impl fmt::Display for Report {
                 write!(f, "  {cell:>14}")?;
             }
             writeln!(f)?;
-        }
-        if !self.left_out.is_empty() {
-            let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-            self.left_out.iter().for_each(|what| *counts.entry(what).or_default() += 1);
-            let list: Vec<String> = counts.iter().map(|(what, n)| format!("{what} ({n})")).collect();
-            writeln!(f, "left out as unknown: {} cases: {}", self.left_out.len(), list.join(", "))?;
         }
         for backend in backends {
             let Totals { passed, failed } = self.totals(backend, None);

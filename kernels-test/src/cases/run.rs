@@ -8,20 +8,6 @@ use crate::{
     operations::{Named, Refusal, build},
 };
 
-/// What of a case the runner does not know.
-pub(super) fn unknown(case: &CaseFile) -> Option<String> {
-    let attempt = || -> Result<Option<String>, String> {
-        let graph = Graph::new();
-        let inputs = inputs(case, &graph).map_err(|e| e.to_string())?;
-        match build(&case.op, &inputs, &case.attrs) {
-            Err(Refusal::Unknown(what)) => Ok(Some(what)),
-            _ => Ok(None),
-        }
-    };
-    // Whatever else goes wrong is found again, and reported, by the run.
-    caught(attempt).ok().flatten()
-}
-
 /// Everything of a case that does not hold: (tensor, what is wrong).
 pub(super) fn run(case: &CaseFile, device: &Device) -> Vec<(String, String)> {
     caught(|| evaluate(case, device)).unwrap_or_else(|message| vec![("case".into(), message)])
