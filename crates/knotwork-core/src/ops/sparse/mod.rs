@@ -64,7 +64,7 @@ impl Tensor {
     /// # Errors
     /// Where lengths or types do not fit each other. What the arrays hold is checked when it runs: on the CPU an `indptr` that
     /// does not begin with 0, falls, or does not end with nnz, and a column outside 0..K are errors; on a GPU they are clamped,
-    /// counted and reported with the results.
+    /// counted (each broken place of `indptr` as one index) and reported with the results.
     #[track_caller]
     pub fn spmm_csr(&self, indptr: &Self, indices: &Self, b: &Self) -> Result<Self> {
         apply(self.graph(), Kind::Product, None, [self, indptr, indices, b], Site::here())
