@@ -9,6 +9,7 @@
 
 pub mod backends;
 pub mod cases;
+pub mod catalogue;
 mod compare;
 mod fill;
 pub mod harness;

@@ -6,7 +6,9 @@ use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use kernels_test::{
     backends::{self, Selection},
-    cases, harness, random,
+    cases, catalogue,
+    harness::{self, List},
+    random,
 };
 
 #[derive(Parser)]
@@ -36,6 +38,15 @@ enum Command {
     Harness {
         #[command(flatten)]
         selection: Selection,
+        /// On GPUs, only what shows a kernel that nothing before has shown: every kernel at least once
+        #[arg(long)]
+        short: bool,
+    },
+    /// Write the catalogue of operations
+    Operations {
+        /// Where to
+        #[arg(long, default_value = "docs/operations.md", value_name = "FILE")]
+        to: PathBuf,
     },
     /// Make random graphs and hold their plans against the oracle
     Random {
@@ -66,7 +77,7 @@ fn main() -> Result<ExitCode> {
             print!("{report}");
             report.passed()
         }
-        Command::Harness { selection } => {
+        Command::Harness { selection, short } => {
             // A misspelt name must not look like success.
             let registered = knotwork::ops::registry();
             if let Some(name) =
@@ -75,9 +86,20 @@ fn main() -> Result<ExitCode> {
                 bail!("no operation `{name}` is registered");
             }
             let backends = opened(&selection)?;
-            let report = harness::run(&selection, &backends, |failure| println!("FAILED {failure}"));
+            let report = harness::run(
+                &selection,
+                if short { List::Short } else { List::Full },
+                &backends,
+                |failure| println!("FAILED {failure}"),
+            );
             print!("{report}");
             report.passed()
+        }
+        Command::Operations { to } => {
+            let text = catalogue::document().map_err(anyhow::Error::msg)?;
+            std::fs::write(&to, text).with_context(|| format!("cannot write {}", to.display()))?;
+            println!("wrote {}", to.display());
+            true
         }
         Command::Random { selection, count } => {
             let backends = opened(&selection)?;

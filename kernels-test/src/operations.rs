@@ -1,13 +1,14 @@
 //! The operations of the conformance cases, through the library's public methods. Names, inputs, attributes and
 //! defaults are those of `cases/reference.py`.
 
+mod attention;
 mod kan;
 
 use std::collections::BTreeMap;
 
 use knotwork::{
     Error, Tensor,
-    ops::{GluActivation, RationalForm, elementwise::activations},
+    ops::{Conv2d, Feature, GluActivation, RationalForm, elementwise::activations},
 };
 use serde_json::Value;
 
@@ -67,6 +68,9 @@ const ADAPTERS: &[(&str, Adapter)] = &[
     ("min", |c| y(c.input("x")?.min(&c.dims()?, c.flag("keepdim")?)?)),
     ("var", |c| y(c.input("x")?.var(&c.dims()?, c.number("correction", 0.0)?, c.flag("keepdim")?)?)),
     ("cumsum", |c| y(c.input("x")?.cumsum(c.dim()?)?)),
+    ("poly_norm", |c| {
+        y(c.input("x")?.poly_norm(c.input("weight")?, c.input("bias")?, c.number("eps", 1e-6)?)?)
+    }),
     ("layer_norm", |c| {
         y(c.input("x")?.layer_norm(c.optional("weight"), c.optional("bias"), c.number("eps", 1e-5)?)?)
     }),
@@ -87,6 +91,9 @@ const ADAPTERS: &[(&str, Adapter)] = &[
     ("linear", |c| y(c.input("x")?.linear(c.input("weight")?, c.optional("bias"))?)),
     ("softmax", |c| y(c.input("x")?.softmax(c.dim()?)?)),
     ("log_softmax", |c| y(c.input("x")?.log_softmax(c.dim()?)?)),
+    ("sparsemax", |c| y(c.input("x")?.sparsemax(c.dim()?)?)),
+    ("entmax15", |c| y(c.input("x")?.entmax15(c.dim()?)?)),
+    ("linear_attention", linear_attention),
     ("logsumexp", |c| y(c.input("x")?.logsumexp(&c.dims()?, c.flag("keepdim")?)?)),
     ("prelu", |c| {
         let axis = c.attribute("axis", Some(-1), whole)?;
@@ -108,6 +115,8 @@ const ADAPTERS: &[(&str, Adapter)] = &[
     ("basis", kan::basis),
     ("kan_layer", kan::kan_layer),
     ("wavelet_kan_layer", kan::wavelet_kan_layer),
+    ("conv2d", conv2d),
+    ("attention", attention::attention),
     ("mse_loss", |c| one("loss", c.input("x")?.mse_loss(c.input("target")?)?)),
     ("cross_entropy", |c| {
         let smoothing = c.number("label_smoothing", 0.0)?;
@@ -135,6 +144,35 @@ fn rational(c: &Call<'_>) -> Built {
         _ => None,
     })?;
     y(c.input("x")?.rational(c.input("numerator")?, c.input("denominator")?, form)?)
+}
+
+fn linear_attention(c: &Call<'_>) -> Built {
+    let feature = c.attribute("feature", Some(Feature::Elu1), |v| match v.as_str()? {
+        "elu1" => Some(Feature::Elu1),
+        "relu" => Some(Feature::Relu),
+        "identity" => Some(Feature::Identity),
+        _ => None,
+    })?;
+    let normalize = c.attribute("normalize", Some(true), Value::as_bool)?;
+    let (k, v) = (c.input("k")?, c.input("v")?);
+    y(c.input("q")?.linear_attention(k, v, feature, c.flag("causal")?, normalize)?)
+}
+
+fn conv2d(c: &Call<'_>) -> Built {
+    let both = |name: &str, default: usize| c.attribute(name, Some([default; 2]), pair);
+    let groups = c.attribute("groups", Some(1), |v| usize::try_from(v.as_u64()?).ok())?;
+    let options = Conv2d::new().stride(both("stride", 1)?).padding(both("padding", 0)?);
+    let options = options.dilation(both("dilation", 1)?).groups(groups);
+    y(c.input("x")?.conv2d(c.input("weight")?, c.optional("bias"), &options)?)
+}
+
+/// One number for both directions, or one each.
+fn pair(value: &Value) -> Option<[usize; 2]> {
+    let one = |v: &Value| usize::try_from(v.as_u64()?).ok();
+    match value {
+        Value::Array(both) if both.len() == 2 => Some([one(&both[0])?, one(&both[1])?]),
+        both => one(both).map(|n| [n, n]),
+    }
 }
 
 /// One use of an operation: what a case gives it.
@@ -193,11 +231,13 @@ impl Call<'_> {
         self.attribute("dim", None, whole)
     }
 
+    /// The dimensions to reduce. None named means all, as in PyTorch.
     fn dims(&self) -> Result<Vec<isize>, Refusal> {
-        self.attribute("dims", None, |v| match v {
+        let dims: Vec<isize> = self.attribute("dims", None, |v| match v {
             Value::Array(all) => all.iter().map(whole).collect(),
             one => Some(vec![whole(one)?]),
-        })
+        })?;
+        if dims.is_empty() { Ok((0..self.input("x")?.rank() as isize).collect()) } else { Ok(dims) }
     }
 }
 

@@ -4,7 +4,7 @@
 
 use kernels_test::{
     backends::{Backend, Selection},
-    harness::{Report, run, run_ops},
+    harness::{List, Report, run, run_ops},
 };
 use knotwork::{
     GradContext, Layout, Result, Site, Tensor,
@@ -17,7 +17,7 @@ use pretty_assertions::assert_eq;
 
 #[test]
 fn every_operation_holds_on_the_cpu() {
-    let report = run(&Selection::default(), &[Backend::cpu()], |_| {});
+    let report = run(&Selection::default(), List::Full, &[Backend::cpu()], |_| {});
     assert!(report.passed(), "{report}{:#?}", report.failures);
 }
 
@@ -102,7 +102,7 @@ fn report_of(cases: fn() -> Vec<Case>) -> Report {
         source: "",
         cases: Cases::Listed(cases),
     };
-    run_ops(&[op], &[Backend::cpu()], |_| {})
+    run_ops(&[op], List::Full, &[Backend::cpu()], |_| {})
 }
 
 /// (backend, whether some failure speaks of it)

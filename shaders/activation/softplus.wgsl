@@ -9,7 +9,7 @@ fn kw_softplus_beta(x: f32, beta: f32) -> f32 {
     if kw_is_nan(x) {
         return x;
     }
-    let v = kw_product(beta, -min(abs(x), 3.4028235e38));
+    let v = kw_product(beta, -min(abs(x), 3.4028234e38));
     return max(x, 0.0) + kw_log1p(kw_exp_parts(v.hi, v.lo)) / beta;
 }
 

@@ -10,3 +10,4 @@
 #import shared/erf
 #import shared/normal
 #import shared/trig
+#import shared/atan

@@ -8,7 +8,7 @@ struct KwProduct {
 
 // `x` with infinities replaced by the largest floats. NaN stays.
 fn kw_held(x: f32) -> f32 {
-    return select(clamp(x, -3.4028235e38, 3.4028235e38), x, kw_is_nan(x));
+    return select(clamp(x, -3.4028234e38, 3.4028234e38), x, kw_is_nan(x));
 }
 
 // a b = hi + lo for finite a and b. hi is exact; lo is up to 2^-10 of it, of the same sign, and off by 2^-24 of its own.

@@ -32,3 +32,57 @@ fn every_variant_of_the_kan_kernels_is_valid() {
         }
     }
 }
+
+/// Composes, validates and writes a kernel.
+fn check(name: &str, flags: &[&str], constants: &[(&str, Constant)]) {
+    let composed = compose(Root::Named(name), flags, constants).unwrap();
+    let validated = validate(&composed).unwrap_or_else(|error| panic!("{name} {flags:?}: {error}"));
+    assert_eq!(validated.module.entry_points.len(), 1);
+    #[cfg(feature = "writers")]
+    {
+        use knotwork_shaders::writers::{hlsl, msl, spirv};
+        spirv(&validated, Some("main")).unwrap();
+        msl(&validated, Some("main")).unwrap();
+        hlsl(&validated, Some("main")).unwrap();
+    }
+}
+
+#[test]
+fn every_basis_goes_into_every_kernel() {
+    for derivative in [0, 1, 3] {
+        let common = [("KAN_DERIVATIVE", Constant::U32(derivative))];
+        for basis in ["", "rbf", "fourier", "relu_kan", "bernstein", "bspline"] {
+            let mut constants = common.to_vec();
+            if basis != "bspline" {
+                constants.push(("KAN_TABLE", Constant::U32(8)));
+            }
+            if basis == "bernstein" {
+                constants.push(("KAN_COUNT", Constant::U32(5)));
+            }
+            for name in ["kan/values", "kan/contract"] {
+                check(name, &[basis], &constants);
+            }
+            for name in ["kan/dense/forward", "kan/dense/input", "kan/dense/coefficients"] {
+                for flags in [&[basis][..], &[basis, "base"], &[basis, "base", "scale"], &[basis, "scale"]] {
+                    check(name, flags, &constants);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_variant_of_the_wavelet_kernels_is_valid() {
+    for frequency in [0.0, 5.0] {
+        let constants = [
+            ("FREQUENCY", Constant::F32(frequency)),
+            ("DERIVATIVE", Constant::U32(3)),
+            ("POWER", Constant::U32(2)),
+        ];
+        for name in ["kan/wavelet/forward", "kan/wavelet/input", "kan/wavelet/parameters"] {
+            for flags in [&[][..], &["weighted"]] {
+                check(name, flags, &constants);
+            }
+        }
+    }
+}

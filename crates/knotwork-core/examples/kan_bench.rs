@@ -49,7 +49,7 @@ fn main() -> Result<()> {
         let c = g.state("coef", "bench", numbers(&[i, basis.count(), o], 2)?)?;
         let w = g.state("base", "bench", numbers(&[i, o], 3)?)?;
         let dy = g.state("dy", "bench", numbers(&[b, o], 4)?)?;
-        let y = x.kan_layer_native(&c, Some(&w), None, &basis)?;
+        let y = x.kan_layer_native(&c, Some(&w), None, basis)?;
         let d = g.vjp(&[(&y, &dy)], &[&x, &c, &w])?;
         let times = [median(&g, &[&y])?, median(&g, &[&d[1], &d[2]])?, median(&g, &[&d[0]])?];
         let name = format!("{b}, {i}, {o}, {grid}");

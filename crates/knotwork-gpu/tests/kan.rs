@@ -74,7 +74,7 @@ fn layers_and_their_gradients_agree_with_the_reference() {
             let c = g.parameter("coef", numbers(&[o, i, basis.count()], 1.0, 2)).unwrap();
             let w = g.parameter("base", numbers(&[o, i], 1.0, 3)).unwrap();
             let bias = g.parameter("bias", numbers(&[o], 1.0, 4)).unwrap();
-            let y = x.kan_layer(&c, base.then_some(&w), base.then_some(&bias), &basis).unwrap();
+            let y = x.kan_layer(&c, base.then_some(&w), base.then_some(&bias), basis).unwrap();
             let mut all = g.vjp(&[(&y, &dy)], &[&x, &c, &w]).unwrap();
             // Gradients of gradients: the scaled sums.
             all.extend(g.vjp(&[(&all[0], &v)], &[&x, &c, &w, &dy]).unwrap());
@@ -100,7 +100,7 @@ fn a_row_without_meaning_gives_nan_and_spoils_no_other() {
         let c = g.parameter("coef", numbers(&[3, basis.count(), 17], 1.0, 2)).unwrap();
         let w = g.parameter("base", HostTensor::zeros(DType::F32, [3, 17])).unwrap();
         let dy = g.parameter("dy", numbers(&[4, 17], 1.0, 5)).unwrap();
-        let y = x.kan_layer_native(&c, Some(&w), None, &basis).unwrap();
+        let y = x.kan_layer_native(&c, Some(&w), None, basis).unwrap();
         let mut all = g.vjp(&[(&y, &dy)], &[&x, &c]).unwrap();
         all.push(y);
         let errors = errors(&device, &g, &all.iter().collect::<Vec<_>>(), &[]);

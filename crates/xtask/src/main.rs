@@ -1,6 +1,7 @@
 //! Knotwork's project tasks: `cargo xtask setup` finds or installs what the tests need, `cargo xtask test` runs
 //! every check there is. Both do the same on a desk and in CI.
 
+mod full;
 mod setup;
 mod test;
 
@@ -25,20 +26,25 @@ enum Task {
         /// Only say what is there; fail where something is missing
         #[arg(long)]
         check: bool,
+        /// Also what `test --full` needs: a second software driver, spirv-val, and Tint (Chrome's compiler) under node
+        #[arg(long)]
+        full: bool,
     },
     /// Run every check: format, lints, a build without GPU, tests, the kernel harness and the conformance cases
     Test {
         /// Install what is missing first
         #[arg(long)]
         setup: bool,
+        /// Also on a second software driver (SwiftShader), and every kernel through spirv-val and Tint
+        #[arg(long)]
+        full: bool,
     },
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().task {
-        Task::Setup { check: true } => setup::check(),
-        Task::Setup { check: false } => setup::install(),
-        Task::Test { setup } => test::run(setup),
+        Task::Setup { check, full } => prepare(!check, full).map(drop),
+        Task::Test { setup, full } => prepare(setup, full).and_then(|tools| test::run(tools.as_ref())),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -48,6 +54,18 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Finds what tests need, and installs what is missing where asked to.
+fn prepare(install: bool, full: bool) -> Result<Option<full::Tools>> {
+    if install { setup::install() } else { setup::check() }?;
+    full.then(|| full::Tools::prepare(install)).transpose()
+}
+
+/// The target folder, where what tasks make and fetch lies.
+fn target() -> Result<PathBuf> {
+    let root = root()?;
+    Ok(env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir)))
 }
 
 /// The root of the repository: tasks do the same from whichever folder they are started.

@@ -88,12 +88,11 @@ pub fn install() -> Result<()> {
 
 /// The folder for `XDG_RUNTIME_DIR` of the programs that tests start: the one that is set, or a private one under the
 /// target folder. Vulkan drivers complain at each start where it is missing.
-pub fn runtime_dir(root: &Path) -> Result<PathBuf> {
+pub fn runtime_dir() -> Result<PathBuf> {
     if let Some(set) = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|dir| dir.is_dir()) {
         return Ok(set);
     }
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir));
-    let dir = target.join("xdg-runtime");
+    let dir = crate::target()?.join("xdg-runtime");
     fs::create_dir_all(&dir).with_context(|| format!("could not make {}", dir.display()))?;
     #[cfg(unix)]
     {
@@ -181,6 +180,11 @@ fn distributions(release: &str) -> Vec<String> {
         .collect()
 }
 
+/// Whether this is Debian or one of its kin, where `apt-get` installs.
+pub fn on_debian() -> bool {
+    is_debian(&fs::read_to_string("/etc/os-release").unwrap_or_default())
+}
+
 fn is_debian(release: &str) -> bool {
     distributions(release).iter().any(|name| name == "debian" || name == "ubuntu")
 }
@@ -210,7 +214,7 @@ fn advice(release: &str) -> String {
 }
 
 /// Runs `apt-get`, through sudo where this is not root.
-fn apt(arguments: &[&str]) -> Result<()> {
+pub fn apt(arguments: &[&str]) -> Result<()> {
     // env, so that the variable reaches apt-get through sudo as well
     let mut words = vec!["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"];
     words.extend(arguments);

@@ -6,63 +6,113 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{root, setup};
+use crate::{full::Tools, root, setup};
 
 /// One check: a cargo command that succeeds where the check holds.
 struct Step {
     name: &'static str,
     cargo: &'static [&'static str],
+    /// On SwiftShader instead of the driver that is found: only with `--full`.
+    second_driver: bool,
 }
 
 /// The checks. `CARGO_BUILD_JOBS` and everything else in the environment reaches each of them.
 const STEPS: &[Step] = &[
-    Step { name: "format", cargo: &["fmt", "--all", "--check"] },
-    Step { name: "lints", cargo: &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"] },
-    Step { name: "build without gpu", cargo: &["build", "-p", "knotwork", "--no-default-features"] },
+    step("format", &["fmt", "--all", "--check"]),
+    step("lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+    step("build without gpu", &["build", "-p", "knotwork", "--no-default-features"]),
     // unit tests, integration tests and the examples in the documentation
-    Step { name: "tests", cargo: &["test", "--workspace", "--all-features"] },
-    Step { name: "kernel harness", cargo: &["run", "--release", "-p", "kernels-test", "--", "harness"] },
-    Step {
-        name: "random graphs",
-        cargo: &["run", "--release", "-p", "kernels-test", "--", "random", "--count", "30"],
-    },
-    Step {
-        name: "conformance cases",
-        cargo: &[
+    step("tests", &["test", "--workspace", "--all-features"]),
+    // everything on the CPU and the checked profile; of the trusted one, whose text is the same, every kernel once
+    step(
+        "kernel harness",
+        &["run", "--release", "-p", "kernels-test", "--", "harness", "--profile", "checked"],
+    ),
+    step(
+        "kernel harness, trusted",
+        &[
             "run",
             "--release",
             "-p",
             "kernels-test",
             "--",
-            "cases",
-            "kernels-test/cases/dev",
-            "--known",
+            "harness",
+            "--backend",
+            "wgpu",
+            "--profile",
+            "trusted",
+            "--short",
         ],
+    ),
+    step("random graphs", &["run", "--release", "-p", "kernels-test", "--", "random", "--count", "30"]),
+    step(
+        "conformance cases",
+        &["run", "--release", "-p", "kernels-test", "--", "cases", "kernels-test/cases/dev"],
+    ),
+    Step {
+        second_driver: true,
+        ..step(
+            "kernel harness on a second driver",
+            &[
+                "run",
+                "--release",
+                "-p",
+                "kernels-test",
+                "--",
+                "harness",
+                "--backend",
+                "wgpu",
+                "--profile",
+                "checked",
+                "--short",
+            ],
+        )
+    },
+    Step {
+        second_driver: true,
+        ..step(
+            "conformance cases on a second driver",
+            &[
+                "run",
+                "--release",
+                "-p",
+                "kernels-test",
+                "--",
+                "cases",
+                "kernels-test/cases/dev",
+                "--backend",
+                "wgpu",
+            ],
+        )
     },
 ];
 
-/// Runs every step; an error names the first that failed.
-pub fn run(install: bool) -> Result<()> {
+const fn step(name: &'static str, cargo: &'static [&'static str]) -> Step {
+    Step { name, cargo, second_driver: false }
+}
+
+/// Runs every step, those of `--full` where its tools are given; an error names the first that failed.
+pub fn run(tools: Option<&Tools>) -> Result<()> {
     let start = Instant::now();
-    if install { setup::install() } else { setup::check() }?;
     let root = root()?;
-    let runtime_dir = setup::runtime_dir(&root)?;
+    let runtime_dir = setup::runtime_dir()?;
+    let steps: Vec<&Step> = STEPS.iter().filter(|step| tools.is_some() || !step.second_driver).collect();
     // the cargo that runs this task, so that a toolchain chosen with `+name` holds throughout
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    for (index, step) in STEPS.iter().enumerate() {
-        println!("\n[{}/{}] {}: {}", index + 1, STEPS.len(), step.name, step.line());
+    for (index, step) in steps.iter().enumerate() {
+        println!("\n[{}/{}] {}: {}", index + 1, steps.len(), step.name, step.line());
         let since = Instant::now();
-        let status = Command::new(&cargo)
-            .args(step.cargo)
-            .current_dir(&root)
-            .env("XDG_RUNTIME_DIR", &runtime_dir)
-            .status()
-            .with_context(|| format!("could not start `{}`", step.line()))?;
+        let mut command = Command::new(&cargo);
+        command.args(step.cargo).current_dir(&root).env("XDG_RUNTIME_DIR", &runtime_dir);
+        if let Some(tools) = tools {
+            tools.show(&mut command, step.second_driver);
+        }
+        let status = command.status().with_context(|| format!("could not start `{}`", step.line()))?;
         let seconds = since.elapsed().as_secs_f64();
         ensure!(status.success(), "step \"{}\" failed after {seconds:.1} s: `{}`", step.name, step.line());
-        println!("[{}/{}] {}: ok in {seconds:.1} s", index + 1, STEPS.len(), step.name);
+        println!("[{}/{}] {}: ok in {seconds:.1} s", index + 1, steps.len(), step.name);
     }
-    println!("\nall {} steps passed in {:.1} s", STEPS.len(), start.elapsed().as_secs_f64());
+    println!("\nall {} steps passed in {:.1} s", steps.len(), start.elapsed().as_secs_f64());
     Ok(())
 }
 

@@ -157,6 +157,13 @@ impl Subject {
         Ok(gradients)
     }
 
+    /// Whether 16-bit floats are among its inputs or watched values.
+    pub fn is_half(&self) -> bool {
+        let mut all =
+            self.feeds.values().map(HostTensor::dtype).chain(self.watched.iter().map(|w| w.tensor.dtype()));
+        all.any(|dtype| dtype == DType::F16)
+    }
+
     /// The graph, its feeds and the watched values in f64.
     pub fn wide(&self) -> Result<(Graph, BTreeMap<&str, HostTensor>), String> {
         let feeds = self.feeds.iter().map(|(name, value)| {

@@ -2,7 +2,7 @@
 #import kan/silu
 
 // Vectors in the table of a basis.
-const KAN_TABLE: u32 = 1u;
+const KAN_TABLE: u32 = 2u;
 
 struct KanParams {
     rows: u32,
@@ -12,6 +12,7 @@ struct KanParams {
     // The sum (or the list of functions) is split into so many parts of `span`.
     parts: u32,
     span: u32,
+    // 0
     pad0: u32,
     pad1: u32,
     // See kan/silu.

@@ -49,7 +49,7 @@ impl Tensor {
     #[track_caller]
     pub fn logsumexp(&self, dims: &[isize], keepdim: bool) -> Result<Self> {
         let site = Site::here();
-        let axes = dims.iter().map(|&d| self.axis(d, "logsumexp", site)).collect::<Result<Vec<_>>>()?;
+        let axes = self.axes(dims, "logsumexp", site)?;
         let refuse = |message: String| OpError {
             op: "logsumexp".into(),
             inputs: vec![self.meta().to_string()],

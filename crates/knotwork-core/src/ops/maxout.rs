@@ -48,7 +48,8 @@ impl Tensor {
     /// Where `pieces` is 0 or does not divide the last dimension, or the elements are not floats.
     #[track_caller]
     pub fn maxout(&self, pieces: usize) -> Result<Self> {
-        let no = |message: String| refuse("maxout", &[self], message, Site::here());
+        let site = Site::here();
+        let no = |message: String| refuse("maxout", &[self], message, site);
         if !self.dtype().is_float() {
             return Err(no(format!("it takes floats, got {}", self.dtype())));
         }

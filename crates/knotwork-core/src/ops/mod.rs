@@ -1,6 +1,9 @@
 //! Operations: one file each. A file opens with the method that users call and implements one trait.
 
+mod attention;
 mod case;
+mod causal_product;
+mod conv2d;
 mod cross_entropy;
 mod cumsum;
 mod custom;
@@ -9,6 +12,7 @@ mod gather_rows;
 mod glu;
 mod hadamard_transform;
 mod kan;
+mod linear_attention;
 mod logsumexp;
 mod matmul;
 mod maxout;
@@ -17,6 +21,7 @@ mod norm;
 mod op;
 pub mod optimizer;
 mod pad;
+mod poly_norm;
 mod poly_relu;
 mod polynomial;
 mod prelu;
@@ -27,15 +32,19 @@ mod registry;
 mod scatter_add_rows;
 mod softmax;
 mod sparse;
+mod sparse_map;
 #[cfg(test)]
 mod testing;
 mod var;
 pub(crate) mod views;
 
+pub use attention::{Attention, Condition, Index, Mask, Normalizer};
 pub use case::{Case, CaseInput, Fill};
+pub use conv2d::{Conv2d, Pair};
 pub use custom::Custom;
 pub use glu::GluActivation;
 pub use kan::{BSpline, Basis, MAX_ORDER, Wavelet};
+pub use linear_attention::Feature;
 pub use op::{Cases, Cost, Op, Reference, Registered, no_gradient};
 pub use optimizer::{Adam, Sgd};
 pub use rational::RationalForm;

@@ -233,9 +233,7 @@ impl Tensor {
     #[track_caller]
     fn reduce(&self, kind: Kind, name: &str, dims: &[isize], keepdim: bool) -> Result<Self> {
         let site = Site::here();
-        let mut axes = dims.iter().map(|&d| self.axis(d, name, site)).collect::<Result<Vec<_>>>()?;
-        axes.sort_unstable();
-        axes.dedup();
+        let axes = self.axes(dims, name, site)?;
         self.graph().apply_one(Reduce { kind, dims: axes, keepdim }, &[self], site)
     }
 

@@ -81,9 +81,7 @@ impl Tensor {
     #[track_caller]
     pub fn var(&self, dims: &[isize], correction: f64, keepdim: bool) -> Result<Self> {
         let site = Site::here();
-        let mut axes = dims.iter().map(|&d| self.axis(d, "var", site)).collect::<Result<Vec<_>>>()?;
-        axes.sort_unstable();
-        axes.dedup();
+        let axes = self.axes(dims, "var", site)?;
         if !correction.is_finite() {
             return Err(OpError {
                 op: "var".into(),

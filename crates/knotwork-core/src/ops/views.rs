@@ -316,6 +316,19 @@ impl Tensor {
         self.graph().apply_one(Detach, &[self], Site::here())
     }
 
+    /// The indices of dimensions, ascending, or an error that names the operation and what is twice or nowhere.
+    pub(crate) fn axes(&self, dims: &[isize], op: &str, site: Site) -> Result<Vec<usize>> {
+        let mut axes = dims.iter().map(|&d| self.axis(d, op, site)).collect::<Result<Vec<_>>>()?;
+        axes.sort_unstable();
+        if let Some(twice) = axes.windows(2).find(|pair| pair[0] == pair[1]) {
+            let message = format!("dimension {} is among the dimensions {dims:?} twice", twice[0]);
+            return Err(
+                OpError { op: op.into(), inputs: vec![self.meta().to_string()], message, site }.into()
+            );
+        }
+        Ok(axes)
+    }
+
     /// A dimension's index from a signed one, or an error that names the operation.
     pub(crate) fn axis(&self, dim: isize, op: &str, site: Site) -> Result<usize> {
         self.shape().axis(dim).ok_or_else(|| {

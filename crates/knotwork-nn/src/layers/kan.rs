@@ -89,7 +89,7 @@ impl Kan {
             // Views only: the layer turns them back to the order of the parameters.
             let coef = coef.permute(&[2, 0, 1])?;
             let base = base.as_ref().map(|w| w.transpose(0, 1)).transpose()?;
-            x = x.kan_layer(&coef, base.as_ref(), bias.as_ref(), &self.basis)?;
+            x = x.kan_layer(&coef, base.as_ref(), bias.as_ref(), self.basis)?;
         }
         Ok(x)
     }

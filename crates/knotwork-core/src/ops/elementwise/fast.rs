@@ -12,7 +12,7 @@ pub(super) fn unary(x: &[&[f32]], y: &mut [f32], f: impl Fn(f32) -> f32) {
     let a = &x[0][..y.len()];
     vectorised(
         #[inline(always)]
-        || {
+        move || {
             for (y, &a) in y.iter_mut().zip(a) {
                 *y = f(a);
             }

@@ -29,6 +29,7 @@ impl Tensor {
                 return Err(refuse(format!("attribute `{name}` is {value}; it must {limits}")).into());
             }
         }
+        (row.valid)(attributes).map_err(|message| Error::from(refuse(message)))?;
         let mut shape = self.shape().clone();
         for t in others {
             shape = shape.broadcast(t.shape()).ok_or_else(|| {
@@ -123,6 +124,32 @@ unary! {
     sigmoid;
     /// tanh x, elementwise.
     tanh;
+    /// min(max(x, 0), 6), elementwise (Krizhevsky 2010); the slope at both limits is 1.
+    relu6;
+    /// min(max(x/6 + ½, 0), 1), elementwise (Howard et al. 2019); the slope at ±3 is 1/6.
+    hard_sigmoid;
+    /// x min(max(x/6 + ½, 0), 1), elementwise (Howard et al. 2019): 0 at −∞, ∞ at ∞; the slope is −½ at −3 and 3/2 at 3.
+    hard_swish;
+    /// x/2 min(max(x + 2, 0), 2), elementwise: 0 at −∞, ∞ at ∞; the slope is −1 at −2 and 1 at 0.
+    hard_mish;
+    /// x / (1 + |x|), elementwise (Bergstra, Desjardins, Lamblin and Bengio 2009): ∓1 at ∓∞; the second derivative at 0,
+    /// where it jumps, is 0.
+    softsign;
+    /// 1.7159 tanh(2x/3), elementwise (LeCun, Bottou, Orr and Müller 1998): ∓1.7159 at ∓∞.
+    lecun_tanh;
+    /// (√(x² + 1) − 1) / 2 + x, elementwise: ∓∞ at ∓∞ with slopes ½ and 3/2.
+    bent_identity;
+    /// x − tanh x, elementwise, without cancellation near 0: ∓∞ at ∓∞.
+    tanh_shrink;
+    /// arctan x, elementwise: ∓π/2 at ∓∞.
+    arctan;
+    /// The inverse hyperbolic sine ln(x + √(x² + 1)), elementwise, without cancellation or overflow: ∓∞ at ∓∞.
+    asinh;
+    /// max(0, x)², elementwise (So et al. 2021): 0 at −∞, ∞ at ∞; the second derivative at 0 is 0.
+    relu_squared;
+    /// λ x where x > 0, else λ α (eˣ − 1), elementwise, with α = 1.6733 and λ = 1.0507 (Klambauer, Unterthiner, Mayr and
+    /// Hochreiter 2017): −λ α at −∞, ∞ at ∞; the slope at 0 is λ α.
+    selu;
     /// x σ(x), elementwise (Elfwing, Uchibe and Doya 2017); also swish with β = 1.
     silu;
     /// x Φ(x) = x/2 (1 + erf(x/√2)), elementwise, exact (Hendrycks and Gimpel 2016).
@@ -186,6 +213,54 @@ macro_rules! parametric {
 }
 
 parametric! {
+    /// max(0, x) + ε x e^(−x²/2), elementwise, the correction regularised rectifier (Sun et al. 2024), usually with ε = 0.01:
+    /// 0 at −∞, ∞ at ∞; the slope at 0 is ε.
+    crrelu(epsilon);
+    /// (x + √(x² + b)) / 2, elementwise, without cancellation or overflow (Barron 2021), usually with b = 4: 0 at −∞, ∞ at
+    /// ∞. b lies in 0..=1e30; where it is 0 this is max(0, x), with slope ½ at 0.
+    squareplus(b);
+    /// (λ₁ x + λ₂) / (x² + d²), elementwise, without overflow (Li, Xia and Zhang 2024), usually with λ₁ = λ₂ = d = 1: 0
+    /// at ±∞. d lies in 1e-6..=1e15, λ₁ and λ₂ in −1e8..=1e8.
+    cauchy(lambda1, lambda2, d);
+    /// 1 / (1 + |x/a|^d), elementwise (Lan and Mahmood 2023), usually with a = 1 and d = 4: 0 at ±∞, 1 at 0 with slope 0.
+    /// a lies in 1e-6..=1e15, d in 1..=1e4.
+    elephant(a, d);
+    /// s σ(T x) − o with scale s, temperature T and offset o, elementwise (Papernot, Thakurta, Song, Chien and Erlingsson
+    /// 2020), usually 2, 2 and 1, where it is tanh x: for T > 0, −o at −∞ and s − o at ∞.
+    tempered_sigmoid(scale, temperature, offset);
+    /// x (β (arctan(x)/π + ½) − α) with β = 1 + 2α, elementwise: the arctangent's gate expanded from (0, 1) to
+    /// (−α, 1 + α) (Huang 2024), usually with α = 0, where it is −1/π at −∞ and ∞ at ∞.
+    xatlu(alpha);
+    /// min(max(x, min), max), elementwise (Collobert 2004), usually between −1 and 1; the slope at both limits is 1.
+    hard_tanh(min, max);
+    /// x where |x| > λ, else 0, elementwise (Donoho and Johnstone 1994), usually with λ = ½; the slope at ±λ is 0.
+    hard_shrink(lambda);
+    /// tanh x where x > 0, else α tanh x, elementwise (Xu, Huang and Li 2016), usually with α = ¼: −α at −∞, 1 at ∞; the
+    /// slope at 0 is α.
+    penalized_tanh(alpha);
+    /// x / √(1 + α x²), elementwise (Carlile, Delamarter, Kinney, Marti and Whitney 2017), usually with α = 1: ∓1/√α at
+    /// ∓∞; x where α = 0.
+    isru(alpha);
+    /// x where x ≥ 0, else x / √(1 + α x²), elementwise (Carlile, Delamarter, Kinney, Marti and Whitney 2017), usually
+    /// with α = 1: −1/√α at −∞, ∞ at ∞; slope and second derivative are continuous.
+    isrlu(alpha);
+    /// x − λ above λ, x + λ below −λ, else 0, elementwise (Donoho and Johnstone 1994), usually with λ = ½; the slope at
+    /// ±λ is 0.
+    soft_shrink(lambda);
+    /// x where x > `threshold`, else `value`, elementwise; the slope at the threshold is 0.
+    threshold(threshold, value);
+    /// x where x > 0, else `negative_slope` x, elementwise (Maas, Hannun and Ng 2013), usually with 0.01; the slope at 0
+    /// is `negative_slope`.
+    leaky_relu(negative_slope);
+    /// `scale` max(0, x)² + `bias`, elementwise (Yu et al. 2022), usually with 0.8944 and −0.4472: `bias` at −∞; the
+    /// second derivative at 0 is 0.
+    star_relu(scale, bias);
+    /// x where x > 0, else α (eˣ − 1), elementwise (Clevert, Unterthiner and Hochreiter 2015), usually with α = 1: −α at
+    /// −∞, ∞ at ∞; the slope at 0 is α.
+    elu(alpha);
+    /// x where x > 0, else α (e^(x/α) − 1), elementwise (Barron 2017), usually with α = 1: −α at −∞, ∞ at ∞; the slope
+    /// is continuous. α is at least 1e-6.
+    celu(alpha);
     /// x σ(β x), elementwise (Ramachandran, Zoph and Le 2017), usually with β = 1: x/2 where β = 0; for β > 0, 0 at −∞
     /// and ∞ at ∞.
     swish(beta);
@@ -240,9 +315,10 @@ impl Tensor {
     /// is not a float.
     #[track_caller]
     pub fn activation(&self, name: &str, attributes: &[(&str, f64)]) -> Result<Self> {
+        let site = Site::here();
         let refuse = |message: String| {
             let inputs = vec![self.meta().to_string()];
-            Error::from(OpError { op: "activation".into(), inputs, message, site: Site::here() })
+            Error::from(OpError { op: "activation".into(), inputs, message, site })
         };
         let row = activations()
             .find(|row| row.name == name)

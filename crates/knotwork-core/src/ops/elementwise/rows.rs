@@ -107,6 +107,8 @@ pub struct Row {
     pub output: Output,
     /// Its attributes, in the order in which its functions take them.
     pub attributes: &'static [Attribute],
+    /// What its attributes must satisfy together, beyond the range of each.
+    pub valid: fn(&[f64]) -> Result<(), String>,
     /// How WGSL says it.
     pub wgsl: Wgsl,
     /// Its definition in f64: (inputs, attributes).
@@ -184,6 +186,7 @@ pub(super) const UNARY: Row = Row {
     takes: Takes::Floats,
     output: Output::LikeLast,
     attributes: &[],
+    valid: |_| Ok(()),
     wgsl: both(""),
     reference: |x, _| x[0],
     integers: None,

@@ -159,6 +159,71 @@ pub(crate) fn sin_cos(x: f64) -> (f32, f32) {
     (sine as f32, cosine as f32)
 }
 
+/// atan(t) / t − 1 over z, for z = t² up to 1.
+#[inline(always)]
+pub(crate) fn atan_tail(z: f32) -> f32 {
+    let p = -2.423_439_6e-3f32;
+    let p = p * z + 1.365_542_7e-2;
+    let p = p * z - 3.611_51e-2;
+    let p = p * z + 6.271_145_5e-2;
+    let p = p * z - 8.666_924e-2;
+    let p = p * z + 1.103_638_8e-1;
+    let p = p * z - 1.427_890_8e-1;
+    let p = p * z + 1.999_975_6e-1;
+    p * z - 3.333_333e-1
+}
+
+/// The arctangent.
+#[inline(always)]
+#[must_use]
+pub fn atan(x: f32) -> f32 {
+    let a = x.abs();
+    let far = a > 1.0;
+    let t = if far { 1.0 / a } else { a };
+    let z = t * t;
+    let near = t + t * (z * atan_tail(z));
+    // π/2 in two parts.
+    let y = if far { (std::f32::consts::FRAC_PI_2 - near) - 4.371_139e-8 } else { near };
+    y.copysign(x)
+}
+
+/// √(x² + y²) for finite y ≥ 0, without overflow.
+#[inline(always)]
+pub(crate) fn hypot(x: f32, y: f32) -> f32 {
+    let a = x.abs();
+    let (long, short) = if a > y { (a, y) } else { (y, a) };
+    let k = short / long;
+    let r = long * (1.0 + k * k).sqrt();
+    if long == 0.0 { 0.0 } else { r }
+}
+
+/// x / r for r = [`hypot`] of x and another: the sign of x where the other has vanished beside it.
+#[inline(always)]
+pub(crate) fn share(x: f32, r: f32) -> f32 {
+    if x.abs() == r { 1.0f32.copysign(x) } else { x / r }
+}
+
+/// The natural logarithm of a positive f32 to about 1e-10 of itself, or so of 1; some −709 for 0.
+#[inline(always)]
+pub(crate) fn ln_wide(x: f32) -> f64 {
+    // sqrt(1/2), as the upper bits have it: mantissas are taken from there on.
+    const LOWEST: i64 = 0x3fe6_a09e_667f_3bcc;
+    let shifted = (f64::from(x).to_bits() as i64).wrapping_sub(LOWEST);
+    // The exponent as a float, by its place in the mantissa of 1.5·2⁵².
+    const MAGIC: f64 = 6_755_399_441_055_744.0;
+    let e = f64::from_bits((MAGIC.to_bits() as i64).wrapping_add(shifted >> 52) as u64) - MAGIC;
+    let m = f64::from_bits(((shifted & 0x000f_ffff_ffff_ffff) + LOWEST) as u64);
+    let s = (m - 1.0) / (m + 1.0);
+    let z = s * s;
+    let p = 1.0 / 13.0;
+    let p = p * z + 1.0 / 11.0;
+    let p = p * z + 1.0 / 9.0;
+    let p = p * z + 1.0 / 7.0;
+    let p = p * z + 1.0 / 5.0;
+    let p = p * z + 1.0 / 3.0;
+    e * std::f64::consts::LN_2 + 2.0 * (s + s * z * p)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,6 +251,10 @@ mod tests {
             ("erfc", error(erfc, libm::erfc, -6.0, 8.3), 12.0),
             ("normal_cdf", error(normal_cdf, cdf, -11.7, 10.0), 12.0),
             ("sin", error(|x| sin_cos(x.into()).0, libm::sin, -9e5, 9e5), 1.1),
+            ("atan", error(atan, libm::atan, -3.0, 3.0), 4.0),
+            ("atan", error(atan, libm::atan, -1e6, 1e6), 4.0),
+            ("hypot", error(|x| hypot(x, 2.0), |x| x.hypot(2.0), -9.0, 9.0), 3.0),
+            ("ln_wide", error(|x| ln_wide(x) as f32, libm::log, 1e-3, 30.0), 1.1),
             ("cos", error(|x| sin_cos(x.into()).1, libm::cos, -50.0, 50.0), 1.1),
         ] {
             assert!(error < bound, "{name}: {error}");
@@ -201,6 +270,13 @@ mod tests {
         assert_eq!((erf(inf), erf(-inf), erf(0.0), erfc(inf), erfc(-inf)), (1.0, -1.0, 0.0, 0.0, 2.0));
         assert_eq!(erf(-0.0).to_bits(), (-0.0f32).to_bits());
         assert_eq!((normal_cdf(inf), normal_cdf(-inf), normal_cdf(0.0)), (1.0, 0.0, 0.5));
+        let right = std::f32::consts::FRAC_PI_2;
+        assert_eq!((atan(inf), atan(-inf), atan(1e-30), atan(1e30)), (right, -right, 1e-30, right));
+        assert_eq!(atan(-0.0).to_bits(), (-0.0f32).to_bits());
+        assert!(atan(f32::NAN).is_nan() && hypot(f32::NAN, 1.0).is_nan());
+        assert_eq!((hypot(0.0, 0.0), hypot(-1e30, 1.0), hypot(inf, 2.0)), (0.0, 1e30, inf));
+        assert!((ln_wide(1e-40) - f64::from(1e-40f32).ln()).abs() < 1e-8);
+        assert!(ln_wide(0.0) < -700.0 && ln_wide(inf) > 700.0);
         assert!(erf(f32::NAN).is_nan() && erfc(f32::NAN).is_nan() && normal_cdf(f32::NAN).is_nan());
     }
 }

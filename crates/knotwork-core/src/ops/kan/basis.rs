@@ -216,7 +216,7 @@ impl Basis {
         Ok(Self(Form::Fourier { frequencies }))
     }
 
-    /// ReLU-KAN over [0, 1]: (relu(e_j − x) relu(x − s_j))² 16 / (e_j − s_j)⁴, s_j = (j − order) / grid,
+    /// ReLU-KAN over \[0, 1\]: (relu(e_j − x) relu(x − s_j))² 16 / (e_j − s_j)⁴, s_j = (j − order) / grid,
     /// e_j = (j + 1) / grid, j = 0 … grid + order − 1. Each is 0 outside (s_j, e_j), where it peaks at 1.
     ///
     /// # Errors

@@ -127,7 +127,7 @@ impl Layer {
                 let basis = BSpline::new(grid, order)?;
                 let w = base.then(|| &t[2]);
                 let b = bias.then(|| &t[2 + usize::from(base)]);
-                Ok(vec![t[0].kan_layer(&t[1], w, b, &basis)?])
+                Ok(vec![t[0].kan_layer(&t[1], w, b, basis)?])
             },
         );
         // Rounding of sums of `inputs` edges (gradients: of `outputs`).
@@ -164,11 +164,11 @@ fn cases() -> Vec<Case> {
             let basis = BSpline::new(6, 3)?.range(-0.5, 2.5)?;
             let x = t[0].permute(&[1, 2, 0])?;
             let (coef, base) = (t[1].slice(0, 1, 10)?, t[2].transpose(0, 1)?);
-            Ok(vec![x.kan_layer(&coef, Some(&base), None, &basis)?])
+            Ok(vec![x.kan_layer(&coef, Some(&base), None, basis)?])
         })
         .kinks(&(-3..=9).map(|j| -0.5 + 0.5 * f64::from(j)).collect::<Vec<_>>()),
         Case::new("native layout", vec![CaseInput::new(&[9, 4]), CaseInput::new(&[4, 8, 10])], |t| {
-            Ok(vec![t[0].kan_layer_native(&t[1], None, None, &BSpline::new(4, 4)?)?])
+            Ok(vec![t[0].kan_layer_native(&t[1], None, None, BSpline::new(4, 4)?)?])
         }),
     ]);
     all.extend(dense());

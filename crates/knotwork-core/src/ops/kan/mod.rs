@@ -53,7 +53,7 @@ impl Tensor {
     /// let basis = BSpline::new(5, 3)?;
     /// let x = g.input("x", DType::F32, [1, 1])?;
     /// let coef = g.tensor(HostTensor::new(&[1.0f32; 8], [1, 1, 8])?)?;
-    /// let y = x.kan_layer(&coef, None, None, &basis)?;
+    /// let y = x.kan_layer(&coef, None, None, basis)?;
     /// let mut program = Device::cpu().compile(&g, &[&y], &[])?;
     /// let out = program.run([("x", HostTensor::new(&[0.3f32], [1, 1])?)])?.wait()?;
     /// assert!((out[0].as_slice::<f32>()?[0] - 1.0).abs() < 1e-6); // splines sum to 1 inside the grid

@@ -308,7 +308,7 @@ fn a_kept_layout_needs_no_copy_and_the_batch_may_be_named() {
     let basis = BSpline::new(3, 3).unwrap();
     let x = g.input("x", DType::F32, [Dim::named("batch"), 2.into(), 4.into()]).unwrap();
     let p = g.parameter("p", HostTensor::zeros(DType::F32, [4, 6, 8])).unwrap();
-    let y = x.kan_layer(&p.permute(&[2, 0, 1]).unwrap(), None, None, &basis).unwrap();
+    let y = x.kan_layer(&p.permute(&[2, 0, 1]).unwrap(), None, None, basis).unwrap();
     assert_eq!(y.shape().to_string(), "[batch, 2, 8]");
     let mut program = Device::cpu().compile(&g, &[&y], &[]).unwrap();
     let plan = program.plan(&[("batch".to_owned(), 5)].into()).unwrap();
@@ -326,13 +326,13 @@ fn refusals_name_the_layer_the_shapes_and_the_dimension() {
         let text = r.unwrap_err().to_string();
         assert!(text.contains("`kan_layer`") && text.contains("f32[2, 3]") && text.contains(part), "{text}");
     };
-    says(x.kan_layer(&t(&[4, 2, 8]), None, None, &basis), "dimension 1 of coef is 2, the last of x is 3");
-    says(x.kan_layer(&t(&[4, 3, 7]), None, None, &basis), "dimension 2 of coef is 7");
-    says(x.kan_layer(&t(&[4, 3]), None, None, &basis), "coef has 2 dimensions");
-    says(x.kan_layer(&c, Some(&t(&[3, 3])), None, &basis), "dimension 0 of base_weight is 3");
-    says(x.kan_layer(&c, Some(&t(&[4, 5])), None, &basis), "dimension 1 of base_weight is 5");
-    says(x.kan_layer(&c, None, Some(&t(&[3])), &basis), "bias has shape [3]; it must be [4]");
-    says(x.kan_layer(&c.cast(DType::F64).unwrap(), None, None, &basis), "one type");
+    says(x.kan_layer(&t(&[4, 2, 8]), None, None, basis), "dimension 1 of coef is 2, the last of x is 3");
+    says(x.kan_layer(&t(&[4, 3, 7]), None, None, basis), "dimension 2 of coef is 7");
+    says(x.kan_layer(&t(&[4, 3]), None, None, basis), "coef has 2 dimensions");
+    says(x.kan_layer(&c, Some(&t(&[3, 3])), None, basis), "dimension 0 of base_weight is 3");
+    says(x.kan_layer(&c, Some(&t(&[4, 5])), None, basis), "dimension 1 of base_weight is 5");
+    says(x.kan_layer(&c, None, Some(&t(&[3])), basis), "bias has shape [3]; it must be [4]");
+    says(x.kan_layer(&c.cast(DType::F64).unwrap(), None, None, basis), "one type");
 }
 
 #[test]
@@ -342,13 +342,13 @@ fn derivatives_end_where_the_layer_says() {
     let x = g.input("x", DType::F64, [1, 1]).unwrap();
     let (c, w) = (HostTensor::zeros(DType::F64, [1, 1, 5]), HostTensor::zeros(DType::F64, [1, 1]));
     let (c, w) = (g.tensor(c).unwrap(), g.tensor(w).unwrap());
-    let mut y = x.kan_layer(&c, Some(&w), None, &basis).unwrap();
+    let mut y = x.kan_layer(&c, Some(&w), None, basis).unwrap();
     for _ in 0..MAX_DERIVATIVE {
         y = y.sum(&[0, 1], false).unwrap().grad(&[&x]).unwrap().remove(0);
     }
     let error = y.sum(&[0, 1], false).unwrap().grad(&[&x]).unwrap_err().to_string();
     assert!(error.contains("up to order 6"), "{error}");
-    let mut y = x.kan_layer(&c, None, None, &basis).unwrap();
+    let mut y = x.kan_layer(&c, None, None, basis).unwrap();
     for _ in 0..10 {
         y = y.sum(&[0, 1], false).unwrap().grad(&[&x]).unwrap().remove(0);
     }

@@ -6,7 +6,7 @@ use super::{
     basis::{Basis, Form},
     dense::{
         self,
-        fill::fill,
+        fill::fill_lanes,
         real::{LANES, Lanes},
     },
     kernels::{self, Sizes, dispatch},
@@ -38,7 +38,7 @@ impl Tensor {
     /// # use knotwork_core::{DType, Device, Graph, HostTensor, ops::Basis};
     /// let g = Graph::new();
     /// let x = g.input("x", DType::F32, [2])?;
-    /// let phi = x.basis(&Basis::fourier(1)?)?;
+    /// let phi = x.basis(Basis::fourier(1)?)?;
     /// let mut p = Device::cpu().compile(&g, &[&phi], &[])?;
     /// let out = p.run([("x", HostTensor::new(&[0.0f32, 0.5], [2])?)])?.wait()?;
     /// assert_eq!(out[0].shape(), [2, 2]); // cos x, sin x
@@ -105,7 +105,7 @@ impl Values {
             #[inline(always)]
             || {
                 for (x, phi) in x.chunks(LANES).zip(phi.chunks_mut(LANES * n)) {
-                    fill(
+                    fill_lanes(
                         &self.basis,
                         self.derivative,
                         Lanes::load(x, 0.0),
@@ -134,7 +134,7 @@ impl Values {
                 for ((x, g), v) in x.chunks(LANES).zip(g.chunks(LANES * n)).zip(v.chunks_mut(LANES)) {
                     let mut sums = [0.0; LANES];
                     let here = x.len();
-                    fill(
+                    fill_lanes(
                         &self.basis,
                         self.derivative,
                         Lanes::load(x, 0.0),

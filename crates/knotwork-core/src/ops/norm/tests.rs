@@ -67,7 +67,7 @@ fn gradients_of_both_orders_agree_with_central_differences() {
             t.square().unwrap().sum(&dims, false).unwrap()
         };
         let d = y.grad(&[&x, &w]).unwrap();
-        check_gradients(&g, &sum(&d[0]).add(&sum(&d[1])).unwrap(), &inputs[..2], &feeds);
+        check_gradients(&g, &sum(&d[0]).add(sum(&d[1])).unwrap(), &inputs[..2], &feeds);
         // A third order goes through the nodes that the second was made of.
         let second = sum(&d[0]).grad(&[&x]).unwrap().remove(0);
         check_gradients(&g, &sum(&second), &inputs[..1], &feeds);

@@ -31,7 +31,8 @@ pub(super) static GOLU: [Row; 3] = jet!(
     ["x g, g = e^(−m), m = e⁻ˣ", "g (1 + x m)", "m g (2 + x (m − 1))"],
     golu,
     smooth,
-    fast_golu
+    #[inline(always)]
+    |x: f32, p: [f32; 0]| fast_golu(x, p)
 );
 
 /// η = e^(−softplus(v)/λ), and its logarithmic slopes: η' = η k and η'' = η k b.
@@ -82,7 +83,7 @@ fn gompertz(
         x,
         y,
         #[inline(always)]
-        |v| pick(f(v, p)),
+        move |v| pick(f(v, p)),
     );
 }
 
@@ -117,7 +118,8 @@ pub(super) static APA: [Row; 3] = jet!(
     ["η = (λ e^(−κ x) + 1)^(−1/λ)", "η k, k = κ/λ σ(v), v = ln λ − κ x", "η k (k − κ σ(−v))"],
     apa,
     gompertz,
-    fast_apa
+    #[inline(always)]
+    |x: f32, p: [f64; 3]| fast_apa(x, p)
 );
 
 pub(super) static AGLU: [Row; 3] = jet!(
@@ -132,5 +134,6 @@ pub(super) static AGLU: [Row; 3] = jet!(
     ],
     aglu,
     gompertz,
-    fast_aglu
+    #[inline(always)]
+    |x: f32, p: [f64; 3]| fast_aglu(x, p)
 );

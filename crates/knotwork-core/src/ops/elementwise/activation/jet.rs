@@ -44,7 +44,7 @@ pub(super) fn smooth<const N: usize>(
         x,
         y,
         #[inline(always)]
-        |v| pick(f(v, p)),
+        move |v| pick(f(v, p)),
     );
 }
 
@@ -62,7 +62,7 @@ pub(super) fn periodic(
         attributes,
         y,
         #[inline(always)]
-        |v, a, s, c| pick(f(v, a, s, c)),
+        move |v, a, s, c| pick(f(v, a, s, c)),
     );
 }
 
@@ -81,6 +81,17 @@ pub(super) fn vanishing(grows: f32, decays: f32) -> f32 {
 #[inline(always)]
 pub(super) fn fast_gated(x: f32, [g, d1, d2]: Jet<f32>) -> Jet<f32> {
     [vanishing(x, g), g + vanishing(x, d1), 2.0 * d1 + vanishing(x, d2)]
+}
+
+/// NaN for NaN, where a formula may have lost it.
+#[inline(always)]
+pub(super) fn passing(x: f32, jet: Jet<f32>) -> Jet<f32> {
+    if x.is_nan() { [x; 3] } else { jet }
+}
+
+/// As [`passing`], in f64.
+pub(super) fn defined(x: f64, jet: Jet<f64>) -> Jet<f64> {
+    if x.is_nan() { [x; 3] } else { jet }
 }
 
 /// `v` as a float and the rest of it, held where every exponential has vanished.
@@ -103,7 +114,8 @@ pub(super) fn logistic(high: f32, low: f32) -> (f32, f32, f32, f32) {
 }
 
 /// The rows of an activation: name, shader file, WGSL arguments, what else the rows have, formulas of the value and both
-/// derivatives, f64 function, runner and f32 function.
+/// derivatives, f64 function, runner and f32 function: a closure marked to be inlined, as a function's name would be
+/// called, and the loop around it not vectorised.
 macro_rules! jet {
     ($name:literal, $file:literal, $arguments:literal, $base:expr, $formulas:expr, $exact:expr, $run:path, $fast:expr) => {
         [

@@ -1,16 +1,30 @@
 //! The table of activations, by family. Each has up to three rows: its value, `NAME_d1` and `NAME_d2`.
 
+#[macro_use]
+mod short;
+
 mod bell;
+mod cauchy;
+mod crrelu;
+mod elephant;
 mod gelu;
 mod gompertz;
+mod hard;
 mod hyperbolic;
+mod inverse;
+mod inverse_root;
 mod jet;
 mod logistic;
 mod periodic;
+mod rectified;
 mod relu;
 mod softplus;
+mod squareplus;
+mod squash;
 mod swish;
 mod tanh;
+mod tempered;
+mod xatlu;
 
 #[cfg(test)]
 mod tests;
@@ -47,4 +61,16 @@ pub(super) static FAMILIES: &[&[Row]] = &[
     &periodic::SNAKE,
     &periodic::GCU,
     &periodic::SPDER,
+    hard::ROWS,
+    rectified::ROWS,
+    squash::ROWS,
+    inverse_root::ROWS,
+    &inverse::ARCTAN,
+    &inverse::ASINH,
+    &crrelu::CRRELU,
+    &squareplus::SQUAREPLUS,
+    &cauchy::CAUCHY,
+    &elephant::ELEPHANT,
+    &tempered::TEMPERED,
+    &xatlu::XATLU,
 ];

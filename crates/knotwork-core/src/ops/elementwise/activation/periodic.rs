@@ -54,7 +54,8 @@ pub(super) static SNAKE: [Row; 3] = jet!(
     ["x + sin²(a x) / a, x where a = 0", "1 + sin(2 a x)", "2 a cos(2 a x)"],
     snake,
     periodic,
-    fast_snake
+    #[inline(always)]
+    |x: f32, a: f64, s: f32, c: f32| fast_snake(x, a, s, c)
 );
 
 pub(super) static GCU: [Row; 3] = jet!(
@@ -103,5 +104,6 @@ pub(super) static SPDER: [Row; 3] = jet!(
     ],
     spder,
     periodic,
-    fast_spder
+    #[inline(always)]
+    |x: f32, a: f64, s: f32, c: f32| fast_spder(x, a, s, c)
 );

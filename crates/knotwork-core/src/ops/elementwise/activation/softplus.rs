@@ -37,7 +37,8 @@ pub(super) static SOFTPLUS: [Row; 3] = jet!(
     ["ln(1 + e^(β x)) / β", "σ(β x)", "β σ'(β x)"],
     softplus,
     smooth,
-    fast_softplus
+    #[inline(always)]
+    |x: f32, p: [f32; 1]| fast_softplus(x, p)
 );
 
 pub(super) static LOG_SIGMOID: [Row; 3] = jet!(
@@ -89,7 +90,8 @@ pub(super) static MISH: [Row; 3] = jet!(
     ["x tanh w, w = ln(1 + eˣ)", "tanh w + x sech² w σ(x)", "sech² w (2 σ(x) + x (σ'(x) − 2 tanh w σ(x)²))"],
     mish,
     smooth,
-    fast_mish
+    #[inline(always)]
+    |x: f32, p: [f32; 0]| fast_mish(x, p)
 );
 
 fn serf(x: f64, _: &[f64]) -> Jet<f64> {
@@ -116,7 +118,8 @@ pub(super) static SERF: [Row; 3] = jet!(
     ["x erf(w), w = ln(1 + eˣ)", "erf(w) + x b σ(x), b = 2/√π e^(−w²)", "b σ(x) (2 + x (σ(−x) − 2 w σ(x)))"],
     serf,
     smooth,
-    fast_serf
+    #[inline(always)]
+    |x: f32, p: [f32; 0]| fast_serf(x, p)
 );
 
 /// ln(1 + σ(x)) and its derivatives.
@@ -166,5 +169,6 @@ pub(super) static SMISH: [Row; 3] = jet!(
     ["x tanh l, l = ln(1 + σ(x))", "tanh l + x sech² l l'", "sech² l (2 l' + x (l'' − 2 tanh l l'²))"],
     smish,
     smooth,
-    fast_smish
+    #[inline(always)]
+    |x: f32, p: [f32; 0]| fast_smish(x, p)
 );

@@ -47,7 +47,8 @@ pub(super) static GELU_TANH: [Row; 3] = jet!(
     ],
     gelu_tanh,
     smooth,
-    fast_gelu_tanh
+    #[inline(always)]
+    |x: f32, p: [f32; 0]| fast_gelu_tanh(x, p)
 );
 
 fn swish(x: f64, beta: f64) -> Jet<f64> {
@@ -126,7 +127,8 @@ pub(super) static ELISH: [Row; 3] = jet!(
     ],
     elish,
     smooth,
-    fast_elish
+    #[inline(always)]
+    |x: f32, p: [f32; 0]| fast_elish(x, p)
 );
 
 /// How far the gate is expanded.

@@ -2,7 +2,7 @@
 
 use super::super::{Row, row};
 
-const NAMES: [&str; 23] = [
+const NAMES: &[&str] = &[
     "gelu_tanh",
     "quick_gelu",
     "swish",
@@ -26,6 +26,14 @@ const NAMES: [&str; 23] = [
     "apa",
     "aglu",
     "spder",
+    "arctan",
+    "asinh",
+    "crrelu",
+    "squareplus",
+    "cauchy",
+    "elephant",
+    "tempered_sigmoid",
+    "xatlu",
 ];
 
 fn find(name: &str) -> &'static Row {
@@ -65,7 +73,7 @@ fn slope(f: impl Fn(f64) -> f64, x: f64) -> f64 {
 
 #[test]
 fn derivatives_are_those_of_the_values() {
-    for name in NAMES {
+    for &name in NAMES {
         for order in ["_d1", "_d2"] {
             let d = find(&format!("{name}{order}"));
             let f = find(&if order == "_d1" { name.to_owned() } else { format!("{name}_d1") });
@@ -92,7 +100,7 @@ fn derivatives_are_those_of_the_values() {
 
 #[test]
 fn f32_forms_follow_the_definitions_into_the_tails() {
-    for name in NAMES {
+    for &name in NAMES {
         for order in ["", "_d1", "_d2"] {
             let row = find(&format!("{name}{order}"));
             for a in settings(row) {
@@ -165,6 +173,32 @@ fn limits_are_reached_without_overflow() {
         holds(name, &a, -INF, [0.0; 3]);
         holds(name, &a, -large, [0.0; 3]);
     }
+    let pi = std::f64::consts::PI;
+    for large in [INF, f64::from(1e30f32)] {
+        for side in [1.0, -1.0] {
+            let x = side * large;
+            holds("arctan", &[], x, [side * pi / 2.0, 0.0, 0.0]);
+            holds("asinh", &[], x, [side * libm::asinh(large), 0.0, 0.0]);
+            holds("cauchy", &[1.0, 1.0, 1.0], x, [0.0; 3]);
+            holds("cauchy", &[-2.0, 3.0, 1e-6], x, [0.0; 3]);
+            for a in [[1.0, 4.0], [1e-6, 1.0], [1e15, 8.0], [2.0, 1e4]] {
+                let near = a[0] > 1e10 && large < 1e31;
+                holds("elephant", &a, x, if near { [1e-120, 0.0, 0.0] } else { [0.0; 3] });
+            }
+            holds("tempered_sigmoid", &[2.0, 2.0, 1.0], x, [side, 0.0, 0.0]);
+            holds("tempered_sigmoid", &[3.0, 1e8, 0.5], x, [1.0 + 1.5 * side, 0.0, 0.0]);
+        }
+        holds("crrelu", &[0.5], large, [large, 1.0, 0.0]);
+        holds("crrelu", &[0.5], -large, [0.0; 3]);
+        for b in [0.0, 1e-20, 4.0, 1e20] {
+            holds("squareplus", &[b], large, [large, 1.0, 0.0]);
+            holds("squareplus", &[b], -large, [0.0; 3]);
+        }
+        holds("xatlu", &[0.0], large, [large, 1.0, 0.0]);
+        holds("xatlu", &[0.0], -large, [-1.0 / pi, 0.0, 0.0]);
+        holds("xatlu", &[-1.0], large, [1.0 / pi, 0.0, 0.0]);
+        holds("xatlu", &[0.25], -large, [0.25 * large, -0.25, 0.0]);
+    }
     holds("log_sigmoid", &[], -INF, [-INF, 1.0, 0.0]);
     holds("log_sigmoid", &[], INF, [0.0; 3]);
     holds("gaussian", &[], -INF, [0.0; 3]);
@@ -200,11 +234,37 @@ fn values_that_others_computed() {
     holds("smish", &[], at, [-0.247_994_236_760_404, 0.028_391_262_030_324, 0.211_340_986_512_695]);
     holds("aglu", &[2.0, 0.5], at, [-0.574_356_595_891_396, 0.346_211_633_721_018, 0.170_855_737_528_755]);
     holds("phish", &[], at, [0.164_124_743_561_338, 0.019_383_882_664_046, -0.344_111_753_594_527]);
+    holds("crrelu", &[0.3], at, [-0.171_687_510_664_355, -0.077_259_379_798_960, 0.246_800_796_580_011]);
+    holds("squareplus", &[2.0], at, [0.318_729_304_408_844, 0.168_866_910_733_739, 0.148_719_422_547_654]);
+    holds("arctan", &[], at, [-0.896_055_384_571_344, 0.390_243_902_439_024, 0.380_725_758_477_097]);
+    holds("asinh", &[], at, [-1.047_593_012_649_259, 0.624_695_047_554_424, 0.304_729_291_489_963]);
+    holds(
+        "cauchy",
+        &[1.5, -0.5, 0.75],
+        at,
+        [-1.117_647_058_823_529, -0.608_996_539_792_388, -0.381_029_920_618_767],
+    );
+    holds("elephant", &[1.5, 3.0], at, [0.633_431_085_043_988, 0.557_270_749_305_562, 0.088_901_843_877_486]);
+    holds(
+        "tempered_sigmoid",
+        &[3.0, 0.5, 0.25],
+        at,
+        [0.795_935_406_001_837, 0.340_637_557_412_881, 0.051_557_151_402_402],
+    );
+    holds("xatlu", &[0.25], at, [-0.090_206_335_980_105, -0.160_744_604_033_324, 0.145_426_527_417_699]);
 }
 
 #[test]
 fn kinks_have_the_derivative_from_the_right() {
     holds("elish", &[], 0.0, [0.0, 0.5, 0.5]);
+    holds("crrelu", &[0.25], 0.0, [0.0, 0.25, 0.0]);
+    holds("squareplus", &[0.0], 0.0, [0.0, 0.5, 0.0]);
+    holds("squareplus", &[0.0], -1e-30, [0.0, 0.0, 0.0]);
+    holds("elephant", &[2.0, 1.0], 0.0, [1.0, 0.0, 0.5]);
+    holds("elephant", &[2.0, 1.0], 1e-30, [1.0, -0.5, 0.5]);
+    holds("elephant", &[2.0, 1.5], 0.0, [1.0, 0.0, -INF]);
+    holds("elephant", &[2.0, 2.0], 0.0, [1.0, 0.0, -0.5]);
+    holds("elephant", &[2.0, 4.0], 0.0, [1.0, 0.0, 0.0]);
     holds("elish", &[], -1e-12, [-5e-13, 0.5, 1.0]);
     holds("spder", &[], 0.0, [0.0, 0.0, INF]);
     holds("spder", &[], -0.0, [0.0, 0.0, -INF]);
@@ -213,7 +273,7 @@ fn kinks_have_the_derivative_from_the_right() {
 
 #[test]
 fn not_a_number_stays_one() {
-    for name in NAMES.into_iter().chain(["sin", "cos"]) {
+    for name in NAMES.iter().copied().chain(["sin", "cos"]) {
         for order in ["", "_d1", "_d2"] {
             let Some(row) = row(&format!("{name}{order}")) else { continue };
             for a in settings(row) {
@@ -235,6 +295,14 @@ fn refused_attributes_are_named_with_their_range() {
         (x.softplus(0.0), "attribute `beta` is 0"),
         (x.softplus(-2.0), "attribute `beta` is -2"),
         (x.swish(f64::INFINITY), "attribute `beta` is inf"),
+        (x.squareplus(-1.0), "attribute `b` is -1; it must lie in 0..=1"),
+        (x.cauchy(1.0, 1.0, 0.0), "attribute `d` is 0; it must lie in 0.000001..=1"),
+        (x.cauchy(f64::NAN, 1.0, 1.0), "attribute `lambda1` is NaN"),
+        (x.elephant(0.0, 4.0), "attribute `a` is 0"),
+        (x.elephant(1.0, 0.5), "attribute `d` is 0.5; it must lie in 1..=10000"),
+        (x.tempered_sigmoid(1.0, f64::INFINITY, 0.0), "attribute `temperature` is inf"),
+        (x.xatlu(f64::NAN), "attribute `alpha` is NaN"),
+        (x.crrelu(1e300), "attribute `epsilon` is 1"),
         (x.snake(f64::NAN), "attribute `a` is NaN"),
         (x.xgelu(1e300), "attribute `alpha` is 1"),
         (x.activation("xsilu", &[("beta", 1.0)]), "`xsilu` has no attribute `beta`; it takes `alpha`"),

@@ -10,7 +10,7 @@ use super::{
         op::{KanSum, Kind},
         silu::silu_f32,
     },
-    fill::fill,
+    fill::fill_lanes,
     real::{LANES, Lanes},
 };
 use crate::{
@@ -143,7 +143,7 @@ impl Call<'_> {
                         }
                         let (x, u) = (Lanes(x), Lanes(u));
                         let phi = &mut block.phi[i * n * ROWS..][..n * ROWS];
-                        fill(
+                        fill_lanes(
                             &self.op.basis,
                             self.op.derivative,
                             x,

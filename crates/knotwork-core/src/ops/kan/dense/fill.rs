@@ -1,7 +1,10 @@
 //! Every function of a basis at a point, and its derivatives, by one recurrence over truncated Taylor series: a jet holds
 //! f, f', f''/2, … at the point, and a product of jets is that of polynomials.
 
-use super::{MAX_DERIVATIVE, real::Real};
+use super::{
+    MAX_DERIVATIVE,
+    real::{Lanes, Real, Wide},
+};
 use crate::ops::kan::{
     BSpline,
     basis::{Basis, Family, Form},
@@ -97,6 +100,24 @@ pub(crate) fn fill<R: Real>(basis: &Basis, d: usize, x: R, put: impl FnMut(usize
     }
 }
 
+/// [`fill`] of eight points in f32. Polynomials and harmonics are evaluated in f64: their terms cancel, and what f32 would
+/// round away of tanh x or of an angle grows with the degree.
+#[inline(always)]
+pub(crate) fn fill_lanes(basis: &Basis, d: usize, x: Lanes, mut put: impl FnMut(usize, Lanes)) {
+    match basis.0 {
+        Form::Polynomial { .. } | Form::Fourier { .. } => {
+            fill(
+                basis,
+                d,
+                Wide::from(x),
+                #[inline(always)]
+                |m, value| put(m, value.narrow()),
+            );
+        }
+        _ => fill(basis, d, x, put),
+    }
+}
+
 #[inline(always)]
 fn jets<R: Real, const N: usize>(basis: &Basis, x: R, put: impl FnMut(usize, R)) {
     match basis.0 {
@@ -175,8 +196,8 @@ fn relu_kan<R: Real, const N: usize>(grid: usize, order: usize, x: R, mut put: i
         // (e − x)(x − s): a parabola.
         let mut parabola = Jet::<R, N>::constant(0.0);
         let coefficients = [rise * fall, fall - rise, R::splat(-1.0)];
-        for k in 0..N.min(3) {
-            parabola.0[k] = coefficients[k];
+        for (to, value) in parabola.0.iter_mut().zip(coefficients) {
+            *to = value;
         }
         let square = parabola.times(&parabola).derivative() * R::splat(16.0 / wide.powi(4));
         put(m, square.inside(rise, fall));

@@ -59,8 +59,11 @@ fn table(basis: &Basis) -> Vec<f32> {
         }
         Form::Polynomial { degree, family } => (1..=degree.max(1))
             .flat_map(|n| {
-                let [a, b, c] = family.step(n);
-                [a as f32, b as f32, c as f32, 0.0]
+                let [a, b, c] = family.step(n).map(|v| {
+                    let high = v as f32;
+                    [high, (v - f64::from(high)) as f32]
+                });
+                [a[0], a[1], b[0], b[1], c[0], c[1], 0.0, 0.0]
             })
             .collect(),
         Form::ReluKan { grid, order } => vec![grid as f32, order as f32, 0.0, 0.0],
@@ -119,7 +122,6 @@ fn turns(op: &KanSum, s: Sizes) -> usize {
     match op.basis.0 {
         Form::Bernstein { degree } => s.bases + tile.ranges * (degree * degree / 2 + degree),
         Form::Polynomial { .. } => s.bases + skipped,
-        Form::Fourier { .. } => s.bases + 16 * tile.ranges,
         _ => s.bases,
     }
 }

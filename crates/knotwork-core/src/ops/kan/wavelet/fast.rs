@@ -61,14 +61,13 @@ pub(super) fn run(op: &WaveletSum, io: &mut CpuIo<'_>) -> Option<()> {
             let mut outs = io.outputs.iter_mut().map(|out| out.f32());
             let (first, second, third) = (outs.next()??, outs.next()??, outs.next()??);
             let width = inputs.max(1);
-            let rows = first.chunks_mut(width).zip(second.chunks_mut(width)).zip(third.chunks_mut(width));
-            let task = |(o, ((a, b), c)): (usize, ((&mut [f32], &mut [f32]), &mut [f32]))| {
-                call.parameters(o, [a, b, c]);
-            };
+            let rest = second.chunks_mut(width).zip(third.chunks_mut(width));
+            let rows: Vec<[&mut [f32]; 3]> =
+                first.chunks_mut(width).zip(rest).map(|(a, (b, c))| [a, b, c]).collect();
             if parallel {
-                rows.enumerate().collect::<Vec<_>>().into_par_iter().for_each(task);
+                rows.into_par_iter().enumerate().for_each(|(o, outs)| call.parameters(o, outs));
             } else {
-                rows.enumerate().for_each(task);
+                rows.into_iter().enumerate().for_each(|(o, outs)| call.parameters(o, outs));
             }
         }
     }

@@ -1,0 +1,171 @@
+//! The dispatches of attention.
+
+use std::fmt::Write as _;
+
+use super::{
+    Normalizer,
+    index::Expression,
+    op::{AttentionOp, BiasForm, PartOf},
+    wgsl,
+};
+use crate::{
+    DType,
+    plan::{
+        BindTo, ConstantValue, DispatchSpec, Grid, Kernel, KernelRequest, Lowering, Needs, Params, Scratch,
+        Source,
+    },
+};
+
+/// Keys whose scores a workgroup keeps in its memory.
+const CACHE: usize = 2048;
+const THREADS: usize = 64;
+
+pub(super) fn lower(op: &AttentionOp, request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
+    if request.outputs[0].dtype != DType::F32 {
+        return Err(format!("{} runs on the CPU only", request.outputs[0].dtype));
+    }
+    let s = &op.setting;
+    let shape = |i: usize| request.inputs[i].layout.shape();
+    let (q, v) = (shape(0), shape(2));
+    let rows = q[0] * q[1] * q[2];
+    let all_keys = v[0] * v[1] * v[2];
+    let (file, groups, columns) = match op.part {
+        PartOf::Forward => ("forward", rows, v[3]),
+        PartOf::Rows => ("rows", rows, 1),
+        PartOf::Query => ("query", rows, q[3]),
+        PartOf::Key => ("key", all_keys, q[3]),
+        PartOf::Value => ("key", all_keys, v[3]),
+        PartOf::Bias => ("bias", request.outputs[0].layout.count(), 1),
+    };
+    let mut flags = Vec::new();
+    let mut flag = |on: bool, name: &'static str| {
+        if on {
+            flags.push(name);
+        }
+    };
+    let tables = op.table_inputs();
+    flag(op.part == PartOf::Value, "values");
+    flag(s.softcap.is_some(), "softcap");
+    flag(s.alibi, "alibi");
+    flag(s.bias.is_some(), "bias");
+    flag(s.bias == Some(BiasForm::Relative), "relative");
+    flag(s.top_k.is_some(), "top_k");
+    flag(s.normalizer == Normalizer::Sparsemax, "sparsemax");
+    flag(s.normalizer == Normalizer::Entmax15, "entmax15");
+    flag(!tables.is_empty(), "tables");
+    let masked = !matches!(s.mask.expression(), Expression::Truth(true));
+    flag(masked, "masked");
+
+    let mut bindings: Vec<BindTo> = (0..3).map(BindTo::Input).collect();
+    if op.part != PartOf::Forward {
+        bindings.extend([BindTo::Input(op.cotangent_input()), BindTo::Input(op.cotangent_input() + 1)]);
+    }
+    bindings.extend((0..request.outputs.len()).map(BindTo::Output));
+    let mut text = String::new();
+    let mut scratch = Vec::new();
+    let mut dispatches = Vec::new();
+    let mut offsets = vec![0];
+    for i in tables.clone() {
+        offsets.push(offsets[offsets.len() - 1] + request.inputs[i].layout.count());
+    }
+    if !tables.is_empty() {
+        let _ = writeln!(
+            text,
+            "@group(0) @binding({}) var<storage, read> tables: array<i32>;",
+            bindings.len() + 1
+        );
+        if tables.len() == 1 && request.inputs[tables.start].dtype == DType::I32 {
+            bindings.push(BindTo::Input(tables.start));
+        } else {
+            bindings.push(BindTo::ScratchRead(0));
+            scratch.push(Scratch { dtype: DType::I32, count: offsets[tables.len()] });
+            for (i, offset) in tables.clone().zip(&offsets) {
+                let count = request.inputs[i].layout.count();
+                dispatches.push(DispatchSpec {
+                    kernel: Kernel {
+                        name: "attention_pack".into(),
+                        ..Kernel::named("attention/pack", Vec::new())
+                    },
+                    bindings: vec![BindTo::Input(i), BindTo::Scratch(0)],
+                    params: Params::new().u32(count).u32(*offset).u32(0usize).u32(0usize),
+                    grid: Grid::Linear(count.div_ceil(256) as u64),
+                    flat: None,
+                });
+            }
+        }
+    }
+    if let Some(i) = op.bias_input() {
+        let number = bindings.len() + 1;
+        let _ = writeln!(text, "@group(0) @binding({number}) var<storage, read> bias: array<f32>;");
+        bindings.push(BindTo::Input(i));
+    }
+    if masked {
+        text.push_str(&wgsl::allowed(&s.mask));
+    }
+    let _ = writeln!(text, "#import attention/{file}");
+
+    // Heads, rows and keys of the bias, and the steps between them; the radius where it is relative.
+    let (mut sizes, mut steps, mut radius) = ([1; 3], [0; 3], 0);
+    if let Some(i) = op.bias_input() {
+        let bias = shape(i);
+        let at = |dim: usize, step: usize| if bias[dim] == 1 { 0 } else { step };
+        if s.bias == Some(BiasForm::Relative) {
+            (sizes, steps, radius) = ([bias[0], 1, 1], [at(0, bias[1]), 0, 0], bias[1] / 2);
+        } else {
+            sizes = [bias[0], bias[1], bias[2]];
+            steps = [at(0, bias[1] * bias[2]), at(1, bias[2]), at(2, 1)];
+        }
+    }
+    let scale = s.scale.unwrap_or(1.0 / (q[3] as f64).sqrt());
+    let mut params = [rows, q[1], v[1], q[2], v[2], q[3], v[3], s.top_k.unwrap_or(0)]
+        .into_iter()
+        .fold(Params::new(), Params::u32)
+        .f32(scale as f32)
+        .f32(s.softcap.unwrap_or(0.0) as f32)
+        .u32(columns.next_power_of_two().min(THREADS))
+        .u32(groups);
+    params = steps.into_iter().chain([radius]).chain(sizes).chain([0]).fold(params, Params::u32);
+    for (i, offset) in tables.clone().zip(&offsets) {
+        params = [*offset, 0, 0, 0].into_iter().fold(params, Params::u32);
+        let dims = shape(i);
+        params = std::iter::repeat_n(&1, 4usize.saturating_sub(dims.len()))
+            .chain(dims)
+            .fold(params, |p, &n| p.u32(n));
+    }
+    if tables.is_empty() {
+        params = [0usize; 4].into_iter().fold(params, Params::u32);
+    }
+    let words = (2 * tables.len()).max(1) as u32;
+    let variant = |name: &'static str, cached: bool| {
+        let mut flags = flags.clone();
+        if cached {
+            flags.push("cached");
+        }
+        let kernel = Kernel {
+            name: op_name(op, cached),
+            source: Source::Text(text.as_str().into()),
+            flags,
+            constants: vec![("TABLE_WORDS", ConstantValue::U32(words))],
+            needs: Needs::default(),
+        };
+        let mut dispatches = dispatches.clone();
+        dispatches.push(DispatchSpec {
+            kernel,
+            bindings: bindings.clone(),
+            params: params.clone(),
+            grid: Grid::Linear(groups as u64),
+            flat: None,
+        });
+        Lowering { variant: name, scratch: scratch.clone(), dispatches }
+    };
+    Ok(match op.part {
+        PartOf::Forward if v[2] <= CACHE => vec![variant("cached", true), variant("streamed", false)],
+        PartOf::Forward => vec![variant("streamed", false)],
+        _ => vec![variant("a_group_each", false)],
+    })
+}
+
+fn op_name(op: &AttentionOp, cached: bool) -> String {
+    use crate::ops::Op as _;
+    format!("{}{}", op.name(), if cached { "_cached" } else { "" })
+}

@@ -1,0 +1,48 @@
+// What all kernels of the backward pass share: the weight of a pair, and the cotangent of its score.
+#import attention/scores
+
+@group(0) @binding(4) var<storage, read> g: array<f32>;
+@group(0) @binding(5) var<storage, read> rows: array<vec4<f32>>;
+
+fn cotangent_times_value(query: u32, key: u32) -> f32 {
+    let a = query * params.value_size;
+    let b = key * params.value_size;
+    let whole = params.value_size / 8u * 8u;
+    var s = vec4<f32>(0.0);
+    var t = vec4<f32>(0.0);
+    for (var d = 0u; d < whole; d += 8u) {
+        let i = a + d;
+        let j = b + d;
+        s += vec4<f32>(g[i], g[i + 1u], g[i + 2u], g[i + 3u]) * vec4<f32>(v[j], v[j + 1u], v[j + 2u], v[j + 3u]);
+        t += vec4<f32>(g[i + 4u], g[i + 5u], g[i + 6u], g[i + 7u])
+            * vec4<f32>(v[j + 4u], v[j + 5u], v[j + 6u], v[j + 7u]);
+    }
+    var rest = 0.0;
+    for (var d = whole; d < params.value_size; d++) {
+        rest += g[a + d] * v[b + d];
+    }
+    let u = s + t;
+    return ((u.x + u.y) + (u.z + u.w)) + rest;
+}
+
+struct Pair {
+    takes_part: bool,
+    // the weight of the key
+    p: f32,
+    // the cotangent of the score, and that of the product of query and key
+    score: f32,
+    product: f32,
+}
+
+fn pair_of(at: Place, key: u32, row: Row) -> Pair {
+    if !is_allowed(at, key) {
+        return Pair(false, 0.0, 0.0, 0.0);
+    }
+    let score = score_of(at, key);
+    if !is_kept(score.value, row) {
+        return Pair(false, 0.0, 0.0, 0.0);
+    }
+    let weight = weight_of(score.value, row);
+    let d = weight.slope * (cotangent_times_value(at.query, at.first_key + key) - row.w);
+    return Pair(true, weight.p, d, d * score.slope);
+}

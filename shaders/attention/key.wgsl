@@ -1,0 +1,80 @@
+// The gradient to the values (flag `values`) or to the keys, a workgroup a key: over the queries of all heads that share it,
+// the cotangents of the output times the weights, or the queries times the cotangents of their products.
+#import attention/backward
+#import attention/trees
+
+@group(0) @binding(6) var<storage, read_write> out: array<f32>;
+
+var<workgroup> weights: array<u32, THREADS>;
+
+// The columns of the result, and an element of what it is a sum of.
+fn result_size() -> u32 {
+#if values
+    return params.value_size;
+#else
+    return params.size;
+#endif
+}
+
+fn element(query: u32, column: u32) -> f32 {
+#if values
+    return g[query * params.value_size + column];
+#else
+    return q[query * params.size + column];
+#endif
+}
+
+@compute @workgroup_size(THREADS)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+        @builtin(local_invocation_index) local: u32) {
+    let index = linear_group(wid, groups);
+    if index >= params.count {
+        return;
+    }
+    let key = index % params.keys;
+    // The queries that share a key lie side by side.
+    let queries = params.heads / params.kv_heads * params.queries;
+    let first_query = index / params.keys * queries;
+    let width = params.columns;
+    let lane = local % width;
+    let size = result_size();
+    for (var block = 0u; block < size; block += 4u * width) {
+        var sum = vec4<f32>(0.0);
+        for (var first = 0u; first < queries; first += THREADS) {
+            var weight = NONE;
+            if first + local < queries {
+                let query = first_query + first + local;
+                let pair = pair_of(place_of(query), key, rows[query]);
+                if pair.takes_part {
+#if values
+                    weight = plain_bits(pair.p);
+#else
+                    weight = plain_bits(pair.product);
+#endif
+                }
+            }
+            weights[local] = weight;
+            workgroupBarrier();
+            for (var i = local / width; i < min(THREADS, queries - first); i += THREADS / width) {
+                if weights[i] == NONE {
+                    continue;
+                }
+                let w = bitcast<f32>(weights[i]);
+                for (var c = 0u; c < 4u; c++) {
+                    let column = block + c * width + lane;
+                    if column < size {
+                        sum[c] += w * element(first_query + first + i, column);
+                    }
+                }
+            }
+            workgroupBarrier();
+        }
+        for (var c = 0u; c < 4u; c++) {
+            let total = sum_of_column(local, width, sum[c]);
+            let column = block + c * width + lane;
+            if local < width && column < size {
+                out[index * size + column] = total;
+            }
+        }
+    }
+}

@@ -1,0 +1,220 @@
+// The score of a query and a key, and which pairs a mask allows. A kernel of the host's making adds in front: `allowed`, a
+// mask's predicate (flag `masked`); `tables`, the integers that it looks up (flag `tables`); `bias` (flag `bias`: the
+// learned [heads, 2 radius + 1] where `relative` is set, else a broadcast [heads, queries, keys]).
+#import shared/grid
+#import shared/bits
+#import shared/exp
+#import shared/tanh
+
+const TABLE_WORDS: u32 = 1u;
+
+struct Params {
+    // batch x heads x queries
+    rows: u32,
+    heads: u32,
+    kv_heads: u32,
+    queries: u32,
+    keys: u32,
+    // of a query and a key; of a value
+    size: u32,
+    value_size: u32,
+    top_k: u32,
+    scale: f32,
+    softcap: f32,
+    // threads that stand side by side on the columns of a result; elements of the result where they are flat
+    columns: u32,
+    count: u32,
+    bias_head: u32,
+    bias_row: u32,
+    bias_key: u32,
+    radius: u32,
+    bias_heads: u32,
+    bias_rows: u32,
+    bias_keys: u32,
+    pad: u32,
+    // two for each table: offset, then four sizes
+    tables: array<vec4<u32>, TABLE_WORDS>,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> q: array<f32>;
+@group(0) @binding(2) var<storage, read> k: array<f32>;
+@group(0) @binding(3) var<storage, read> v: array<f32>;
+
+// A query: its place, and where it and the first key of its head begin, counted in rows of q and k.
+struct Place {
+    batch: u32,
+    head: u32,
+    row: u32,
+    query: u32,
+    first_key: u32,
+}
+
+struct Score {
+    value: f32,
+    // its derivative in the product of query and key
+    slope: f32,
+}
+
+fn place_of(query: u32) -> Place {
+    let row = query % params.queries;
+    let head = query / params.queries % params.heads;
+    let batch = query / (params.queries * params.heads);
+    let kv = batch * params.kv_heads + head / (params.heads / params.kv_heads);
+    return Place(batch, head, row, query, kv * params.keys);
+}
+
+fn position_of(row: u32) -> i32 {
+    return i32(row) + i32(params.keys) - i32(params.queries);
+}
+
+// An integer that the compiler does not see: it would refuse an overflow.
+fn number(bits: u32) -> i32 {
+    return bitcast<i32>(bits);
+}
+
+fn quotient(a: i32, b: i32) -> i32 {
+    if b == 0 {
+        return 0;
+    }
+    if b == -1 {
+        return 0 - a;
+    }
+    return a / b;
+}
+
+fn remainder(a: i32, b: i32) -> i32 {
+    if b == 0 || b == -1 {
+        return 0;
+    }
+    return a - a / b * b;
+}
+
+#if tables
+// The element of a table at indices that are clamped to its sizes.
+fn table_value(table: u32, at: vec4<i32>) -> i32 {
+    let first = params.tables[2u * table].x;
+    let sizes = vec4<i32>(params.tables[2u * table + 1u]);
+    let i = clamp(at, vec4<i32>(0), max(sizes - vec4<i32>(1), vec4<i32>(0)));
+    return tables[first + u32(((i.x * sizes.y + i.y) * sizes.z + i.z) * sizes.w + i.w)];
+}
+#endif
+
+#if masked
+fn is_allowed(at: Place, key: u32) -> bool {
+    return allowed(position_of(at.row), i32(key), i32(at.row), i32(at.head), i32(at.batch));
+}
+#else
+fn is_allowed(at: Place, key: u32) -> bool {
+    return true;
+}
+#endif
+
+// Eight products a turn, in eight sums.
+fn query_times_key(query: u32, key: u32) -> f32 {
+    let a = query * params.size;
+    let b = key * params.size;
+    let whole = params.size / 8u * 8u;
+    var s = vec4<f32>(0.0);
+    var t = vec4<f32>(0.0);
+    for (var d = 0u; d < whole; d += 8u) {
+        let i = a + d;
+        let j = b + d;
+        s += vec4<f32>(q[i], q[i + 1u], q[i + 2u], q[i + 3u]) * vec4<f32>(k[j], k[j + 1u], k[j + 2u], k[j + 3u]);
+        t += vec4<f32>(q[i + 4u], q[i + 5u], q[i + 6u], q[i + 7u])
+            * vec4<f32>(k[j + 4u], k[j + 5u], k[j + 6u], k[j + 7u]);
+    }
+    var rest = 0.0;
+    for (var d = whole; d < params.size; d++) {
+        rest += q[a + d] * k[b + d];
+    }
+    let u = s + t;
+    return ((u.x + u.y) + (u.z + u.w)) + rest;
+}
+
+#if alibi
+// 2^(-8 (head + 1) / heads), its whole powers of two exact.
+fn alibi_slope(head: u32) -> f32 {
+    let eighths = 8u * (head + 1u);
+    let whole = eighths / params.heads;
+    let rest = f32(eighths % params.heads) / f32(params.heads);
+    return kw_exp(-0.6931472 * rest) * kw_pow2(-i32(whole));
+}
+#endif
+
+#if bias
+fn bias_at(head: u32, row: u32, key: u32) -> f32 {
+#if relative
+    let radius = i32(params.radius);
+    let distance = clamp(i32(key) - position_of(row), -radius, radius);
+    return bias[head * params.bias_head + u32(distance + radius)];
+#else
+    return bias[head * params.bias_head + row * params.bias_row + key * params.bias_key];
+#endif
+}
+#endif
+
+// In this order: scale, softcap, alibi, bias.
+fn score_of(at: Place, key: u32) -> Score {
+    var score = Score(query_times_key(at.query, at.first_key + key) * params.scale, params.scale);
+#if softcap
+    let t = kw_tanh(score.value / params.softcap);
+    score = Score(params.softcap * t, params.scale * ((1.0 - t) * (1.0 + t)));
+#endif
+#if alibi
+    score.value += alibi_slope(at.head) * f32(i32(key) - position_of(at.row));
+#endif
+#if bias
+    score.value += bias_at(at.head, at.row, key);
+#endif
+    return score;
+}
+
+// What a row leaves behind: its largest score, the normaliser's number, the smallest score that top_k keeps, and (in the
+// backward pass) the mean of the cotangents. The number is a sum for softmax, else the threshold below the largest score.
+alias Row = vec4<f32>;
+
+// A key's weight, and how that follows its score.
+struct Weight {
+    p: f32,
+    slope: f32,
+}
+
+fn is_kept(score: f32, row: Row) -> bool {
+#if top_k
+    return !(score < row.z);
+#else
+    return true;
+#endif
+}
+
+fn weight_of(score: f32, row: Row) -> Weight {
+    if kw_is_nan(row.y) {
+        return Weight(row.y, row.y);
+    }
+    let u = score - row.x;
+#if sparsemax
+    let t = u - row.y;
+    return Weight(max(t, 0.0), select(0.0, 1.0, t > 0.0));
+#else
+#if entmax15
+    let t = max(0.5 * u - row.y, 0.0);
+    return Weight(t * t, t);
+#else
+    let p = kw_exp(u) / row.y;
+    return Weight(p, p);
+#endif
+#endif
+}
+
+// A key that takes no part, among bits of floats.
+const NONE: u32 = 0xffffffffu;
+
+// The bits of a float: one NaN only, which is not NONE, and no -0.
+fn plain_bits(x: f32) -> u32 {
+    let bits = bitcast<u32>(x);
+    if (bits << 1u) > 0xff000000u {
+        return 0x7fc00000u;
+    }
+    return select(bits, 0u, (bits << 1u) == 0u);
+}
