@@ -88,6 +88,8 @@ const SIZES: &[Size] = &[
     // Long rows.
     Size { rows: 2, k: 64, n: 1, nnz: 257 },
     Size { rows: 3, k: 4, n: 2, nnz: 0 },
+    Size { rows: 3, k: 4, n: 0, nnz: 5 },
+    Size { rows: 0, k: 4, n: 2, nnz: 0 },
 ];
 
 const BLOCKS: &[(Size, usize)] = &[
@@ -102,7 +104,7 @@ fn indptr(t: &Tensor, size: Size) -> Result<Tensor> {
     let Size { rows, nnz, .. } = size;
     let inner = if rows > 2 { rows - 2 } else { rows };
     let skip = (rows - inner) / 2;
-    let at = |i: usize| (i.saturating_sub(skip).min(inner) * nnz / inner) as i32;
+    let at = |i: usize| (i.saturating_sub(skip).min(inner) * nnz / inner.max(1)) as i32;
     t.graph().tensor(HostTensor::from_vec((0..=rows).map(at).collect(), [rows + 1])?)
 }
 

@@ -11,7 +11,7 @@ use crate::cpu::CpuIo;
 /// Below so many products a second thread costs more than it saves.
 const PARALLEL: usize = 1 << 16;
 /// Terms that one accumulator takes before sums of sums begin.
-const BLOCK: usize = 16;
+const BLOCK: usize = 4;
 /// Independent sums of a dot product.
 const LANES: usize = 8;
 
@@ -97,7 +97,7 @@ fn sum(terms: impl Iterator<Item = (usize, usize)>, values: &[f32], dense: &[f32
 
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut total = 0.0f64;
-    for (a, b) in a.chunks(BLOCK * LANES).zip(b.chunks(BLOCK * LANES)) {
+    for (a, b) in a.chunks(2 * BLOCK * LANES).zip(b.chunks(2 * BLOCK * LANES)) {
         let mut sums = [0.0f32; LANES];
         let (mut a, mut b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
         for (a, b) in a.by_ref().zip(b.by_ref()) {

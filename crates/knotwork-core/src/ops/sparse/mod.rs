@@ -64,7 +64,7 @@ impl Tensor {
     /// # Errors
     /// Where lengths or types do not fit each other. What the arrays hold is checked when it runs: on the CPU an `indptr` that
     /// does not begin with 0, falls, or does not end with nnz, and a column outside 0..K are errors; on a GPU they are clamped,
-    /// counted and reported with the results.
+    /// counted (each broken place of `indptr` as one index) and reported with the results.
     #[track_caller]
     pub fn spmm_csr(&self, indptr: &Self, indices: &Self, b: &Self) -> Result<Self> {
         apply(self.graph(), Kind::Product, None, [self, indptr, indices, b], Site::here())
@@ -156,6 +156,19 @@ impl Tensor {
     /// The transpose of a sparse matrix of square blocks times a dense b `[Mb · side, N]`: `[columns, N]`. Self, `indptr` and
     /// `indices` are as for [`Tensor::spmm_bsr`]; `columns` counts elements, a multiple of the side.
     ///
+    /// ```
+    /// # use knotwork_core::{Device, DType, Graph, HostTensor};
+    /// let g = Graph::new();
+    /// let values = g.parameter("values", HostTensor::new(&[1.0f32, 2.0, 3.0, 4.0], [1, 2, 2])?)?;
+    /// let indptr = g.tensor(HostTensor::new(&[0i32, 1], [2])?)?;
+    /// let indices = g.tensor(HostTensor::new(&[1i32], [1])?)?;
+    /// let y = values.spmm_bsr_transposed(&indptr, &indices, &g.input("b", DType::F32, [2, 1])?, 4)?;
+    /// let mut p = Device::cpu().compile(&g, &[&y], &[])?;
+    /// let out = p.run([("b", HostTensor::new(&[1.0f32, 10.0], [2, 1])?)])?.wait()?;
+    /// assert_eq!(out[0].as_slice::<f32>()?, &[0.0, 0.0, 31.0, 42.0]);
+    /// # Ok::<(), knotwork_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`Tensor::spmm_bsr`].
     #[track_caller]
@@ -174,6 +187,19 @@ impl Tensor {
 
     /// The product of self `[Mb · side, D]` and b `[D, Kb · side]`, only in the blocks of a sparse pattern:
     /// `[nblocks, side, side]`. The pattern is that of [`Tensor::spmm_bsr`].
+    ///
+    /// ```
+    /// # use knotwork_core::{Device, DType, Graph, HostTensor};
+    /// let g = Graph::new();
+    /// let indptr = g.tensor(HostTensor::new(&[0i32, 1], [2])?)?;
+    /// let indices = g.tensor(HostTensor::new(&[1i32], [1])?)?;
+    /// let a = g.parameter("a", HostTensor::new(&[1.0f32, 2.0], [2, 1])?)?;
+    /// let values = a.sddmm_bsr(&indptr, &indices, &g.input("b", DType::F32, [1, 4])?, 2)?;
+    /// let mut p = Device::cpu().compile(&g, &[&values], &[])?;
+    /// let out = p.run([("b", HostTensor::new(&[1.0f32, 10.0, 100.0, 1000.0], [1, 4])?)])?.wait()?;
+    /// assert_eq!(out[0].as_slice::<f32>()?, &[100.0, 1000.0, 200.0, 2000.0]);
+    /// # Ok::<(), knotwork_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`Tensor::spmm_bsr`].
