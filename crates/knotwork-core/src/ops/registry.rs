@@ -31,14 +31,14 @@ pub fn families() -> Vec<(&'static str, Vec<Registered>)> {
             &[cumsum::REGISTERED],
             &[maxout::REGISTERED],
         ].concat()),
-        ("Attention and probability maps", [
+        ("Probability maps", [
             &softmax::REGISTERED[..],
             &sparse_map::REGISTERED,
-            &[linear_attention::REGISTERED],
-            &[causal_product::REGISTERED],
         ].concat()),
         ("Attention", vec![
             attention::REGISTERED,
+            linear_attention::REGISTERED,
+            causal_product::REGISTERED,
         ]),
         ("Normalisation", [
             &norm::REGISTERED[..],
