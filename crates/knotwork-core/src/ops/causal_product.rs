@@ -20,7 +20,7 @@ const BLOCK: usize = 16;
 pub(super) const REGISTERED: Registered = Registered {
     name: "causal_linear_product",
     formula: "yᵢ = Σ_{j ≤ i + Lk − Lq} (qᵢ · kⱼ) vⱼ; reverse: Σ_{j ≥ i + Lk − Lq}",
-    inputs: "q [.., Lq, D], k [.., Lk, D], v [.., Lk, Dv]",
+    inputs: "q […, Lq, D]; k […, Lk, D]; v […, Lk, Dv]",
     attributes: "reverse = false",
     types: "f32, f64",
     source: "Katharopoulos et al. 2020",

@@ -9,8 +9,8 @@ use crate::{Dim, HostTensor, Result, Site, graph::Tensor};
 pub(super) const REGISTERED: Registered = Registered {
     name: "linear_attention",
     formula: "φ(q) (φ(k)ᵀ v) / (φ(q) · Σ φ(k) + 1e-6); causal: sums up to key i + Lk − Lq",
-    inputs: "q [.., Lq, D], k [.., Lk, D], v [.., Lk, Dv]",
-    attributes: "feature = elu1 (relu, identity), causal, normalize",
+    inputs: "q […, Lq, D]; k […, Lk, D]; v […, Lk, Dv]",
+    attributes: "feature = elu1 | relu | identity, causal = false, normalize = true",
     types: "f32, f64",
     source: "Katharopoulos et al. 2020",
     cases: Cases::Listed(|| {
