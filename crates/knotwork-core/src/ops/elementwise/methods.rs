@@ -124,13 +124,13 @@ unary! {
     sigmoid;
     /// tanh x, elementwise.
     tanh;
-    /// min(max(x, 0), 6), elementwise (Krizhevsky 2010); the slope at both limits is 1.
+    /// min(max(x, 0), 6), elementwise (Krizhevsky 2010); the slope at both limits is 0, as in PyTorch.
     relu6;
-    /// min(max(x/6 + ½, 0), 1), elementwise (Howard et al. 2019); the slope at ±3 is 1/6.
+    /// min(max(x/6 + ½, 0), 1), elementwise (Howard et al. 2019); the slope at ±3 is 0.
     hard_sigmoid;
-    /// x min(max(x/6 + ½, 0), 1), elementwise (Howard et al. 2019): 0 at −∞, ∞ at ∞; the slope is −½ at −3 and 3/2 at 3.
+    /// x min(max(x/6 + ½, 0), 1), elementwise (Howard et al. 2019): 0 at −∞, ∞ at ∞; the slope is 0 at −3, 1 at 3.
     hard_swish;
-    /// x/2 min(max(x + 2, 0), 2), elementwise: 0 at −∞, ∞ at ∞; the slope is −1 at −2 and 1 at 0.
+    /// x/2 min(max(x + 2, 0), 2), elementwise: 0 at −∞, ∞ at ∞; the slope is 0 at −2, 1 at 0.
     hard_mish;
     /// x / (1 + |x|), elementwise (Bergstra, Desjardins, Lamblin and Bengio 2009): ∓1 at ∓∞; the second derivative at 0,
     /// where it jumps, is 0.
@@ -231,7 +231,7 @@ parametric! {
     /// x (β (arctan(x)/π + ½) − α) with β = 1 + 2α, elementwise: the arctangent's gate expanded from (0, 1) to
     /// (−α, 1 + α) (Huang 2024), usually with α = 0, where it is −1/π at −∞ and ∞ at ∞.
     xatlu(alpha);
-    /// min(max(x, min), max), elementwise (Collobert 2004), usually between −1 and 1; the slope at both limits is 1.
+    /// min(max(x, min), max), elementwise (Collobert 2004), usually between −1 and 1; the slope at both limits is 0.
     hard_tanh(min, max);
     /// x where |x| > λ, else 0, elementwise (Donoho and Johnstone 1994), usually with λ = ½; the slope at ±λ is 0.
     hard_shrink(lambda);

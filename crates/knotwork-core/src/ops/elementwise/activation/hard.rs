@@ -1,4 +1,4 @@
-//! Straight lines and parabolas between limits, which belong to the inside: PyTorch clamps likewise.
+//! Straight lines and parabolas between limits. At a limit the slope is the outside's, as PyTorch's clamp has it.
 
 use super::super::{
     fast,
@@ -37,25 +37,19 @@ pub(in crate::ops::elementwise) static ROWS: &[Row] = &[
         |_| vec![0.0, 6.0],
         &[Derivative::Row("relu6_d1")],
         |x, a| x.clamp(0.0, 6.0),
-        |v, c| if v < 0.0 {
-            0.0
-        } else if v > 6.0 {
-            6.0
-        } else {
-            v
-        }
+        |v, c| v.clamp(0.0, 6.0)
     ),
     short!(
         "relu6_d1",
-        "1 where 0 ≤ x ≤ 6, else 0",
+        "1 where 0 < x < 6, else 0",
         "Krizhevsky 2010",
         "activation/clamped",
         "kw_relu6_d1({0})",
         &[],
         |_| vec![0.0, 6.0],
         &[Derivative::Zero],
-        |x, a| if x >= 0.0 && x <= 6.0 { 1.0 } else { 0.0 },
-        |v, c| if v >= 0.0 && v <= 6.0 { 1.0 } else { 0.0 }
+        |x, a| if x > 0.0 && x < 6.0 { 1.0 } else { 0.0 },
+        |v, c| if v > 0.0 && v < 6.0 { 1.0 } else { 0.0 }
     ),
     short!(
         "hard_sigmoid",
@@ -77,15 +71,15 @@ pub(in crate::ops::elementwise) static ROWS: &[Row] = &[
     ),
     short!(
         "hard_sigmoid_d1",
-        "1/6 where |x| ≤ 3, else 0",
+        "1/6 where |x| < 3, else 0",
         "Howard et al. 2019",
         "activation/clamped",
         "kw_hard_sigmoid_d1({0})",
         &[],
         |_| vec![-3.0, 3.0],
         &[Derivative::Zero],
-        |x, a| if x >= -3.0 && x <= 3.0 { 1.0 / 6.0 } else { 0.0 },
-        |v, c| if v >= -3.0 && v <= 3.0 { 1.0 / 6.0 } else { 0.0 }
+        |x, a| if x > -3.0 && x < 3.0 { 1.0 / 6.0 } else { 0.0 },
+        |v, c| if v > -3.0 && v < 3.0 { 1.0 / 6.0 } else { 0.0 }
     ),
     short!(
         "hard_swish",
@@ -107,23 +101,23 @@ pub(in crate::ops::elementwise) static ROWS: &[Row] = &[
     ),
     short!(
         "hard_swish_d1",
-        "0 below −3, x/3 + ½ up to 3, then 1",
+        "0 up to −3, x/3 + ½ below 3, then 1",
         "Howard et al. 2019",
         "activation/clamped",
         "kw_hard_swish_d1({0})",
         &[],
         |_| vec![-3.0, 3.0],
         &[Derivative::Row("hard_swish_d2")],
-        |x, a| if x < -3.0 {
+        |x, a| if x <= -3.0 {
             0.0
-        } else if x > 3.0 {
+        } else if x >= 3.0 {
             1.0
         } else {
             x / 3.0 + 0.5
         },
-        |v, c| if v < -3.0 {
+        |v, c| if v <= -3.0 {
             0.0
-        } else if v > 3.0 {
+        } else if v >= 3.0 {
             1.0
         } else {
             (2.0 * v + 3.0) / 6.0
@@ -131,15 +125,15 @@ pub(in crate::ops::elementwise) static ROWS: &[Row] = &[
     ),
     short!(
         "hard_swish_d2",
-        "1/3 where |x| ≤ 3, else 0",
+        "1/3 where |x| < 3, else 0",
         "Howard et al. 2019",
         "activation/clamped",
         "kw_hard_swish_d2({0})",
         &[],
         |_| vec![-3.0, 3.0],
         &[Derivative::Zero],
-        |x, a| if x >= -3.0 && x <= 3.0 { 1.0 / 3.0 } else { 0.0 },
-        |v, c| if v >= -3.0 && v <= 3.0 { 1.0 / 3.0 } else { 0.0 }
+        |x, a| if x > -3.0 && x < 3.0 { 1.0 / 3.0 } else { 0.0 },
+        |v, c| if v > -3.0 && v < 3.0 { 1.0 / 3.0 } else { 0.0 }
     ),
     short!(
         "hard_mish",
@@ -161,23 +155,23 @@ pub(in crate::ops::elementwise) static ROWS: &[Row] = &[
     ),
     short!(
         "hard_mish_d1",
-        "0 below −2, x + 1 up to 0, then 1",
+        "0 up to −2, x + 1 below 0, then 1",
         "",
         "activation/clamped",
         "kw_hard_mish_d1({0})",
         &[],
         |_| vec![-2.0, 0.0],
         &[Derivative::Row("hard_mish_d2")],
-        |x, a| if x < -2.0 {
+        |x, a| if x <= -2.0 {
             0.0
-        } else if x > 0.0 {
+        } else if x >= 0.0 {
             1.0
         } else {
             x + 1.0
         },
-        |v, c| if v < -2.0 {
+        |v, c| if v <= -2.0 {
             0.0
-        } else if v > 0.0 {
+        } else if v >= 0.0 {
             1.0
         } else {
             v + 1.0
@@ -185,15 +179,15 @@ pub(in crate::ops::elementwise) static ROWS: &[Row] = &[
     ),
     short!(
         "hard_mish_d2",
-        "1 where −2 ≤ x ≤ 0, else 0",
+        "1 where −2 < x < 0, else 0",
         "",
         "activation/clamped",
         "kw_hard_mish_d2({0})",
         &[],
         |_| vec![-2.0, 0.0],
         &[Derivative::Zero],
-        |x, a| if x >= -2.0 && x <= 0.0 { 1.0 } else { 0.0 },
-        |v, c| if v >= -2.0 && v <= 0.0 { 1.0 } else { 0.0 }
+        |x, a| if x > -2.0 && x < 0.0 { 1.0 } else { 0.0 },
+        |v, c| if v > -2.0 && v < 0.0 { 1.0 } else { 0.0 }
     ),
     short!(
         "hard_tanh",
@@ -222,7 +216,7 @@ pub(in crate::ops::elementwise) static ROWS: &[Row] = &[
     ),
     short!(
         "hard_tanh_d1",
-        "1 where min ≤ x ≤ max, else 0",
+        "1 where min < x < max, else 0",
         "Collobert 2004",
         "activation/clamped",
         "kw_hard_tanh_d1({0}, {1}, {2})",
@@ -230,8 +224,8 @@ pub(in crate::ops::elementwise) static ROWS: &[Row] = &[
         |a| a.to_vec(),
         &[Derivative::Zero],
         valid ordered,
-        |x, a| f64::from(u8::from(x >= a[0] && x <= a[1])),
-        |v, c| if v >= c[0] && v <= c[1] { 1.0 } else { 0.0 }
+        |x, a| f64::from(u8::from(x > a[0] && x < a[1])),
+        |v, c| if v > c[0] && v < c[1] { 1.0 } else { 0.0 }
     ),
     short!(
         "hard_shrink",
