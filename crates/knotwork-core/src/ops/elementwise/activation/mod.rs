@@ -27,6 +27,8 @@ mod tempered;
 mod xatlu;
 
 #[cfg(test)]
+mod kinks;
+#[cfg(test)]
 mod tests;
 
 use super::rows::Row;
