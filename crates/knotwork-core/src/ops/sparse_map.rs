@@ -166,7 +166,9 @@ impl Op for SparseMap {
         let n = io.outputs[0].shape.last().copied().unwrap_or(1).max(1);
         let Some(x) = io.inputs[0].f32() else { return Ok(false) };
         let Some(y) = io.outputs[0].f32() else { return Ok(false) };
-        let row = |(x, y): (&[f32], &mut [f32])| vectorised(|| map_row(self.square, x, y));
+        let row = |(x, y): (&[f32], &mut [f32])| {
+            vectorised(|| map_row(self.square, x, y));
+        };
         if y.len() < PARALLEL {
             x.chunks(n).zip(y.chunks_mut(n)).for_each(row);
         } else {
@@ -240,12 +242,13 @@ impl Op for SparseMap {
 }
 
 /// Newton from below: the sum is convex and falls with τ, so no step passes the root.
+/// One row of sparsemax, or of entmax15 where `square`; gives the threshold below the row's largest (or half of it).
 #[inline(always)]
-fn map_row(square: bool, x: &[f32], y: &mut [f32]) {
+pub(super) fn map_row(square: bool, x: &[f32], y: &mut [f32]) -> f32 {
     let max = x.iter().fold(f32::NEG_INFINITY, |m, &v| if v > m || v.is_nan() { v } else { m });
     if !max.is_finite() {
         y.fill(f32::NAN);
-        return;
+        return f32::NAN;
     }
     let scale = if square { 0.5 } else { 1.0 };
     y.iter_mut().zip(x).for_each(|(y, &x)| *y = (x - max) * scale);
@@ -272,4 +275,5 @@ fn map_row(square: bool, x: &[f32], y: &mut [f32]) {
         let above = (*y - tau).max(0.0);
         *y = if square { above * above } else { above };
     }
+    tau
 }

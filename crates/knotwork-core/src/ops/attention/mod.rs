@@ -2,6 +2,7 @@
 //! ever stores the scores.
 
 mod evaluate;
+mod fast;
 mod index;
 mod kernels;
 mod mask;

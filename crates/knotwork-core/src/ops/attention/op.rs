@@ -1,13 +1,14 @@
 //! Attention and the parts of its backward pass, as operations over the same inputs.
 
 use super::{
-    Normalizer,
+    Normalizer, fast,
     index::{Part, Role},
     kernels, reference,
 };
 use crate::{
     DType, Dim, Layout, Result, Site,
     autodiff::GradContext,
+    cpu::CpuIo,
     graph::{Meta, Tensor},
     ops::{Cost, Op, Reference, no_gradient},
     plan::{KernelRequest, Lowering},
@@ -231,6 +232,10 @@ impl Op for AttentionOp {
     fn reference(&self, inputs: &[Reference], outputs: &mut [Reference]) -> Result<(), String> {
         reference::run(self, inputs, outputs);
         Ok(())
+    }
+
+    fn cpu(&self, io: &mut CpuIo<'_>) -> Result<bool, String> {
+        Ok(fast::run(self, io))
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
