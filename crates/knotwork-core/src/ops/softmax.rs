@@ -10,7 +10,7 @@ use super::{
     elementwise::{math, vectorised},
 };
 use crate::{
-    DType, Layout, Result, Site,
+    DType, Layout, Result,
     autodiff::GradContext,
     cpu::CpuIo,
     graph::{Meta, Tensor},
@@ -88,7 +88,7 @@ impl Tensor {
     /// Where there is no such dimension, or the elements are not f32 or f64.
     #[track_caller]
     pub fn softmax(&self, dim: isize) -> Result<Self> {
-        self.soft(dim, "softmax", Softmax { log: false })
+        self.by_rows(dim, Softmax { log: false })
     }
 
     /// x − ln Σ eˣ over `dim`, without forming the exponentials' quotient.
@@ -97,18 +97,7 @@ impl Tensor {
     /// Where there is no such dimension, or the elements are not f32 or f64.
     #[track_caller]
     pub fn log_softmax(&self, dim: isize) -> Result<Self> {
-        self.soft(dim, "log_softmax", Softmax { log: true })
-    }
-
-    #[track_caller]
-    fn soft(&self, dim: isize, name: &str, op: Softmax) -> Result<Self> {
-        let site = Site::here();
-        let axis = self.axis(dim, name, site)? as isize;
-        if axis + 1 == self.rank() as isize {
-            return self.graph().apply_one(op, &[self], site);
-        }
-        // Kernels take contiguous rows: the dimension goes last, and back.
-        self.graph().apply_one(op, &[&self.transpose(axis, -1)?], site)?.transpose(axis, -1)
+        self.by_rows(dim, Softmax { log: true })
     }
 }
 

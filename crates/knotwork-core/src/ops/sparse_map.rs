@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::{Case, CaseInput, Cases, Cost, Op, Reference, Registered, elementwise::vectorised};
 use crate::{
-    DType, Layout, Result, Site,
+    DType, Layout, Result,
     autodiff::GradContext,
     cpu::CpuIo,
     graph::{Meta, Tensor},
@@ -89,28 +89,29 @@ impl Tensor {
     /// Where there is no such dimension, or the elements are not f32 or f64.
     #[track_caller]
     pub fn sparsemax(&self, dim: isize) -> Result<Self> {
-        self.sparse_map(dim, SparseMap { square: false })
+        self.by_rows(dim, SparseMap { square: false })
     }
 
     /// max(0, x/2 − τ)² over `dim`, with the τ that makes it sum to 1: between softmax and sparsemax (Peters, Niculae
     /// and Martins 2019). Infinities and NaN as in [`sparsemax`](Self::sparsemax).
     ///
+    /// ```
+    /// # use knotwork_core::{Device, DType, Graph, HostTensor};
+    /// let g = Graph::new();
+    /// let y = g.input("x", DType::F32, [3])?.entmax15(0)?;
+    /// let mut p = Device::cpu().compile(&g, &[&y], &[])?;
+    /// let out = p.run([("x", HostTensor::new(&[-2.0f32, 0.0, 0.5], [3])?)])?.wait()?;
+    /// for (got, want) in out[0].as_slice::<f32>()?.iter().zip([0.0, 0.326_007, 0.673_993]) {
+    ///     assert!((got - want).abs() < 1e-6);
+    /// }
+    /// # Ok::<(), knotwork_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// Where there is no such dimension, or the elements are not f32 or f64.
     #[track_caller]
     pub fn entmax15(&self, dim: isize) -> Result<Self> {
-        self.sparse_map(dim, SparseMap { square: true })
-    }
-
-    #[track_caller]
-    fn sparse_map(&self, dim: isize, op: SparseMap) -> Result<Self> {
-        let site = Site::here();
-        let axis = self.axis(dim, op.name(), site)? as isize;
-        if axis + 1 == self.rank() as isize {
-            return self.graph().apply_one(op, &[self], site);
-        }
-        // Kernels take contiguous rows: the dimension goes last, and back.
-        self.graph().apply_one(op, &[&self.transpose(axis, -1)?], site)?.transpose(axis, -1)
+        self.by_rows(dim, SparseMap { square: true })
     }
 }
 

@@ -316,6 +316,17 @@ impl Tensor {
         self.graph().apply_one(Detach, &[self], Site::here())
     }
 
+    /// An operation over the rows of a dimension. Kernels take contiguous rows: the dimension goes last, and back.
+    #[track_caller]
+    pub(crate) fn by_rows(&self, dim: isize, op: impl Op) -> Result<Self> {
+        let site = Site::here();
+        let axis = self.axis(dim, op.name(), site)? as isize;
+        if axis + 1 == self.rank() as isize {
+            return self.graph().apply_one(op, &[self], site);
+        }
+        self.graph().apply_one(op, &[&self.transpose(axis, -1)?], site)?.transpose(axis, -1)
+    }
+
     /// The indices of dimensions, ascending, or an error that names the operation and what is twice or nowhere.
     pub(crate) fn axes(&self, dims: &[isize], op: &str, site: Site) -> Result<Vec<usize>> {
         let mut axes = dims.iter().map(|&d| self.axis(d, op, site)).collect::<Result<Vec<_>>>()?;
