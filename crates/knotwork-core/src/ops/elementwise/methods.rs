@@ -24,9 +24,8 @@ impl Tensor {
             site,
         };
         for (&value, attribute) in attributes.iter().zip(row.attributes) {
-            if !attribute.allows(value) {
-                let (name, limits) = (attribute.name, attribute.limits());
-                return Err(refuse(format!("attribute `{name}` is {value}; it must {limits}")).into());
+            if let Some(objection) = attribute.objection(value) {
+                return Err(refuse(objection).into());
             }
         }
         (row.valid)(attributes).map_err(|message| Error::from(refuse(message)))?;

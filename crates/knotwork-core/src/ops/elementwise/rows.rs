@@ -147,9 +147,15 @@ pub struct Attribute {
 }
 
 impl Attribute {
-    /// Whether it may have that value; NaN and infinities never.
-    pub(super) fn allows(&self, value: f64) -> bool {
-        value.is_finite() && self.range.contains(&value)
+    /// What is wrong with that value, if anything is: NaN, infinities and numbers beyond f32, in which kernels take it, are.
+    pub(super) fn objection(&self, value: f64) -> Option<String> {
+        if !(value.is_finite() && self.range.contains(&value)) {
+            return Some(format!("attribute `{}` is {value}; it must {}", self.name, self.limits()));
+        }
+        (!(value as f32).is_finite()).then(|| {
+            let most = f32::MAX;
+            format!("attribute `{}` is {value:e}; it must fit f32: lie in -{most:e}..={most:e}", self.name)
+        })
     }
 
     /// The range, as messages and documents say it.

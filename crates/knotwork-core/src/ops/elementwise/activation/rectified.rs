@@ -250,7 +250,11 @@ pub(in crate::ops::elementwise) static ROWS: &[Row] = &[
         |_| vec![0.0],
         &[Derivative::Row("celu_d1")],
         |x, a| if x > 0.0 { x } else { a[0] * libm::expm1(x / a[0]) },
-        |v, c| if v > 0.0 { v } else { c[0] * math::expm1(v / c[0]) }
+        |v, c| {
+            let q = v / c[0];
+            // Next to 0 it is x, also where the quotient would be subnormal.
+            if q > -1e-8 { v } else { c[0] * math::expm1(q) }
+        }
     ),
     short!(
         "celu_d1",
