@@ -29,6 +29,8 @@ mod xatlu;
 #[cfg(test)]
 mod kinks;
 #[cfg(test)]
+mod pieces;
+#[cfg(test)]
 mod tests;
 
 use super::rows::Row;
