@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 
 mod devices;
+mod networks;
 
 /// GPU-first compute with hand-written WGSL kernels.
 #[derive(Debug, Parser)]

@@ -1,0 +1,180 @@
+//! Reference networks: what `knotwork explain` prints, `knotwork bench` times and the tests on plans count.
+
+use knotwork::{
+    Dim, Graph, HostTensor, Result, Tensor,
+    graph::Update,
+    ops::{Attention, Conv2d, Mask},
+    nn::{AdamW, Kan, Linear, Sgd},
+    prelude::DType,
+};
+
+/// A graph with what a program over it computes.
+#[derive(Debug)]
+pub struct Network {
+    /// The graph.
+    pub graph: Graph,
+    /// The values that a run gives.
+    pub outputs: Vec<Tensor>,
+    /// What a run assigns.
+    pub updates: Vec<Update>,
+}
+
+/// A reference network by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Name {
+    /// Twelve elementwise operations, one after the other.
+    Chain12,
+    /// gelu(x W + b) + r.
+    GeluLinearResidual,
+    /// A training step of a perceptron: 64-256-10, gelu, cross-entropy, AdamW.
+    Mlp,
+    /// A training step of a KAN: 64-32-10, cubic, grid 3, cross-entropy, AdamW.
+    Kan,
+    /// A training step of a convolutional network: three stages with stride 2, cross-entropy, SGD.
+    Conv,
+    /// A transformer block, forward and backward from a given cotangent.
+    Transformer,
+}
+
+impl Name {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Chain12, Self::GeluLinearResidual, Self::Mlp, Self::Kan, Self::Conv, Self::Transformer];
+
+    /// Builds it.
+    ///
+    /// # Errors
+    /// None that a user could cause: the shapes are fixed.
+    pub fn build(self) -> Result<Network, anyhow::Error> {
+        Ok(match self {
+            Self::Chain12 => chain()?,
+            Self::GeluLinearResidual => gelu_linear_residual()?,
+            Self::Mlp => mlp()?,
+            Self::Kan => kan()?,
+            Self::Conv => conv()?,
+            Self::Transformer => transformer()?,
+        })
+    }
+}
+
+/// Values spread over -scale..scale without a pattern, the same in every run.
+fn spread(shape: &[usize], scale: f64, seed: usize) -> Result<HostTensor> {
+    let count: usize = shape.iter().product();
+    let value = |i: usize| (scale * ((i * 7919 + seed * 104_729) as f64 * 0.618_033_988_749_895).sin()) as f32;
+    HostTensor::new(&(0..count).map(value).collect::<Vec<f32>>(), shape)
+}
+
+fn chain() -> Result<Network> {
+    let graph = Graph::new();
+    let x = graph.input("x", DType::F32, [64, 64])?;
+    let y = x.mul(0.5)?.add(1.0)?.gelu()?.neg()?.tanh()?.square()?;
+    let y = y.add(&x)?.sigmoid()?.mul(&x)?.softplus(1.0)?.sub(0.25)?.abs()?;
+    Ok(Network { graph, outputs: vec![y], updates: Vec::new() })
+}
+
+fn gelu_linear_residual() -> Result<Network> {
+    let graph = Graph::new();
+    let x = graph.input("x", DType::F32, [64, 64])?;
+    let r = graph.input("r", DType::F32, [64, 128])?;
+    let w = graph.parameter("w", spread(&[64, 128], 0.1, 1)?)?;
+    let b = graph.parameter("b", spread(&[128], 0.1, 2)?)?;
+    let y = x.matmul(&w)?.add(&b)?.gelu()?.add(&r)?;
+    Ok(Network { graph, outputs: vec![y], updates: Vec::new() })
+}
+
+fn mlp() -> Result<Network, anyhow::Error> {
+    let graph = Graph::new();
+    let x = graph.input("x", DType::F32, [64, 64])?;
+    let labels = graph.input("labels", DType::I32, [64])?;
+    let hidden = Linear::new(&graph, "hidden", 64, 256).seed(1).build()?;
+    let head = Linear::new(&graph, "head", 256, 10).seed(2).build()?;
+    let loss = head.forward(&hidden.forward(&x)?.gelu()?)?.cross_entropy(&labels)?;
+    let step = AdamW::new(1e-3).minimize(&loss)?;
+    Ok(Network { graph, outputs: vec![loss], updates: vec![step] })
+}
+
+fn kan() -> Result<Network, anyhow::Error> {
+    let graph = Graph::new();
+    let x = graph.input("x", DType::F32, [64, 64])?;
+    let labels = graph.input("labels", DType::I32, [64])?;
+    let model = Kan::new(&graph, "kan", [64, 32, 10]).grid(3).order(3).seed(7).build()?;
+    let loss = model.forward(&x)?.cross_entropy(&labels)?;
+    let step = AdamW::new(1e-2).minimize(&loss)?;
+    Ok(Network { graph, outputs: vec![loss], updates: vec![step] })
+}
+
+fn conv() -> Result<Network, anyhow::Error> {
+    let graph = Graph::new();
+    let x = graph.input("x", DType::F32, [8, 3, 32, 32])?;
+    let labels = graph.input("labels", DType::I32, [8])?;
+    let mut h = x;
+    for (stage, (from, to)) in [(3, 16), (16, 32), (32, 64)].into_iter().enumerate() {
+        let scale = 1.0 / f64::from(from as u32 * 9).sqrt();
+        let w = graph.parameter(&format!("conv{stage}.weight"), spread(&[to, from, 3, 3], scale, stage)?)?;
+        let b = graph.parameter(&format!("conv{stage}.bias"), spread(&[to], scale, stage + 3)?)?;
+        h = h.conv2d(&w, Some(&b), &Conv2d::new().stride(2).padding(1))?.relu()?;
+    }
+    let head = Linear::new(&graph, "head", 64, 10).seed(3).build()?;
+    let loss = head.forward(&h.mean(&[2, 3], false)?)?.cross_entropy(&labels)?;
+    let step = Sgd::new(1e-2).minimize(&loss)?;
+    Ok(Network { graph, outputs: vec![loss], updates: vec![step] })
+}
+
+/// Batch 2, length 128, width 256, 4 heads: RMSNorm, packed causal attention, RMSNorm, a gelu perceptron, residuals.
+fn transformer() -> Result<Network> {
+    const B: usize = 2;
+    const L: usize = 128;
+    const W: usize = 256;
+    const H: usize = 4;
+    let graph = Graph::new();
+    let x = graph.input("x", DType::F32, [B, L, W])?;
+    let dy = graph.input("dy", DType::F32, [B, L, W])?;
+    let parameter = |name: &str, shape: &[usize], seed: usize| {
+        graph.parameter(name, spread(shape, 1.0 / (shape[shape.len() - 1] as f64).sqrt(), seed)?)
+    };
+    let norm1 = graph.parameter("norm1.weight", HostTensor::new(&[1.0f32; W], [W])?)?;
+    let (wqkv, bqkv) = (parameter("qkv.weight", &[3 * W, W], 1)?, parameter("qkv.bias", &[3 * W], 2)?);
+    let (wo, bo) = (parameter("out.weight", &[W, W], 3)?, parameter("out.bias", &[W], 4)?);
+    let norm2 = graph.parameter("norm2.weight", HostTensor::new(&[1.0f32; W], [W])?)?;
+    let (w1, b1) = (parameter("up.weight", &[4 * W, W], 5)?, parameter("up.bias", &[4 * W], 6)?);
+    let (w2, b2) = (parameter("down.weight", &[W, 4 * W], 7)?, parameter("down.bias", &[W], 8)?);
+
+    let qkv = x.rms_norm(Some(&norm1), 1e-6)?.linear(&wqkv, Some(&bqkv))?;
+    let part = |i: usize| -> Result<Tensor> {
+        let heads: [Dim; 4] = [B.into(), L.into(), H.into(), (W / H).into()];
+        qkv.slice(-1, i * W, (i + 1) * W)?.reshape(heads)?.permute(&[0, 2, 1, 3])
+    };
+    let heads = part(0)?.attention(&part(1)?, &part(2)?, &Attention::new().mask(Mask::causal()))?;
+    let joined = heads.permute(&[0, 2, 1, 3])?.reshape([B, L, W])?;
+    let h = joined.linear(&wo, Some(&bo))?.add(&x)?;
+    let up = h.rms_norm(Some(&norm2), 1e-6)?.linear(&w1, Some(&b1))?.gelu()?;
+    let y = up.linear(&w2, Some(&b2))?.add(&h)?;
+    let wanted = [&x, &norm1, &wqkv, &bqkv, &wo, &bo, &norm2, &w1, &b1, &w2, &b2];
+    let mut outputs = graph.vjp(&[(&y, &dy)], &wanted)?;
+    outputs.insert(0, y);
+    Ok(Network { graph, outputs, updates: Vec::new() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use knotwork::plan::{Capabilities, PlanOptions};
+
+    fn dispatches(name: Name, options: PlanOptions) -> usize {
+        let n = name.build().unwrap();
+        let outputs: Vec<&Tensor> = n.outputs.iter().collect();
+        let updates: Vec<&Update> = n.updates.iter().collect();
+        let plan = n.graph.plan(&outputs, &updates, &[].into(), &Capabilities::portable(), options).unwrap();
+        println!("{name:?}: {plan}");
+        plan.dispatches.len()
+    }
+
+    #[test]
+    fn counts() {
+        for name in Name::ALL {
+            let fused = dispatches(name, PlanOptions::default());
+            let unfused = dispatches(name, PlanOptions { no_fuse: true, ..PlanOptions::default() });
+            println!("{name:?} {fused} {unfused}");
+        }
+    }
+}
