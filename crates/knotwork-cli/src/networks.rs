@@ -3,8 +3,8 @@
 use knotwork::{
     Dim, Graph, HostTensor, Result, Tensor,
     graph::Update,
-    ops::{Attention, Conv2d, Mask},
     nn::{AdamW, Kan, Linear, Sgd},
+    ops::{Attention, Conv2d, Mask},
     prelude::DType,
 };
 
@@ -60,7 +60,8 @@ impl Name {
 /// Values spread over -scale..scale without a pattern, the same in every run.
 fn spread(shape: &[usize], scale: f64, seed: usize) -> Result<HostTensor> {
     let count: usize = shape.iter().product();
-    let value = |i: usize| (scale * ((i * 7919 + seed * 104_729) as f64 * 0.618_033_988_749_895).sin()) as f32;
+    let value =
+        |i: usize| (scale * ((i * 7919 + seed * 104_729) as f64 * 0.618_033_988_749_895).sin()) as f32;
     HostTensor::new(&(0..count).map(value).collect::<Vec<f32>>(), shape)
 }
 

@@ -163,8 +163,9 @@ impl Binder {
         let mut results = Vec::with_capacity(outputs.len());
         for (meta, shape) in outputs.into_iter().zip(shapes) {
             let root = self.draft.add_root(RootKind::Computed, meta.dtype, shape.iter().product());
-            results.push((meta, self.draft.whole(root, &shape)));
-            work.outputs.push((root, shape));
+            let whole = self.draft.whole(root, &shape);
+            results.push((meta, whole.clone()));
+            work.outputs.push(whole);
         }
         self.draft.work.push(work);
         self.seen.insert(key, results.clone());

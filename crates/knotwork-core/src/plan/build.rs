@@ -111,7 +111,7 @@ fn route_updates(draft: &mut Draft) {
         let own = draft.work.iter().any(|w| {
             w.op.body().is_none()
                 && w.op.in_place().iter().any(|&(i, o)| {
-                    w.outputs[o].0 == operand.root
+                    w.outputs[o].root == operand.root
                         && w.inputs[i].root == slot_root
                         && is_whole(&w.inputs[i].layout, draft.roots[slot_root].count)
                 })
@@ -134,8 +134,8 @@ fn order(draft: &mut Draft) {
     let mut late = vec![false; draft.work.len()];
     for k in 0..draft.work.len() {
         let work = &draft.work[k];
-        late[k] = work.outputs.iter().any(|(r, _)| written.iter().any(|(w, _)| w == r))
-            || (0..k).any(|j| late[j] && draft.work[j].outputs.iter().any(|(r, _)| work.reads(*r)));
+        late[k] = work.outputs.iter().any(|o| written.iter().any(|(w, _)| *w == o.root))
+            || (0..k).any(|j| late[j] && draft.work[j].outputs.iter().any(|o| work.reads(o.root)));
     }
     let (mut last, first): (Vec<_>, Vec<_>) =
         std::mem::take(&mut draft.work).into_iter().zip(late).partition(|(_, late)| *late);
@@ -145,7 +145,7 @@ fn order(draft: &mut Draft) {
         let read_later = draft.work[writer + 1..].iter().any(|w| w.reads(slot_root));
         let work = &mut draft.work[writer];
         let alias = work.op.in_place().into_iter().find(|&(i, o)| {
-            work.outputs[o].0 == root
+            work.outputs[o].root == root
                 && work.inputs[i].root == slot_root
                 && is_whole(&work.inputs[i].layout, draft.roots[slot_root].count)
         });
@@ -177,7 +177,7 @@ fn share_in_place(draft: &mut Draft) {
             if work.aliases.iter().any(|&(a, b)| a == i || b == o) || i >= work.inputs.len() {
                 continue;
             }
-            let (input, output) = (&work.inputs[i], work.outputs[o].0);
+            let (input, output) = (&work.inputs[i], work.outputs[o].root);
             let (from, to) = (&draft.roots[input.root], &draft.roots[output]);
             let held = |r: RootId| {
                 draft.outputs.iter().any(|o| o.root == r)
@@ -186,6 +186,7 @@ fn share_in_place(draft: &mut Draft) {
             };
             let fits = matches!(from.kind, RootKind::Computed)
                 && is_whole(&input.layout, from.count)
+                && is_whole(&work.outputs[o].layout, to.count)
                 && from.dtype == to.dtype
                 && from.count == to.count
                 && !held(input.root)

@@ -69,7 +69,7 @@ fn candidate(
         }
         let producer = (0..consumer).find(|&p| !gone[p] && draft.work[p].writes(operand.root))?;
         let from = groups[producer].as_ref()?;
-        let same_shape = draft.work[producer].outputs[0].1 == work.outputs[0].1;
+        let same_shape = draft.work[producer].outputs[0].layout == work.outputs[0].layout;
         let read_once = work.inputs.iter().filter(|o| o.root == operand.root).count() == 1
             && (0..draft.work.len()).all(|w| w == consumer || gone[w] || !draft.work[w].reads(operand.root))
             && draft.outputs.iter().all(|o| o.root != operand.root)

@@ -19,7 +19,7 @@ pub struct KernelOperand {
 pub struct KernelRequest<'a> {
     /// Its inputs.
     pub inputs: &'a [KernelOperand],
-    /// Its outputs: contiguous.
+    /// Its outputs: row-major, but for elementwise work, which may store them in another order.
     pub outputs: &'a [KernelOperand],
     /// Pairs (input, output) that share memory in this plan: only the output may be bound.
     pub aliases: &'a [(usize, usize)],

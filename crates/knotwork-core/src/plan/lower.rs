@@ -2,7 +2,7 @@
 
 use super::{
     Capabilities, KernelOperand, KernelRequest, Lowering,
-    work::{Draft, Work},
+    work::{Draft, Operand, Work},
 };
 use crate::{Error, Result};
 
@@ -25,22 +25,12 @@ fn lower_one(
     capabilities: &Capabilities,
     variant: Option<usize>,
 ) -> Result<Lowered> {
-    if work.outputs.iter().all(|(root, _)| draft.roots[*root].count == 0) {
+    if work.outputs.iter().all(|o| o.layout.count() == 0) {
         return Ok(Lowered(None));
     }
-    let inputs: Vec<KernelOperand> = work
-        .inputs
-        .iter()
-        .map(|o| KernelOperand { dtype: draft.roots[o.root].dtype, layout: o.layout.clone() })
-        .collect();
-    let outputs: Vec<KernelOperand> = work
-        .outputs
-        .iter()
-        .map(|(root, shape)| KernelOperand {
-            dtype: draft.roots[*root].dtype,
-            layout: crate::Layout::contiguous(shape),
-        })
-        .collect();
+    let operand = |o: &Operand| KernelOperand { dtype: draft.roots[o.root].dtype, layout: o.layout.clone() };
+    let inputs: Vec<KernelOperand> = work.inputs.iter().map(operand).collect();
+    let outputs: Vec<KernelOperand> = work.outputs.iter().map(operand).collect();
     let refuse = |need: String, limit: String| Error::Limit {
         node: work.op.name().into(),
         site: work.site,

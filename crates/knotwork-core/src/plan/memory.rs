@@ -109,7 +109,7 @@ pub(super) fn assemble(
         .any(|d| d.bindings.contains(&BindTo::Status))
         .then(|| memory.add(BufferKind::Status, 0));
     for (k, work) in draft.work.iter().enumerate() {
-        for (o, (root, _)) in work.outputs.iter().enumerate() {
+        for (o, root) in work.outputs.iter().map(|o| &o.root).enumerate() {
             if let Some(&(i, _)) = work.aliases.iter().find(|(_, b)| *b == o) {
                 let span = memory.spans[&work.inputs[i].root];
                 memory.spans.insert(*root, span);
@@ -130,11 +130,8 @@ pub(super) fn assemble(
         };
         let inputs: Vec<Place> =
             work.inputs.iter().map(|o| find(&memory, o.root, o.layout.clone())).collect();
-        let outputs: Vec<Place> = work
-            .outputs
-            .iter()
-            .map(|(r, shape)| find(&memory, *r, crate::Layout::contiguous(shape)))
-            .collect();
+        let outputs: Vec<Place> =
+            work.outputs.iter().map(|o| find(&memory, o.root, o.layout.clone())).collect();
         let shapes: Vec<Vec<usize>> = work.inputs.iter().map(|o| o.layout.shape().to_vec()).collect();
         let bound = work.op.indices(&shapes);
         if let Some((input, bound)) = bound
@@ -307,7 +304,7 @@ fn packs(draft: &Draft) -> Vec<Vec<RootId>> {
 fn last_uses(draft: &Draft, packs: &[Vec<RootId>]) -> HashMap<RootId, usize> {
     let mut last: HashMap<RootId, usize> = HashMap::new();
     for (k, work) in draft.work.iter().enumerate() {
-        for root in work.inputs.iter().map(|o| o.root).chain(work.outputs.iter().map(|(r, _)| *r)) {
+        for root in work.inputs.iter().chain(&work.outputs).map(|o| o.root) {
             last.insert(root, k);
         }
     }
@@ -317,7 +314,7 @@ fn last_uses(draft: &Draft, packs: &[Vec<RootId>]) -> HashMap<RootId, usize> {
     // A root whose memory passes on to an output of its last reader dies with that output.
     for work in draft.work.iter().rev() {
         for &(i, o) in &work.aliases {
-            let until = last[&work.outputs[o].0];
+            let until = last[&work.outputs[o].root];
             last.insert(work.inputs[i].root, until);
         }
     }
@@ -357,7 +354,7 @@ fn release(
 ) {
     let work = &draft.work[k];
     let mut done: Vec<BufferId> = Vec::new();
-    let touched = work.inputs.iter().map(|o| o.root).chain(work.outputs.iter().map(|(r, _)| *r));
+    let touched = work.inputs.iter().chain(&work.outputs).map(|o| o.root);
     for root in touched {
         let dies = last_use.get(&root) == Some(&k);
         let Some(span) = memory.spans.get(&root).copied() else { continue };

@@ -45,12 +45,13 @@ pub(super) struct Operand {
     pub layout: Layout,
 }
 
-/// One operation with its operands; its outputs are contiguous roots.
+/// One operation with its operands. Its outputs are roots of their own, row-major, except that fused work may store
+/// an output in another order, or into a part of a root.
 #[derive(Clone, Debug)]
 pub(super) struct Work {
     pub op: Arc<dyn Op>,
     pub inputs: Vec<Operand>,
-    pub outputs: Vec<(RootId, Vec<usize>)>,
+    pub outputs: Vec<Operand>,
     pub aliases: Vec<(usize, usize)>,
     pub site: Site,
 }
@@ -61,7 +62,7 @@ impl Work {
     }
 
     pub fn writes(&self, root: RootId) -> bool {
-        self.outputs.iter().any(|(r, _)| *r == root)
+        self.outputs.iter().any(|o| o.root == root)
     }
 }
 
@@ -96,14 +97,14 @@ impl Draft {
         let dtype = self.roots[from.root].dtype;
         let shape = from.layout.shape().to_vec();
         let root = self.add_root(RootKind::Computed, dtype, from.layout.count());
+        let to = self.whole(root, &shape);
         let work = Work {
             op: Arc::new(crate::ops::elementwise::copy(dtype)),
             inputs: vec![from.clone()],
-            outputs: vec![(root, shape.clone())],
+            outputs: vec![to.clone()],
             aliases: Vec::new(),
             site,
         };
-        let to = self.whole(root, &shape);
         (work, to)
     }
 
