@@ -6,7 +6,7 @@ mod tests;
 
 use rayon::prelude::*;
 
-use super::{Case, CaseInput, Cases, Cost, Op, Reference, Registered};
+use super::{Case, CaseInput, Cases, Cost, Op, Reference, Registered, Role};
 use crate::{
     DType, Layout, Result, Shape, Site,
     autodiff::GradContext,
@@ -300,6 +300,10 @@ impl Op for MatMul {
 
     fn accepts(&self, _: usize, layout: &Layout) -> bool {
         layout.strides().len() - 2 <= kernels::BATCH_DIMS
+    }
+
+    fn role(&self) -> Option<Role> {
+        Some(Role::Product)
     }
 
     fn grad(&self, context: &GradContext<'_>) -> Result<Vec<Option<Tensor>>> {
