@@ -1,5 +1,7 @@
 //! What the rewriting rules of the planner know operations as.
 
+use super::cross_entropy::Gives;
+
 /// The part that an operation plays in a rule. Most play none.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
@@ -13,5 +15,12 @@ pub enum Role {
         dim: usize,
         /// Zeros in front.
         before: usize,
+    },
+    /// The cross-entropy of logits and class indices, or its gradient.
+    CrossEntropy {
+        /// The smoothing of the target.
+        smoothing: f64,
+        /// Which of the two it gives.
+        gives: Gives,
     },
 }

@@ -34,11 +34,7 @@ fn apply(draft: &mut Draft, _: &Capabilities) -> usize {
             count += 1;
         }
     }
-    let mut index = 0;
-    draft.work.retain(|_| {
-        index += 1;
-        !gone[index - 1]
-    });
+    super::drop_work(draft, &gone);
     count
 }
 

@@ -2,6 +2,7 @@
 //! piece of work, in a fixed order of rules.
 
 mod identities;
+mod loss_and_gradient;
 mod transposed_product;
 mod uses;
 
@@ -15,7 +16,7 @@ pub(super) struct Rule {
 }
 
 /// All rules, in the order in which they run.
-const RULES: &[Rule] = &[transposed_product::RULE, identities::RULE];
+const RULES: &[Rule] = &[transposed_product::RULE, identities::RULE, loss_and_gradient::RULE];
 
 /// Applies every rule; the draft remembers which did something, and how often.
 pub(super) fn rewrite(draft: &mut Draft, capabilities: &Capabilities, options: &PlanOptions) {
@@ -80,4 +81,10 @@ fn settle(draft: &mut Draft) {
     }
     let mut work: Vec<Option<_>> = std::mem::take(&mut draft.work).into_iter().map(Some).collect();
     draft.work = order.into_iter().filter_map(|k| work[k].take()).collect();
+}
+
+/// Takes out the marked work.
+fn drop_work(draft: &mut Draft, gone: &[bool]) {
+    let mut gone = gone.iter();
+    draft.work.retain(|_| !gone.next().is_some_and(|g| *g));
 }
