@@ -40,7 +40,10 @@ pub(super) fn run(op: &CrossEntropy, io: &mut CpuIo<'_>) -> Result<bool, String>
         if serial {
             out.chunks_exact_mut(classes).zip(x.chunks_exact(classes)).enumerate().try_for_each(row)?;
         } else {
-            out.par_chunks_exact_mut(classes).zip(x.par_chunks_exact(classes)).enumerate().try_for_each(row)?;
+            out.par_chunks_exact_mut(classes)
+                .zip(x.par_chunks_exact(classes))
+                .enumerate()
+                .try_for_each(row)?;
         }
     }
     if op.gives.loss() {

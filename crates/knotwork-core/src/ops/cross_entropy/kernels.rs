@@ -39,7 +39,8 @@ pub(super) fn lower(op: &CrossEntropy, request: &KernelRequest<'_>) -> Result<Ve
         grid: Grid::Exact([1, 1, 1]),
         flat: None,
     };
-    let scratch = || if op.gives.loss() { vec![Scratch { dtype: DType::F32, count: rows }] } else { Vec::new() };
+    let scratch =
+        || if op.gives.loss() { vec![Scratch { dtype: DType::F32, count: rows }] } else { Vec::new() };
     let variant = |variant: &'static str, per: usize, whole: bool| {
         let mut flags = Vec::new();
         if request.inputs[1].dtype == DType::U32 {

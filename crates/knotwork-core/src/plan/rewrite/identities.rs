@@ -1,9 +1,9 @@
 //! Functions that give back one of their arguments, bit by bit.
 
-use super::{Rule, uses::Uses};
+use super::{Rule, single, uses::Uses};
 use crate::{
     DType,
-    ops::elementwise::{Argument, Body, Step},
+    ops::elementwise::{Argument, Step},
     plan::{
         Capabilities,
         work::{Draft, Operand},
@@ -38,22 +38,10 @@ fn apply(draft: &mut Draft, _: &Capabilities) -> usize {
     count
 }
 
-/// The single step of unfused elementwise work that writes a root of its own.
-fn single<'d>(draft: &'d Draft, k: usize) -> Option<&'d Step> {
-    let work = &draft.work[k];
-    match work.op.body() {
-        Some(Body { steps, outputs }) if outputs.len() == 1 && work.outputs[0].layout.is_contiguous() => {
-            if let [step] = &steps[..] { Some(step) } else { None }
-        }
-        _ => None,
-    }
-}
-
 /// The single step that computed what an input of unfused elementwise work sees, element by element; and its work.
 fn inner<'d>(draft: &'d Draft, uses: &Uses, operand: &Operand) -> Option<(&'d Step, usize)> {
-    let k = uses.writer[operand.root]?;
-    let step = single(draft, k)?;
-    (draft.work[k].outputs[0] == *operand).then_some((step, k))
+    let k = uses.maker(draft, operand)?;
+    Some((single(draft, k)?, k))
 }
 
 /// What the result of elementwise work is anyway.
@@ -67,7 +55,9 @@ fn given_back(draft: &Draft, uses: &Uses, k: usize) -> Option<Operand> {
     let zero = |a: &Argument| is(a, 0.0) || is(a, -0.0);
     let result = match (step.function.row.name, &step.arguments[..]) {
         ("copy", [x]) => input(x),
-        ("mul", [x, one]) | ("mul", [one, x]) | ("div", [x, one]) | ("pow", [x, one]) if is(one, 1.0) => input(x),
+        ("mul", [x, one]) | ("mul", [one, x]) | ("div", [x, one]) | ("pow", [x, one]) if is(one, 1.0) => {
+            input(x)
+        }
         ("sub", [x, none]) if is(none, 0.0) || (whole && zero(none)) => input(x),
         ("add", [x, none]) | ("add", [none, x]) if is(none, -0.0) || (whole && zero(none)) => input(x),
         ("select", [_, y, z]) if y == z => input(y),

@@ -30,7 +30,9 @@ fn apply(draft: &mut Draft, _: &Capabilities) -> usize {
     let mut count = 0;
     for k in 0..draft.work.len() {
         let slope = draft.work[k].clone();
-        let Some(Role::CrossEntropy { smoothing, gives: Gives::Gradient }) = slope.op.role() else { continue };
+        let Some(Role::CrossEntropy { smoothing, gives: Gives::Gradient }) = slope.op.role() else {
+            continue;
+        };
         let key = (slope.inputs[0].root, slope.inputs[1].root);
         let Some(candidates) = losses.get_mut(&key) else { continue };
         let same = |&loss: &usize| {
@@ -55,13 +57,13 @@ fn apply(draft: &mut Draft, _: &Capabilities) -> usize {
 /// before. The factor is mostly a number, and nothing is walked.
 fn depends(draft: &Draft, uses: &Uses, root: RootId, on: usize) -> bool {
     let mut seen = std::collections::HashSet::new();
-    let mut stack: Vec<usize> = uses.writer[root].into_iter().collect();
+    let mut stack: Vec<usize> = uses.writers[root].clone();
     while let Some(k) = stack.pop() {
         if k == on {
             return true;
         }
         if seen.insert(k) {
-            stack.extend(draft.work[k].inputs.iter().filter_map(|o| uses.writer[o.root]));
+            stack.extend(draft.work[k].inputs.iter().flat_map(|o| uses.writers[o.root].clone()));
         }
     }
     false

@@ -1,12 +1,20 @@
 //! Small named rules that turn work into less work with the same meaning. No search: each rule looks once at each
 //! piece of work, in a fixed order of rules.
 
+mod constants;
 mod identities;
+mod join;
 mod loss_and_gradient;
+mod repeated;
 mod transposed_product;
 mod uses;
 
-use super::{Capabilities, PlanOptions, work::Draft};
+use super::{
+    Capabilities, PlanOptions,
+    bind::is_whole,
+    work::{Draft, RootKind},
+};
+use crate::ops::elementwise::{Body, Step};
 
 /// A rule: what it is called, what it does, and how often it applied.
 pub(super) struct Rule {
@@ -16,7 +24,14 @@ pub(super) struct Rule {
 }
 
 /// All rules, in the order in which they run.
-const RULES: &[Rule] = &[transposed_product::RULE, identities::RULE, loss_and_gradient::RULE];
+const RULES: &[Rule] = &[
+    transposed_product::RULE,
+    constants::RULE,
+    join::RULE,
+    identities::RULE,
+    repeated::RULE,
+    loss_and_gradient::RULE,
+];
 
 /// Applies every rule; the draft remembers which did something, and how often.
 pub(super) fn rewrite(draft: &mut Draft, capabilities: &Capabilities, options: &PlanOptions) {
@@ -69,7 +84,8 @@ fn settle(draft: &mut Draft) {
             let before = stack.len();
             if state[top] == 0 {
                 state[top] = 1;
-                let producers = draft.work[top].inputs.iter().rev().flat_map(|o| writers[o.root].iter().rev());
+                let producers =
+                    draft.work[top].inputs.iter().rev().flat_map(|o| writers[o.root].iter().rev());
                 stack.extend(producers.filter(|&&p| state[p] == 0));
             }
             if stack.len() == before {
@@ -81,6 +97,25 @@ fn settle(draft: &mut Draft) {
     }
     let mut work: Vec<Option<_>> = std::mem::take(&mut draft.work).into_iter().map(Some).collect();
     draft.work = order.into_iter().filter_map(|k| work[k].take()).collect();
+    // Constants that nobody reads any more need no memory.
+    let mut seen = vec![false; draft.roots.len()];
+    draft.work.iter().flat_map(|w| &w.inputs).for_each(|o| seen[o.root] = true);
+    draft.outputs.iter().chain(draft.updates.iter().map(|u| &u.2)).for_each(|o| seen[o.root] = true);
+    for (root, seen) in draft.roots.iter_mut().zip(seen) {
+        if !seen && matches!(root.kind, RootKind::Constant(_)) {
+            root.kind = RootKind::Computed;
+        }
+    }
+}
+
+/// The one step of elementwise work that writes all of a root of its own: what all of it is before any fusing.
+fn single(draft: &Draft, k: usize) -> Option<&Step> {
+    let work = &draft.work[k];
+    let Some(Body { steps, outputs }) = work.op.body() else { return None };
+    match (&steps[..], &outputs[..], &work.outputs[..]) {
+        ([step], [0], [out]) => is_whole(&out.layout, draft.roots[out.root].count).then_some(step),
+        _ => None,
+    }
 }
 
 /// Takes out the marked work.

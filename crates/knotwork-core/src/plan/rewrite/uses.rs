@@ -7,8 +7,8 @@ use super::super::{
 
 /// An index over the work of a draft. Rules keep it true while they change the draft.
 pub(super) struct Uses {
-    /// The first work that writes the root.
-    pub writer: Vec<Option<usize>>,
+    /// The work that writes the root, or parts of it.
+    pub writers: Vec<Vec<usize>>,
     /// Each input that sees the root: (work, input).
     pub readers: Vec<Vec<(usize, usize)>>,
     /// Which outputs of the program see it.
@@ -23,7 +23,7 @@ impl Uses {
     pub fn of(draft: &Draft) -> Self {
         let roots = draft.roots.len();
         let mut uses = Self {
-            writer: vec![None; roots],
+            writers: vec![Vec::new(); roots],
             readers: vec![Vec::new(); roots],
             outputs: vec![Vec::new(); roots],
             updates: vec![Vec::new(); roots],
@@ -31,7 +31,7 @@ impl Uses {
         };
         for (k, work) in draft.work.iter().enumerate() {
             for output in &work.outputs {
-                uses.writer[output.root].get_or_insert(k);
+                uses.writers[output.root].push(k);
             }
             for (i, input) in work.inputs.iter().enumerate() {
                 uses.readers[input.root].push((k, i));
@@ -45,9 +45,32 @@ impl Uses {
         uses
     }
 
-    /// Whether nothing but one input of one work sees the root.
+    /// Room for a root that was added to the draft.
+    pub fn grow(&mut self, root: RootId) {
+        let roots = root + 1;
+        self.writers.resize_with(roots, Vec::new);
+        self.readers.resize_with(roots, Vec::new);
+        self.outputs.resize_with(roots, Vec::new);
+        self.updates.resize_with(roots, Vec::new);
+        self.packs.resize_with(roots, Vec::new);
+    }
+
+    /// The work that alone made what an operand shows, element by element: all of a root, row-major.
+    pub fn maker(&self, draft: &Draft, operand: &Operand) -> Option<usize> {
+        match self.writers[operand.root][..] {
+            [k] => draft.work[k]
+                .outputs
+                .contains(operand)
+                .then_some(k)
+                .filter(|_| is_whole(&operand.layout, draft.roots[operand.root].count)),
+            _ => None,
+        }
+    }
+
+    /// The one input of one work that sees the root, where nothing else does.
     pub fn only_reader(&self, root: RootId) -> Option<(usize, usize)> {
-        let alone = self.outputs[root].is_empty() && self.updates[root].is_empty() && self.packs[root].is_empty();
+        let alone =
+            self.outputs[root].is_empty() && self.updates[root].is_empty() && self.packs[root].is_empty();
         match self.readers[root][..] {
             [reader] if alone => Some(reader),
             _ => None,
@@ -81,8 +104,10 @@ impl Uses {
             })
             .collect();
         let through = |operand: &Operand| operand.layout.through(&instead.layout);
-        let outputs: Option<Vec<_>> = self.outputs[root].iter().map(|&i| through(&draft.outputs[i])).collect();
-        let updates: Option<Vec<_>> = self.updates[root].iter().map(|&i| through(&draft.updates[i].2)).collect();
+        let outputs: Option<Vec<_>> =
+            self.outputs[root].iter().map(|&i| through(&draft.outputs[i])).collect();
+        let updates: Option<Vec<_>> =
+            self.updates[root].iter().map(|&i| through(&draft.updates[i].2)).collect();
         let (Some(inputs), Some(outputs), Some(updates)) = (inputs, outputs, updates) else { return false };
         for (&(k, i), layout) in self.readers[root].iter().zip(inputs) {
             draft.work[k].inputs[i] = Operand { root: new, layout };
