@@ -10,6 +10,7 @@ mod kernel;
 mod lower;
 mod memory;
 mod preview;
+mod rewrite;
 mod work;
 
 use std::sync::Arc;
@@ -190,6 +191,8 @@ pub struct Plan {
     pub status: Vec<StatusWord>,
     /// The slots that it reads or writes, and where they lie: (slot, chunk, first byte).
     pub slots: Vec<(SlotId, usize, usize)>,
+    /// The rewriting rules that applied, in their order, and how often.
+    pub rewrites: Vec<(&'static str, usize)>,
     /// The sum of simultaneously live bytes at its peak: the least that any assignment of buffers needs.
     pub live_peak: usize,
 }
