@@ -111,7 +111,7 @@ fn optimizers_take_gradients_side_by_side_without_copies() {
         slots.iter().zip(&out).map(|(slot, value)| g.assign(slot, value).unwrap()).collect();
     let updates: Vec<_> = updates.iter().collect();
     let of = |no_rewrite: bool| {
-        let options = PlanOptions { no_rewrite, ..PlanOptions::default() };
+        let options = PlanOptions { no_rewrite, no_fuse: true, ..PlanOptions::default() };
         g.plan(&[&loss], &updates, &[].into(), &Capabilities::portable(), options).unwrap()
     };
     let (plan, plain) = (of(false), of(true));

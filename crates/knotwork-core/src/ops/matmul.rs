@@ -6,7 +6,7 @@ mod tests;
 
 use rayon::prelude::*;
 
-use super::{Case, CaseInput, Cases, Cost, Op, Reference, Registered, Role};
+use super::{Case, CaseInput, Cases, Cost, Load, Op, Reference, Registered, Role};
 use crate::{
     DType, Layout, Result, Shape, Site,
     autodiff::GradContext,
@@ -304,6 +304,18 @@ impl Op for MatMul {
 
     fn role(&self) -> Option<Role> {
         Some(Role::Product)
+    }
+
+    fn emits(&self) -> bool {
+        true
+    }
+
+    fn loads(&self, input: usize, shapes: &[Vec<usize>]) -> Option<Load> {
+        let name = *["load_a", "load_b"].get(input)?;
+        // Each row of tiles reads b again, each column of them a.
+        let other = &shapes[1 - input];
+        let across = other[other.len() - 1 - input];
+        Some(Load { name, times: across.div_ceil(kernels::LARGE_TILE) })
     }
 
     fn grad(&self, context: &GradContext<'_>) -> Result<Vec<Option<Tensor>>> {
