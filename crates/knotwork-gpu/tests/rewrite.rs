@@ -8,12 +8,14 @@ use knotwork_core::{DType, Device, Graph, HostTensor, Tensor, cpu::evaluate, pla
 use knotwork_gpu::{Options, Profile, open};
 
 fn device() -> Device {
-    open(&Options { profile: Profile::Checked, ..Options::default() }).expect("a GPU driver: `cargo xtask setup`")
+    open(&Options { profile: Profile::Checked, ..Options::default() })
+        .expect("a GPU driver: `cargo xtask setup`")
 }
 
 fn wave(shape: &[usize], scale: f64) -> HostTensor {
     let count: usize = shape.iter().product();
-    HostTensor::new(&(0..count).map(|i| (scale * (i as f64 * 0.7).sin()) as f32).collect::<Vec<_>>(), shape).unwrap()
+    HostTensor::new(&(0..count).map(|i| (scale * (i as f64 * 0.7).sin()) as f32).collect::<Vec<_>>(), shape)
+        .unwrap()
 }
 
 fn check(g: &Graph, outputs: &[&Tensor], feeds: &[(&str, HostTensor)], rules: &[&str]) {
@@ -111,4 +113,21 @@ fn constants_and_identities() {
     let z = y.transpose(0, 1).unwrap().div(1.0).unwrap();
     let n = x.gt(0.0).unwrap().cast(DType::I32).unwrap().cast(DType::F32).unwrap();
     check(&g, &[&y, &z, &n, &roots, &two], &[("x", wave(&[2, 3], 3.0))], &["constants", "identities"]);
+}
+
+#[test]
+fn attention_from_its_parts() {
+    let g = Graph::new();
+    let x = g.input("x", DType::F32, [2, 5, 12]).unwrap();
+    let part = |i: usize| {
+        let part = x.slice(-1, i * 4, i * 4 + 4).unwrap();
+        part.reshape([2, 5, 2, 2]).unwrap().permute(&[0, 2, 1, 3]).unwrap()
+    };
+    let mask: Vec<f32> = (0..25).map(|at| if at % 5 <= at / 5 && at != 6 { 0.0 } else { -1e38 }).collect();
+    let mask = g.tensor(HostTensor::new(&mask, [5, 5]).unwrap()).unwrap();
+    let bias = g.tensor(wave(&[2, 1, 5], 1.0)).unwrap();
+    let scores = part(0).matmul(&part(1).transpose(-2, -1).unwrap()).unwrap().mul(0.7).unwrap();
+    let scores = scores.add(&bias).unwrap().add(&mask).unwrap();
+    let y = scores.softmax(-1).unwrap().matmul(&part(2)).unwrap();
+    check(&g, &[&y], &[("x", wave(&[2, 5, 12], 1.0))], &["attention_from_parts"]);
 }
