@@ -131,3 +131,15 @@ fn attention_from_its_parts() {
     let y = scores.softmax(-1).unwrap().matmul(&part(2)).unwrap();
     check(&g, &[&y], &[("x", wave(&[2, 5, 12], 1.0))], &["attention_from_parts"]);
 }
+
+#[test]
+fn sums_that_wait_for_each_others_products_do_not_both_join_them() {
+    let g = Graph::new();
+    let a = g.input("a", DType::F32, [6, 3]).unwrap();
+    let b = g.input("b", DType::F32, [6, 3]).unwrap();
+    let sum = |t: &Tensor| t.sum(&[0], true).unwrap().broadcast_to([6, 3]).unwrap();
+    let (a, b) = (a.exp().unwrap(), b.exp().unwrap());
+    let product = |g: &Tensor, x: &Tensor| g.transpose(0, 1).unwrap().matmul(&x.tanh().unwrap()).unwrap();
+    let (p, q) = (product(&a, &sum(&b)), product(&b, &sum(&a)));
+    check(&g, &[&p, &q], &[("a", wave(&[6, 3], 0.5)), ("b", wave(&[6, 3], 0.3))], &["sum_beside_product"]);
+}

@@ -129,11 +129,6 @@ pub trait Op: Debug + Send + Sync + 'static {
         None
     }
 
-    /// What the planner's rewriting rules know it as.
-    fn role(&self) -> Option<super::Role> {
-        None
-    }
-
     /// Whether its kernels store output 0 through `fn emit(at: u32, value: f32)` and nothing else, each element once,
     /// `at` its row-major place. Elementwise steps may then take the place of that function (flag `epilogue`).
     fn emits(&self) -> bool {
@@ -144,6 +139,11 @@ pub trait Op: Debug + Send + Sync + 'static {
     /// steps may then take its place (flag: its name), and the input never reaches memory.
     fn loads(&self, input: usize, shapes: &[Vec<usize>]) -> Option<Load> {
         let _ = (input, shapes);
+        None
+    }
+
+    /// What the planner's rewriting rules know it as.
+    fn role(&self) -> Option<super::Role> {
         None
     }
 

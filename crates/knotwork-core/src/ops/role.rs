@@ -11,6 +11,8 @@ pub enum Role {
     Product,
     /// Softmax over the last dimension.
     Softmax,
+    /// The sum over some dimensions: a bit mask of them.
+    Sum(u64),
     /// Zeros before and after one dimension.
     Pad {
         /// The dimension.

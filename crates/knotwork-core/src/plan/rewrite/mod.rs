@@ -7,6 +7,7 @@ mod identities;
 mod join;
 mod loss_and_gradient;
 mod repeated;
+mod sum_beside_product;
 mod transposed_product;
 mod uses;
 
@@ -33,6 +34,7 @@ const RULES: &[Rule] = &[
     identities::RULE,
     repeated::RULE,
     loss_and_gradient::RULE,
+    sum_beside_product::RULE,
 ];
 
 /// Applies every rule; the draft remembers which did something, and how often.
@@ -113,7 +115,7 @@ fn settle(draft: &mut Draft) {
 /// The one step of elementwise work that writes all of a root of its own: what all of it is before any fusing.
 fn single(draft: &Draft, k: usize) -> Option<&Step> {
     let work = &draft.work[k];
-    let Some(Body { steps, outputs }) = work.op.body() else { return None };
+    let Body { steps, outputs } = work.op.body()?;
     match (&steps[..], &outputs[..], &work.outputs[..]) {
         ([step], [0], [out]) => is_whole(&out.layout, draft.roots[out.root].count).then_some(step),
         _ => None,
