@@ -246,4 +246,25 @@ mod tests {
         let device = knotwork::gpu::open(&knotwork::gpu::Options::default()).unwrap();
         Name::ALL.into_iter().for_each(|name| agree(name, &device));
     }
+
+    /// Bytes of the arena over the least that they could be, and the same without reuse.
+    fn over_bound(name: Name) -> (f64, f64) {
+        let ratio = |no_alias| {
+            let reused = plan(name, PlanOptions { no_alias, ..PlanOptions::default() });
+            let least = plan(name, PlanOptions::default()).live_peak;
+            reused.arena_bytes() as f64 / least as f64
+        };
+        (ratio(false), ratio(true))
+    }
+
+    #[test]
+    fn memory_is_close_to_what_is_alive_at_once() {
+        for (name, most) in
+            [(Name::Mlp, 1.15), (Name::Kan, 1.15), (Name::Conv, 1.3), (Name::Transformer, 1.15)]
+        {
+            let (reused, apart) = over_bound(name);
+            println!("{name:?}: {reused:.3} of the bound, {apart:.3} without reuse");
+            assert!(reused <= most && reused < apart, "{name:?}: {reused}");
+        }
+    }
 }
