@@ -57,6 +57,11 @@ const GOOD: usize = 5;
 /// What packing must save of whole buffers, in per cent.
 const WORTH: usize = 2;
 
+/// Whether an assignment is so close to the least that no better one needs to be found.
+pub(super) fn is_good(bytes: usize, least: usize) -> bool {
+    bytes <= least + least * GOOD / 100
+}
+
 /// Places blocks in buffers of at most `limit` bytes (a block that is larger gets a buffer of its own). Offsets are
 /// multiples of `align`. `least` is what no assignment can be below: the search ends there.
 pub(super) fn assign(blocks: &[Block], align: usize, limit: usize, least: usize) -> Assignment {
@@ -67,7 +72,7 @@ pub(super) fn assign(blocks: &[Block], align: usize, limit: usize, least: usize)
     };
     let by_size = order(|b| b.bytes as u128);
     let whole = whole_buffers(blocks, &by_size);
-    let good = |a: &Assignment| a.bytes() <= least + least * GOOD / 100;
+    let good = |a: &Assignment| is_good(a.bytes(), least);
     if good(&whole) {
         return whole;
     }

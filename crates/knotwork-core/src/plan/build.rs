@@ -4,7 +4,7 @@ use super::{
     Capabilities, DeviceKind, Plan,
     bind::{bind, is_whole},
     fuse::fuse,
-    in_place::keep_apart,
+    in_place::{keep_apart, loosen},
     lower::{Lowered, lower},
     memory::assemble,
     order::order,
@@ -71,6 +71,8 @@ pub(crate) fn plan_for(
     order(&mut draft, slots);
     if options.no_alias {
         keep_apart(&mut draft);
+    } else if capabilities.kind == DeviceKind::Gpu {
+        loosen(&mut draft, capabilities);
     }
     let lowered = match capabilities.kind {
         DeviceKind::Cpu => draft.work.iter().map(|_| Lowered::default()).collect(),

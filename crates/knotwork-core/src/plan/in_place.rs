@@ -1,6 +1,9 @@
 //! Outputs that take the memory of an input which nothing reads afterwards.
 
-use super::{bind::is_whole, uses::Uses, work::Draft};
+use super::{
+    Capabilities, arena::is_good, bind::is_whole, lifetimes::Lifetimes, rooms::estimate, uses::Uses,
+    work::Draft,
+};
 
 /// Lets every output that can take over an input's memory do so.
 pub(super) fn share_in_place(draft: &mut Draft) {
@@ -41,3 +44,44 @@ pub(super) fn keep_apart(draft: &mut Draft) {
         draft.work[k].aliases = kept.collect();
     }
 }
+
+/// Sharing in place ties an output to the buffer of its input. Where values could lie closer without, and the sum of
+/// what is alive stays what it is, some outputs get memory of their own again.
+pub(super) fn loosen(draft: &mut Draft, capabilities: &Capabilities) {
+    let lives = Lifetimes::of(draft);
+    let (peak, _) = lives.peak();
+    let mut least = estimate(draft, &lives, capabilities);
+    if is_good(least, peak) {
+        return;
+    }
+    let uses = Uses::of(draft);
+    let mut shared: Vec<(usize, (usize, usize))> = Vec::new();
+    for (k, work) in draft.work.iter().enumerate() {
+        let arena = work.aliases.iter().filter(|(i, _)| uses.in_arena(draft, work.inputs[*i].root));
+        shared.extend(arena.map(|&pair| (k, pair)));
+    }
+    let bytes = |draft: &Draft, (k, (i, _)): (usize, (usize, usize))| {
+        draft.roots[draft.work[k].inputs[i].root].bytes()
+    };
+    shared.sort_by_key(|&at| (std::cmp::Reverse(bytes(draft, at)), at));
+    // Each try is an assignment: few of them where there is much to assign.
+    let tries = (TRIES / lives.tenants.len().max(1)).min(MOST_TRIES);
+    for &(k, pair) in shared.iter().take(tries) {
+        let before = draft.work[k].aliases.clone();
+        draft.work[k].aliases.retain(|p| *p != pair);
+        let lives = Lifetimes::of(draft);
+        let taken = if lives.peak().0 > peak { usize::MAX } else { estimate(draft, &lives, capabilities) };
+        if taken < least {
+            least = taken;
+        } else {
+            draft.work[k].aliases = before;
+        }
+        if is_good(least, peak) {
+            return;
+        }
+    }
+}
+
+/// Tries times tenants.
+const TRIES: usize = 10_000;
+const MOST_TRIES: usize = 32;

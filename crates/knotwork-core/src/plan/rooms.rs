@@ -2,7 +2,7 @@
 
 use super::{
     BindTo, Capabilities,
-    arena::{Block, Part, assign},
+    arena::{Assignment, Block, Part, assign},
     lifetimes::Lifetimes,
     lower::Lowered,
     memory::round_up,
@@ -34,77 +34,101 @@ pub(super) fn rooms(
     reuse: bool,
 ) -> Rooms {
     let align = capabilities.offset_alignment.max(16);
-    // Every buffer has room for a last word that is read or written whole.
-    let bytes = |t: usize| round_up(lives.tenants[t].bytes.max(4), 16);
-    let part = |t: usize, offset| {
-        let tenant = &lives.tenants[t];
-        Part { offset, bytes: bytes(t), born: tenant.born, dies: tenant.dies }
-    };
-    let mut blocks: Vec<Block> = Vec::new();
-    let mut of_tenant: Vec<Option<(usize, usize)>> = vec![None; lives.tenants.len()];
-    for pack in packs(draft) {
-        let mut block = Block::default();
-        for tenant in pack.iter().filter_map(|&r| lives.of_root[r]) {
-            of_tenant[tenant] = Some((blocks.len(), block.bytes));
-            block.parts.push(part(tenant, block.bytes));
-            block.bytes += round_up(bytes(tenant), align);
-        }
-        blocks.push(block);
-    }
-    for (tenant, of) in of_tenant.iter_mut().enumerate() {
-        if of.is_none() {
-            *of = Some((blocks.len(), 0));
-            blocks.push(Block { parts: vec![part(tenant, 0)], bytes: bytes(tenant), apart: Vec::new() });
-        }
-    }
-    let of_tenant: Vec<(usize, usize)> = of_tenant.into_iter().flatten().collect();
+    let mut blocks = Blocks::of(draft, lives, align);
     if !reuse {
         return Rooms {
-            buffers: blocks.iter().map(|b| b.bytes).collect(),
-            of_tenant: of_tenant.into_iter().map(|(buffer, offset)| Room { buffer, offset }).collect(),
+            buffers: blocks.all.iter().map(|b| b.bytes).collect(),
+            of_tenant: blocks.of_tenant.iter().map(|&(buffer, offset)| Room { buffer, offset }).collect(),
         };
     }
     for (k, lowering) in lowered.iter().enumerate() {
         for dispatch in lowering.0.iter().flat_map(|l| &l.dispatches) {
-            keep_apart(&mut blocks, &of_tenant, lives, &draft.work[k], k, &dispatch.bindings);
+            blocks.keep_apart(lives, &draft.work[k], k, &dispatch.bindings);
         }
     }
-    for block in &mut blocks {
-        block.apart.sort_unstable();
-        block.apart.dedup();
-    }
-    let found = assign(&blocks, align, capabilities.max_buffer_bytes, lives.peak().0);
-    let room = |(block, offset): (usize, usize)| {
+    let found = blocks.assign(align, capabilities, lives);
+    let room = |&(block, offset): &(usize, usize)| {
         let (buffer, first): (usize, usize) = found.places[block];
         Room { buffer, offset: first + offset }
     };
-    let of_tenant = of_tenant.into_iter().map(room).collect();
-    Rooms { buffers: found.buffers, of_tenant }
+    Rooms { of_tenant: blocks.of_tenant.iter().map(room).collect(), buffers: found.buffers }
 }
 
-/// What one dispatch reads may not lie in a buffer that it writes.
-fn keep_apart(
-    blocks: &mut [Block],
-    of_tenant: &[(usize, usize)],
-    lives: &Lifetimes,
-    work: &Work,
-    step: usize,
-    bindings: &[BindTo],
-) {
-    let block = |b: &BindTo| {
-        let tenant = match *b {
-            BindTo::Input(i) => lives.of_root[work.inputs[i].root],
-            BindTo::Output(o) => lives.of_root[work.outputs[o].root],
-            BindTo::Scratch(s) | BindTo::ScratchRead(s) => lives.scratch[step].get(s).copied(),
-            BindTo::Status => None,
+/// The bytes that `rooms` would take, before kernels are chosen: as if each work were one dispatch.
+pub(super) fn estimate(draft: &Draft, lives: &Lifetimes, capabilities: &Capabilities) -> usize {
+    let align = capabilities.offset_alignment.max(16);
+    let mut blocks = Blocks::of(draft, lives, align);
+    for (k, work) in draft.work.iter().enumerate() {
+        let shared = |i: &usize| !work.aliases.iter().any(|(a, _)| a == i);
+        let read = (0..work.inputs.len()).filter(shared).map(BindTo::Input);
+        let bindings: Vec<BindTo> = read.chain((0..work.outputs.len()).map(BindTo::Output)).collect();
+        blocks.keep_apart(lives, work, k, &bindings);
+    }
+    blocks.assign(align, capabilities, lives).bytes()
+}
+
+/// The tenants in pieces: those of a pack lie in one.
+struct Blocks {
+    all: Vec<Block>,
+    /// By tenant: (block, first byte in it).
+    of_tenant: Vec<(usize, usize)>,
+}
+
+impl Blocks {
+    fn of(draft: &Draft, lives: &Lifetimes, align: usize) -> Self {
+        // Every buffer has room for a last word that is read or written whole.
+        let bytes = |t: usize| round_up(lives.tenants[t].bytes.max(4), 16);
+        let part = |t: usize, offset| {
+            let tenant = &lives.tenants[t];
+            Part { offset, bytes: bytes(t), born: tenant.born, dies: tenant.dies }
         };
-        tenant.map(|t| of_tenant[t].0)
-    };
-    let (written, read): (Vec<&BindTo>, Vec<&BindTo>) = bindings.iter().partition(|b| b.writes());
-    for w in written.into_iter().filter_map(block) {
-        for r in read.iter().copied().filter_map(block).filter(|&r| r != w) {
-            blocks[r].apart.push(w);
-            blocks[w].apart.push(r);
+        let mut all: Vec<Block> = Vec::new();
+        let mut of_tenant: Vec<Option<(usize, usize)>> = vec![None; lives.tenants.len()];
+        for pack in packs(draft) {
+            let mut block = Block::default();
+            for tenant in pack.iter().filter_map(|&r| lives.of_root[r]) {
+                of_tenant[tenant] = Some((all.len(), block.bytes));
+                block.parts.push(part(tenant, block.bytes));
+                block.bytes += round_up(bytes(tenant), align);
+            }
+            all.push(block);
+        }
+        for (tenant, of) in of_tenant.iter_mut().enumerate() {
+            if of.is_none() {
+                *of = Some((all.len(), 0));
+                all.push(Block { parts: vec![part(tenant, 0)], bytes: bytes(tenant), apart: Vec::new() });
+            }
+        }
+        Self { all, of_tenant: of_tenant.into_iter().flatten().collect() }
+    }
+
+    fn assign(&mut self, align: usize, capabilities: &Capabilities, lives: &Lifetimes) -> Assignment {
+        for block in &mut self.all {
+            block.apart.sort_unstable();
+            block.apart.dedup();
+        }
+        assign(&self.all, align, capabilities.max_buffer_bytes, lives.peak().0)
+    }
+
+    /// What one dispatch reads may not lie in a buffer that it writes.
+    fn keep_apart(&mut self, lives: &Lifetimes, work: &Work, step: usize, bindings: &[BindTo]) {
+        let block = |b: &BindTo| {
+            let tenant = match *b {
+                BindTo::Input(i) => lives.of_root[work.inputs[i].root],
+                BindTo::Output(o) => lives.of_root[work.outputs[o].root],
+                BindTo::Scratch(s) | BindTo::ScratchRead(s) => lives.scratch[step].get(s).copied(),
+                BindTo::Status => None,
+            };
+            tenant.map(|t| self.of_tenant[t].0)
+        };
+        let (written, read): (Vec<&BindTo>, Vec<&BindTo>) = bindings.iter().partition(|b| b.writes());
+        let written: Vec<usize> = written.into_iter().filter_map(block).collect();
+        let read: Vec<usize> = read.into_iter().filter_map(block).collect();
+        for &w in &written {
+            for &r in read.iter().filter(|&&r| r != w) {
+                self.all[r].apart.push(w);
+                self.all[w].apart.push(r);
+            }
         }
     }
 }
