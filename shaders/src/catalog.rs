@@ -118,7 +118,6 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("shared/sigmoid", include_str!("../shared/sigmoid.wgsl")),
     ("shared/tanh", include_str!("../shared/tanh.wgsl")),
     ("shared/trig", include_str!("../shared/trig.wgsl")),
-    ("smooth_target", include_str!("../smooth_target.wgsl")),
     ("softmax", include_str!("../softmax.wgsl")),
     ("sort/count", include_str!("../sort/count.wgsl")),
     ("sort/digits", include_str!("../sort/digits.wgsl")),

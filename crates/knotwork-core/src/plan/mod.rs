@@ -15,6 +15,7 @@ mod lower;
 mod memory;
 mod order;
 mod preview;
+mod rewrite;
 mod rooms;
 mod submits;
 mod uses;
@@ -198,6 +199,8 @@ pub struct Plan {
     pub status: Vec<StatusWord>,
     /// The slots that it reads or writes, and where they lie: (slot, chunk, first byte).
     pub slots: Vec<(SlotId, usize, usize)>,
+    /// The rewriting rules that applied, in their order, and how often.
+    pub rewrites: Vec<(&'static str, usize)>,
     /// The largest sum, over the steps, of the bytes of values that are alive at once: what a step reads and what
     /// later ones still need, what it writes, its scratch memory; in place counts once. No assignment of buffers
     /// needs less.
