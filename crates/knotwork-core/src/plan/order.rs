@@ -161,6 +161,12 @@ impl Edges {
                 uses.readers[slot_root].iter().for_each(|&r| edges.add(r, writer));
             }
         }
+        // What is computed once more waits until it is needed, unless fusing has turned that order around.
+        for &(root, before) in &draft.after {
+            if let (Some(&first), Some(&then)) = (uses.writers[before].last(), uses.writers[root].first()) {
+                edges.add(first, then);
+            }
+        }
         edges
     }
 
