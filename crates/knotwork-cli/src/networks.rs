@@ -267,4 +267,36 @@ mod tests {
             assert!(reused <= most && reused < apart, "{name:?}: {reused}");
         }
     }
+
+    /// All that plans say, kernels and bindings as well.
+    fn plans() -> String {
+        let all = Name::ALL.map(|name| {
+            let plan = plan(name, PlanOptions::default());
+            format!("{name:?}: {plan}\n{:?}\n{:?}\n", plan.dispatches, plan.submits)
+        });
+        all.concat()
+    }
+
+    /// What another process prints for the test below.
+    #[test]
+    #[ignore = "prints plans for the test beside it"]
+    fn print_plans() {
+        println!("PLANS{}SNALP", plans());
+    }
+
+    /// Every process, and every hash map in it, hashes with a key of its own.
+    #[test]
+    fn the_same_network_gives_the_same_bytes_of_plan_in_every_process() {
+        let here = plans();
+        assert_eq!(here, plans());
+        for _ in 0..2 {
+            let other = std::process::Command::new(std::env::current_exe().unwrap())
+                .args(["networks::tests::print_plans", "--exact", "--ignored", "--nocapture"])
+                .output()
+                .unwrap();
+            let text = String::from_utf8(other.stdout).unwrap();
+            let there = text.split_once("PLANS").and_then(|(_, t)| t.split_once("SNALP")).map(|(t, _)| t);
+            assert_eq!(there, Some(here.as_str()));
+        }
+    }
 }
