@@ -194,3 +194,121 @@ impl Packer<'_> {
         offset
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pretty_assertions::assert_eq;
+
+    fn block(bytes: usize, born: usize, dies: usize) -> Block {
+        Block { parts: vec![Part { offset: 0, bytes, born, dies }], bytes, apart: Vec::new() }
+    }
+
+    fn keep_apart(blocks: &mut [Block], pairs: &[(usize, usize)]) {
+        for &(a, b) in pairs {
+            blocks[a].apart.push(b);
+            blocks[b].apart.push(a);
+        }
+    }
+
+    fn least(blocks: &[Block]) -> usize {
+        let parts = || blocks.iter().flat_map(|b| &b.parts);
+        let live = |step| parts().filter(|p| (p.born..=p.dies).contains(&step)).map(|p| p.bytes).sum();
+        (0..=parts().map(|p| p.dies).max().unwrap_or(0)).map(live).max().unwrap_or(0)
+    }
+
+    /// What lives at the same time does not overlap, and what must be apart is.
+    fn check(blocks: &[Block], found: &Assignment, align: usize) {
+        for (a, block) in blocks.iter().enumerate() {
+            let (buffer, offset) = found.places[a];
+            assert_eq!(offset % align, 0);
+            assert!(offset + block.bytes <= found.buffers[buffer]);
+            assert!(
+                block.apart.iter().all(|&b| found.places[b].0 != buffer),
+                "{a} with one of {:?}",
+                block.apart
+            );
+            for (b, other) in
+                blocks.iter().enumerate().filter(|(b, _)| *b != a && found.places[*b].0 == buffer)
+            {
+                for p in &block.parts {
+                    for q in &other.parts {
+                        let (p0, q0) = (offset + p.offset, found.places[b].1 + q.offset);
+                        let together = p.born <= q.dies && q.born <= p.dies;
+                        assert!(!together || p0 + p.bytes <= q0 || q0 + q.bytes <= p0, "{a} and {b}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_chain_takes_two_whole_buffers() {
+        let mut blocks: Vec<Block> = (0..6).map(|k| block(64, k, k + 1)).collect();
+        keep_apart(&mut blocks, &[(0, 1), (1, 2), (2, 3), (3, 4), (4, 5)]);
+        let found = assign(&blocks, 16, usize::MAX, least(&blocks));
+        assert_eq!(found.buffers, [64, 64]);
+        assert!(found.places.iter().all(|p| p.1 == 0));
+        check(&blocks, &found, 16);
+    }
+
+    #[test]
+    fn small_values_lie_side_by_side_in_what_a_large_one_leaves() {
+        // A large value, then four small ones that all live at once.
+        let mut blocks = vec![block(256, 0, 1)];
+        blocks.extend((2..6).map(|k| block(64, k, 6)));
+        let found = assign(&blocks, 16, usize::MAX, least(&blocks));
+        assert_eq!(found.bytes(), 256);
+        check(&blocks, &found, 16);
+        // Where one reads another, they are in two buffers.
+        keep_apart(&mut blocks, &[(1, 2)]);
+        let found = assign(&blocks, 16, usize::MAX, least(&blocks));
+        check(&blocks, &found, 16);
+    }
+
+    #[test]
+    fn a_pack_lends_its_place_until_its_values_are_born() {
+        let part = |offset, born| Part { offset, bytes: 64, born, dies: 9 };
+        let pack = Block { parts: vec![part(0, 1), part(64, 8)], bytes: 128, apart: Vec::new() };
+        let blocks = vec![pack, block(64, 2, 7)];
+        let found = assign(&blocks, 16, usize::MAX, least(&blocks));
+        assert_eq!(found, Assignment { buffers: vec![128], places: vec![(0, 0), (0, 64)] });
+    }
+
+    #[test]
+    fn no_shared_buffer_grows_beyond_the_limit() {
+        let mut blocks: Vec<Block> = (0..8).map(|k| block(48, k, 9)).collect();
+        blocks.push(block(96, 0, 0));
+        let found = assign(&blocks, 16, 100, least(&blocks));
+        assert!(found.buffers.iter().all(|&b| b <= 100), "{found:?}");
+        check(&blocks, &found, 16);
+    }
+
+    #[test]
+    fn assignments_of_random_lives_are_sound_and_close_to_the_least() {
+        let mut seed = 7u64;
+        let mut random = |n: usize| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 33) as usize % n
+        };
+        for _ in 0..200 {
+            let n = 2 + random(60);
+            let mut blocks: Vec<Block> =
+                (0..n).map(|k| block(16 * (1 + random(64)), k, k + 1 + random(8))).collect();
+            // Each step reads some of what is alive.
+            let pairs: Vec<(usize, usize)> = (1..n)
+                .flat_map(|k| (k.saturating_sub(3)..k).map(move |j| (j, k)))
+                .filter(|&(j, k)| blocks[j].dies() >= k && (j + 1 == k || random(2) == 0))
+                .collect();
+            keep_apart(&mut blocks, &pairs);
+            let least = least(&blocks);
+            let found = assign(&blocks, 16, usize::MAX, least);
+            check(&blocks, &found, 16);
+            assert!(
+                found.bytes() >= least && found.bytes() <= least + least / 2,
+                "{} {least}",
+                found.bytes()
+            );
+        }
+    }
+}

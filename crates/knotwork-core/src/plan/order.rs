@@ -12,26 +12,32 @@ use super::{
     work::{Draft, RootId, RootKind, Work},
 };
 
-/// Orders the work and lets values share memory in place.
+/// Orders the work and lets values share memory in place: of a few orders, the one whose peak is lowest, and of those
+/// with the lowest the one in which most neighbours do not depend on each other.
 pub(super) fn order(draft: &mut Draft, slots: &dyn SlotPlaces) {
     updates_last(draft);
     settle_updates(draft, slots);
     let edges = Edges::of(draft);
+    let usual: Vec<usize> = (0..draft.work.len()).collect();
+    let orders = [First::Frees, First::Independent].map(|first| schedule(draft, &edges, first));
     let written = draft.work.clone();
+    let mut tried = vec![usual.clone()];
     share_in_place(draft);
-    let found = schedule(draft, &edges);
-    let usual: Vec<usize> = (0..written.len()).collect();
-    if found == usual {
-        return;
-    }
-    let peak = Lifetimes::of(draft).peak().0;
-    let kept = std::mem::take(&mut draft.work);
-    let mut written: Vec<Option<Work>> = written.into_iter().map(Some).collect();
-    draft.work = found.iter().filter_map(|&k| written[k].take()).collect();
-    share_in_place(draft);
-    let better = (Lifetimes::of(draft).peak().0, edges.waves(&found)) < (peak, edges.waves(&usual));
-    if !better {
-        draft.work = kept;
+    let mut best = (Lifetimes::of(draft).peak().0, edges.waves(&usual));
+    for order in orders {
+        if tried.contains(&order) {
+            continue;
+        }
+        let arranged = order.iter().map(|&k| written[k].clone()).collect();
+        let before = std::mem::replace(&mut draft.work, arranged);
+        share_in_place(draft);
+        let found = (Lifetimes::of(draft).peak().0, edges.waves(&order));
+        if found < best {
+            best = found;
+        } else {
+            draft.work = before;
+        }
+        tried.push(order);
     }
 }
 
@@ -191,11 +197,22 @@ impl Edges {
     }
 }
 
-/// A list scheduler: of the work that may come next, what frees most memory (or takes least); then what does not
-/// depend on its neighbours; then what comes first in the list.
-fn schedule(draft: &Draft, edges: &Edges) -> Vec<usize> {
-    Scheduler::new(draft, edges).run()
+/// What a list scheduler looks at first.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum First {
+    /// What frees most memory, or takes least; then what does not depend on its neighbours.
+    Frees,
+    /// What does not depend on its neighbours; then what frees most memory.
+    Independent,
 }
+
+/// A list scheduler; where all else is equal, what comes first in the list comes first.
+fn schedule(draft: &Draft, edges: &Edges, first: First) -> Vec<usize> {
+    Scheduler::new(draft, edges).run(first)
+}
+
+/// How much of what may come next is looked at for something independent.
+const LOOK: usize = 64;
 
 struct Scheduler<'a> {
     draft: &'a Draft,
@@ -253,7 +270,7 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    fn run(mut self) -> Vec<usize> {
+    fn run(mut self, first: First) -> Vec<usize> {
         let n = self.draft.work.len();
         let mut waiting: Vec<usize> = self.edges.before.iter().map(Vec::len).collect();
         let mut order = Vec::with_capacity(n);
@@ -265,7 +282,8 @@ impl<'a> Scheduler<'a> {
             self.ready.insert((Reverse(self.scores[k]), k));
         }
         while let Some(&best) = self.ready.first() {
-            let alike = self.ready.iter().take_while(|(s, _)| *s == best.0).take(64);
+            let as_good = |s: &Reverse<i128>| *s == best.0 || first == First::Independent;
+            let alike = self.ready.iter().take_while(|(s, _)| as_good(s)).take(LOOK);
             let (score, k) = alike.copied().find(|&(_, k)| needs[k] < wave).unwrap_or(best);
             self.ready.remove(&(score, k));
             done[k] = true;
