@@ -9,7 +9,7 @@ use super::{
     in_place::share_in_place,
     lifetimes::Lifetimes,
     uses::Uses,
-    work::{Draft, RootId, RootKind, Work},
+    work::{Draft, RootId, RootKind},
 };
 
 /// Orders the work and lets values share memory in place: of a few orders, the one whose peak is lowest, and of those
