@@ -185,10 +185,10 @@ mod tests {
         for (name, most) in [
             (Name::Chain12, 1),
             (Name::GeluLinearResidual, 1),
-            (Name::Mlp, 15),
-            (Name::Kan, 15),
-            (Name::Conv, 32),
-            (Name::Transformer, 43),
+            (Name::Mlp, 9),
+            (Name::Kan, 10),
+            (Name::Conv, 21),
+            (Name::Transformer, 24),
         ] {
             let fused = plan(name, PlanOptions::default());
             let unfused = plan(name, PlanOptions { no_fuse: true, ..PlanOptions::default() });
