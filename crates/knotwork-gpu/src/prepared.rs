@@ -1,4 +1,4 @@
-//! A plan with everything bound once: replayed as one encoder, one pass, one submit.
+//! A plan with everything bound once: replayed as one encoder, one pass, one submit (more where a run is long).
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -175,12 +175,21 @@ impl Prepared for GpuPrepared {
         if let Some(status) = self.status {
             encoder.clear_buffer(&self.buffers[status], 0, None);
         }
-        {
-            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            for call in &self.calls {
-                pass.set_pipeline(&call.pipeline.pipeline);
-                pass.set_bind_group(0, &call.bind_group, &call.offsets);
-                pass.dispatch_workgroups(call.grid[0], call.grid[1], call.grid[2]);
+        let submits = &self.plan.submits;
+        for (k, range) in submits.iter().enumerate() {
+            {
+                let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+                for call in &self.calls[range.clone()] {
+                    pass.set_pipeline(&call.pipeline.pipeline);
+                    pass.set_bind_group(0, &call.bind_group, &call.offsets);
+                    pass.dispatch_workgroups(call.grid[0], call.grid[1], call.grid[2]);
+                }
+            }
+            if k + 1 < submits.len() {
+                let next = wgpu::CommandEncoderDescriptor { label: Some("run, continued") };
+                let full = std::mem::replace(&mut encoder, context.device.create_command_encoder(&next));
+                context.queue.submit([full.finish()]);
+                context.count.submits.fetch_add(1, Ordering::Relaxed);
             }
         }
         slot.copy(&mut encoder, &self.buffers);
