@@ -98,6 +98,8 @@ impl Params {
             }
             chunks.push((chunk, size));
         }
+        // Kept only when all are there: where memory runs out, nothing has changed.
+        let mut made = Vec::new();
         for (members, size) in chunks {
             let memory = self.device.backend().allocate(size.max(align))?;
             for (id, slot, offset) in members {
@@ -108,10 +110,11 @@ impl Params {
                     dtype: slot.init.dtype(),
                     shape: slot.init.shape().to_vec(),
                 };
-                entries.push((*id, Entry { info, chunk: inner.chunks.len(), offset }));
+                entries.push((*id, Entry { info, chunk: inner.chunks.len() + made.len(), offset }));
             }
-            inner.chunks.push((memory, size.max(align)));
+            made.push((memory, size.max(align)));
         }
+        inner.chunks.extend(made);
         inner.entries.extend(entries);
         Ok(())
     }

@@ -9,6 +9,7 @@ mod fuse;
 mod kernel;
 mod lower;
 mod memory;
+mod poison;
 mod preview;
 mod work;
 
@@ -21,6 +22,7 @@ pub use kernel::{
     BindTo, ConstantValue, DispatchSpec, Flat, Grid, Kernel, KernelOperand, KernelRequest, Lowering, Needs,
     Params, Scratch, Source,
 };
+pub use poison::{Fill, POISON};
 
 use crate::{
     Site,
