@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::{Case, CaseInput, Cases, Op, Reference, Registered, elementwise::vectorised};
+use super::{Case, CaseInput, Cases, Load, Op, Reference, Registered, Role, elementwise::vectorised};
 use crate::{
     DType, Dim, Layout, Result, Site,
     autodiff::GradContext,
@@ -392,6 +392,19 @@ impl Op for Reduce {
 
     fn accepts(&self, _: usize, _: &Layout) -> bool {
         true
+    }
+
+    fn emits(&self) -> bool {
+        true
+    }
+
+    fn role(&self) -> Option<Role> {
+        let small = self.dims.iter().all(|&d| d < 64);
+        (self.kind == Kind::Sum && small).then(|| Role::Sum(self.dims.iter().fold(0, |m, d| m | 1 << d)))
+    }
+
+    fn loads(&self, _: usize, _: &[Vec<usize>]) -> Option<Load> {
+        Some(Load { name: "load", times: 1 })
     }
 
     fn grad(&self, context: &GradContext<'_>) -> Result<Vec<Option<Tensor>>> {

@@ -15,6 +15,10 @@ impl fmt::Display for Plan {
             self.arena_bytes(),
             self.live_peak
         )?;
+        if !self.rewrites.is_empty() {
+            let rules: Vec<String> = self.rewrites.iter().map(|(rule, n)| format!("{rule} {n}")).collect();
+            writeln!(f, "  rewritten by: {}", rules.join(", "))?;
+        }
         for (i, buffer) in self.buffers.iter().enumerate() {
             let what = match &buffer.kind {
                 BufferKind::Feed(k) => format!("input `{}`", self.feeds[*k].name),

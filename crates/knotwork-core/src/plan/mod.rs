@@ -11,6 +11,7 @@ mod lower;
 mod memory;
 mod poison;
 mod preview;
+mod rewrite;
 mod work;
 
 use std::sync::Arc;
@@ -19,8 +20,8 @@ pub use build::PlanOptions;
 pub(crate) use build::{SlotPlaces, Target, plan_for};
 pub use capabilities::{Capabilities, DeviceKind};
 pub use kernel::{
-    BindTo, ConstantValue, DispatchSpec, Flat, Grid, Kernel, KernelOperand, KernelRequest, Lowering, Needs,
-    Params, Scratch, Source,
+    BindTo, ConstantValue, DispatchSpec, FUSED_BINDING, Flat, Grid, Kernel, KernelOperand, KernelRequest,
+    Lowering, Needs, Params, Scratch, Source,
 };
 pub use poison::{Fill, POISON};
 
@@ -192,6 +193,8 @@ pub struct Plan {
     pub status: Vec<StatusWord>,
     /// The slots that it reads or writes, and where they lie: (slot, chunk, first byte).
     pub slots: Vec<(SlotId, usize, usize)>,
+    /// The rewriting rules that applied, in their order, and how often.
+    pub rewrites: Vec<(&'static str, usize)>,
     /// The sum of simultaneously live bytes at its peak: the least that any assignment of buffers needs.
     pub live_peak: usize,
 }
