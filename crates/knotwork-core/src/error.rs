@@ -131,11 +131,11 @@ pub enum Error {
     #[error(transparent)]
     DeviceLost(Arc<DeviceLost>),
     /// There was not enough memory. What was there before is as it was; the device goes on.
-    #[error("{device}: no memory for {what}, {bytes} bytes: {message}")]
+    #[error("{device}: no memory for {what}{}: {message}", sized(*bytes))]
     OutOfMemory {
         /// What the memory was for.
         what: String,
-        /// How many bytes it was to have.
+        /// How many bytes it was to have; 0 where that is not known.
         bytes: usize,
         /// The device.
         device: String,
@@ -154,6 +154,10 @@ pub enum Error {
         /// What the compiler said, with the numbered WGSL around the place.
         message: String,
     },
+}
+
+fn sized(bytes: usize) -> String {
+    if bytes > 0 { format!(", {bytes} bytes") } else { String::new() }
 }
 
 /// An operation refused its inputs: op, all shapes, the reason, the user's line.
@@ -222,6 +226,14 @@ pub enum FeedError {
         /// The shape it was given.
         got: String,
         /// Which dimension disagrees.
+        reason: String,
+    },
+    /// The memory that an app lends for an input cannot be read.
+    #[error("input `{name}` cannot be read from the memory lent for it: {reason}")]
+    Lent {
+        /// The input.
+        name: String,
+        /// What is wrong.
         reason: String,
     },
     /// The memory that an app lends for an output does not fit it.

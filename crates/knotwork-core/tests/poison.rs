@@ -65,7 +65,7 @@ fn what_is_still_to_be_read_is_left_alone() {
         .unwrap()
         .pad(1, 1, 0)
         .unwrap()
-        .slice(1, 1, 5)
+        .slice(1, 1, 6)
         .unwrap()
         .cast(DType::F32)
         .unwrap();

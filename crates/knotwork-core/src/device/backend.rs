@@ -97,6 +97,11 @@ pub trait Backend: Debug + Send + Sync {
     /// Where a kernel is refused or memory runs out.
     fn prepare(&self, plan: Arc<Plan>, chunks: &[Arc<dyn Memory>]) -> Result<Box<dyn Prepared>>;
 
+    /// Itself, for doors into one backend; `None` where there are none.
+    fn as_any(&self) -> Option<&dyn Any> {
+        None
+    }
+
     /// How many device objects it has made.
     fn counters(&self) -> Counters;
 }

@@ -135,6 +135,17 @@ impl Params {
         inner.chunks[entry.chunk].0.read(entry.offset, entry.info.dtype, &entry.info.shape)
     }
 
+    /// The memory in which a parameter or state lies, from which byte on, and how many bytes it has: for a backend's doors.
+    ///
+    /// # Errors
+    /// Where there is none of that name.
+    pub fn memory(&self, name: &str) -> Result<(Arc<dyn Memory>, usize, usize)> {
+        let inner = self.lock();
+        let entry = find(&inner, name)?;
+        let bytes = entry.info.dtype.bytes() * entry.info.shape.iter().product::<usize>();
+        Ok((inner.chunks[entry.chunk].0.clone(), entry.offset, bytes))
+    }
+
     /// All parameters and states with their values, of one moment: no run comes between two of them.
     ///
     /// # Errors
