@@ -253,8 +253,8 @@ fn region<'a>(
     usage: wgpu::BufferUsages,
 ) -> Result<&'a Region, String> {
     let region: &Region = external.memory().downcast_ref().ok_or("it is no memory of a GPU")?;
-    if region.device != context.device {
-        return Err(format!("it belongs to another device than {}", context.info));
+    if !std::ptr::eq(&*region.context, context) {
+        return Err(format!("it was lent to another device than {}", context.info));
     }
     if !region.buffer.usage().contains(usage) {
         return Err(format!("its buffer was made without the usage {usage:?}"));

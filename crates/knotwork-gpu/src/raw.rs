@@ -99,8 +99,10 @@ pub trait DeviceExt: Sized {
     /// The wgpu device and queue that it runs on, `None` for one that is no GPU.
     fn wgpu(&self) -> Option<(&wgpu::Device, &wgpu::Queue)>;
 
-    /// Lends a range of one of the app's buffers, from byte `offset` on, to runs: as an input (the buffer needs the usage
-    /// `COPY_SRC`) or for an output (`COPY_DST`). The elements are row-major without gaps; a bool is a `u32` that is 0 or 1.
+    /// Lends a range of one of the app's buffers, from byte `offset` on, to the runs on this handle and its clones: as an
+    /// input (the buffer needs the usage `COPY_SRC`) or for an output (`COPY_DST`). The elements are row-major without gaps;
+    /// a bool is a `u32` that is 0 or 1. The buffer must be one of this wgpu device: of one instance, wgpu refuses those of
+    /// another device when they are used, but those of two instances it cannot tell apart.
     ///
     /// # Errors
     /// Where the device is no GPU, the offset is no multiple of 4, or the buffer is too small: it must have room for the
@@ -111,7 +113,8 @@ pub trait DeviceExt: Sized {
 /// A range of a buffer.
 #[derive(Clone, Debug)]
 pub struct Region {
-    pub(crate) device: wgpu::Device,
+    /// Whose it is: wgpu cannot tell buffers of two instances apart.
+    pub(crate) context: Arc<Context>,
     /// The buffer.
     pub buffer: wgpu::Buffer,
     /// The first byte.
@@ -163,7 +166,7 @@ impl DeviceExt for Device {
                 buffer.size()
             ));
         }
-        let region = Region { device: context.device.clone(), buffer: buffer.clone(), offset, bytes };
+        let region = Region { context: context.clone(), buffer: buffer.clone(), offset, bytes };
         Ok(External::new(dtype, shape, Arc::new(region)))
     }
 }
@@ -235,7 +238,7 @@ pub fn parameter(params: &Params, name: &str) -> Result<Region> {
         .downcast_ref()
         .ok_or_else(|| Error::Params(format!("`{name}` does not lie on a GPU")))?;
     Ok(Region {
-        device: memory.context.device.clone(),
+        context: memory.context.clone(),
         buffer: memory.buffer.clone(),
         offset: offset as u64,
         bytes: bytes.div_ceil(4) as u64 * 4,
