@@ -6,7 +6,8 @@ use std::{
 };
 
 use super::{
-    Constant, Kind, Leaf, Meta, Node, Slot, SlotGroup, SlotId, Tensor, ValueId, provenance::resolve,
+    Constant, Kind, Leaf, Meta, Node, Slot, SlotGroup, SlotId, Tensor, ValueId,
+    provenance::{phase, resolve},
 };
 use crate::{
     Error, Result, Site,
@@ -304,7 +305,7 @@ impl Graph {
             site,
         })?;
         let inputs = inputs.iter().map(|t| t.id()).collect();
-        Ok(self.push(Node { kind: Kind::Op(op), inputs, outputs, site }))
+        Ok(self.push(Node { kind: Kind::Op(op), inputs, outputs, site, phase: phase() }))
     }
 
     /// Like [`apply`](Self::apply), for an operation of one output.
@@ -376,7 +377,8 @@ impl Graph {
 
     fn leaf(&self, leaf: Leaf, meta: Meta, site: Site) -> Result<Tensor> {
         let site = resolve(site);
-        let node = Node { kind: Kind::Leaf(leaf), inputs: Vec::new(), outputs: vec![meta], site };
+        let node =
+            Node { kind: Kind::Leaf(leaf), inputs: Vec::new(), outputs: vec![meta], site, phase: phase() };
         let id = self.push(node)[0].id();
         Ok(self.handle(id))
     }

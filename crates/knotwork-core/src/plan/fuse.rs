@@ -33,6 +33,8 @@ pub(super) fn fuse(draft: &mut Draft) {
             if let (Some(from), Some(into)) = (from, groups[consumer].as_mut()) {
                 let produced = draft.work[producer].inputs.clone();
                 absorb(&mut draft.work[consumer], &mut into.body, input, &produced, &from.body);
+                let nodes = std::mem::take(&mut draft.work[producer].nodes);
+                draft.work[consumer].nodes.splice(0..0, nodes);
                 gone[producer] = true;
             }
         }

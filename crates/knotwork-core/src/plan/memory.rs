@@ -4,12 +4,16 @@ use std::collections::HashMap;
 
 use super::{
     BindTo, Buffer, BufferId, BufferKind, BufferRange, Capabilities, DeviceKind, Dispatch, Feed, FeedCheck,
-    Flat, Grid, Place, Plan, PlanOptions, ScalarSlot, StatusWord, Step,
+    Flat, Grid, Place, Plan, PlanOptions, ScalarSlot, SlotPlace, StatusWord, Step,
     build::SlotPlaces,
     lower::Lowered,
     work::{Draft, RootId, RootKind},
 };
-use crate::{Error, Result, tensor::DType};
+use crate::{
+    Error, Result,
+    graph::{Slot, SlotId},
+    tensor::DType,
+};
 
 /// A range of a buffer.
 #[derive(Clone, Copy, Debug)]
@@ -213,6 +217,7 @@ pub(super) fn assemble(
         memory.plan.steps.push(Step {
             op: work.op.clone(),
             site: work.site,
+            nodes: work.nodes.clone(),
             inputs,
             outputs,
             aliases: work.aliases.clone(),
@@ -261,7 +266,7 @@ fn place_leaves(memory: &mut Memory<'_>, draft: &Draft, slots: &dyn SlotPlaces) 
             RootKind::Feed(f) => Span { buffer: memory.plan.feeds[*f].buffer, offset: 0, bytes },
             RootKind::Slot(slot) => {
                 let (chunk, offset) = slots.place(*slot);
-                memory.plan.slots.push((*slot, chunk, offset));
+                memory.plan.slots.push(slot_place(draft, *slot, chunk, offset));
                 Span { buffer: chunks[chunk], offset, bytes }
             }
             RootKind::Scalar(s) => {
@@ -280,6 +285,12 @@ fn place_leaves(memory: &mut Memory<'_>, draft: &Draft, slots: &dyn SlotPlaces) 
         let span = Span { buffer: chunks[chunk], offset, bytes: draft.roots[*root].bytes() };
         memory.spans.insert(*root, span);
     }
+}
+
+fn slot_place(draft: &Draft, slot: SlotId, chunk: usize, offset: usize) -> SlotPlace {
+    let Slot { name, group, init, .. } = &draft.slots[slot.0];
+    let (dtype, shape) = (init.dtype(), init.shape().to_vec());
+    SlotPlace { slot, name: name.clone(), group: group.clone(), dtype, shape, chunk, offset }
 }
 
 /// The packs that can be had: computed roots, each in one pack, of which no step reads one and writes another.
