@@ -4,11 +4,14 @@
 mod bind;
 mod build;
 mod capabilities;
+mod cost;
 mod explain;
+mod flow;
 mod fuse;
 mod kernel;
 mod lower;
 mod memory;
+mod names;
 mod preview;
 mod work;
 
