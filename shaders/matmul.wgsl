@@ -29,9 +29,32 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
+// Fused steps may take the place of each of these functions, with what they bind.
+#if !load_a
 @group(0) @binding(1) var<storage, read> a: array<f32>;
+
+fn load_a(at: u32) -> f32 {
+    return a[at];
+}
+#endif
+#if !load_b
 @group(0) @binding(2) var<storage, read> b: array<f32>;
+
+fn load_b(at: u32) -> f32 {
+    return b[at];
+}
+#endif
+#if !epilogue
 @group(0) @binding(3) var<storage, read_write> c: array<f32>;
+
+fn emit(at: u32, value: f32) {
+#if accumulate
+    c[at] += value;
+#else
+    c[at] = value;
+#endif
+}
+#endif
 
 // One column more than needed, so that rows begin in different banks.
 var<workgroup> tile_a: array<f32, TILE * (DEPTH + 1u)>;
@@ -75,7 +98,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
 #endif
             var value = 0.0;
             if row0 + r < params.m && k0 + k < last {
-                value = a[at_a + (row0 + r) * params.a.y + (k0 + k) * params.a.z];
+                value = load_a(at_a + (row0 + r) * params.a.y + (k0 + k) * params.a.z);
             }
             tile_a[r * (DEPTH + 1u) + k] = value;
         }
@@ -89,7 +112,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
 #endif
             var value = 0.0;
             if col0 + col < params.n && k0 + k < last {
-                value = b[at_b + (k0 + k) * params.b.y + (col0 + col) * params.b.z];
+                value = load_b(at_b + (k0 + k) * params.b.y + (col0 + col) * params.b.z);
             }
             tile_b[k * (TILE + 1u) + col] = value;
         }
@@ -113,12 +136,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
         for (var j = 0u; j < EACH; j++) {
             let col = col0 + id.x + j * SIDE;
             if row < params.m && col < params.n {
-                let at = (matrix * params.m + row) * params.n + col;
-#if accumulate
-                c[at] += acc[i * EACH + j];
-#else
-                c[at] = acc[i * EACH + j];
-#endif
+                emit((matrix * params.m + row) * params.n + col, acc[i * EACH + j]);
             }
         }
     }

@@ -30,8 +30,21 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
+// Fused steps may take the place of these two functions, with what they bind.
+#if !load
 @group(0) @binding(1) var<storage, read> x: array<elem>;
+
+fn load(at: u32) -> elem {
+    return x[at];
+}
+#endif
+#if !epilogue
 @group(0) @binding(2) var<storage, read_write> y: array<elem>;
+
+fn emit(at: u32, value: elem) {
+    y[at] = value;
+}
+#endif
 
 var<workgroup> partial: array<elem, THREADS>;
 
@@ -99,11 +112,11 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
     for (var i0 = 0u; i0 < params.n; i0 += BLOCK) {
         var block = nothing();
         for (var i = i0; i < min(i0 + BLOCK, params.n); i++) {
-            block = join(block, x[base + place(i, params.inner_sizes, params.inner_strides)]);
+            block = join(block, load(base + place(i, params.inner_sizes, params.inner_strides)));
         }
         sum = join(sum, block);
     }
-    y[output] = finish(sum);
+    emit(output, finish(sum));
 #else
 #if columns
     let blocks = (params.outputs + COLUMNS - 1u) / COLUMNS;
@@ -117,7 +130,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
     let base = params.offset + place(output, params.outer_sizes, params.outer_strides);
     var sum = nothing();
     for (var i = first + local / COLUMNS; i < last; i += THREADS / COLUMNS) {
-        sum = join(sum, x[base + place(i, params.inner_sizes, params.inner_strides)]);
+        sum = join(sum, load(base + place(i, params.inner_sizes, params.inner_strides)));
     }
     partial[local] = sum;
     workgroupBarrier();
@@ -128,7 +141,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
         workgroupBarrier();
     }
     if local < COLUMNS && output < params.outputs {
-        y[output * params.parts + group % params.parts] = finish(partial[local]);
+        emit(output * params.parts + group % params.parts, finish(partial[local]));
     }
 #else
     if group >= params.outputs * params.parts {
@@ -141,7 +154,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
     for (var i0 = first; i0 < last; i0 += THREADS * BLOCK) {
         var block = nothing();
         for (var i = i0 + local; i < min(i0 + THREADS * BLOCK, last); i += THREADS) {
-            block = join(block, x[base + place(i, params.inner_sizes, params.inner_strides)]);
+            block = join(block, load(base + place(i, params.inner_sizes, params.inner_strides)));
         }
         sum = join(sum, block);
     }
@@ -154,7 +167,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
         workgroupBarrier();
     }
     if local == 0u {
-        y[group] = finish(partial[0]);
+        emit(group, finish(partial[0]));
     }
 #endif
 #endif

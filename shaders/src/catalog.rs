@@ -103,6 +103,7 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("shared/bits", include_str!("../shared/bits.wgsl")),
     ("shared/erf", include_str!("../shared/erf.wgsl")),
     ("shared/exp", include_str!("../shared/exp.wgsl")),
+    ("shared/fused", include_str!("../shared/fused.wgsl")),
     ("shared/gate", include_str!("../shared/gate.wgsl")),
     ("shared/grid", include_str!("../shared/grid.wgsl")),
     ("shared/hypot", include_str!("../shared/hypot.wgsl")),

@@ -67,8 +67,13 @@ impl Name {
 /// Values spread over -scale..scale without a pattern, the same in every run.
 fn spread(shape: &[usize], scale: f64, seed: usize) -> Result<HostTensor> {
     let count: usize = shape.iter().product();
-    let value =
-        |i: usize| (scale * ((i * 7919 + seed * 104_729) as f64 * 0.618_033_988_749_895).sin()) as f32;
+    let value = |i: usize| {
+        // The mixing function of splitmix64 (Steele, Lea and Flood 2014).
+        let mut z = ((seed as u64) << 32 | i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (scale * (((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 52) as f64 - 1.0)) as f32
+    };
     HostTensor::new(&(0..count).map(value).collect::<Vec<f32>>(), shape)
 }
 
@@ -165,24 +170,87 @@ fn transformer() -> Result<Network> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use knotwork::plan::{Capabilities, PlanOptions};
+    use std::collections::BTreeMap;
 
-    fn dispatches(name: Name, options: PlanOptions) -> usize {
+    use knotwork::{
+        Device,
+        cpu::evaluate,
+        plan::{Capabilities, Plan, PlanOptions},
+    };
+
+    use super::*;
+
+    fn plan(name: Name, options: PlanOptions) -> Plan {
         let n = name.build().unwrap();
         let outputs: Vec<&Tensor> = n.outputs.iter().collect();
         let updates: Vec<&Update> = n.updates.iter().collect();
-        let plan = n.graph.plan(&outputs, &updates, &[].into(), &Capabilities::portable(), options).unwrap();
-        println!("{name:?}: {plan}");
-        plan.dispatches.len()
+        n.graph.plan(&outputs, &updates, &[].into(), &Capabilities::portable(), options).unwrap()
     }
 
     #[test]
-    fn counts() {
-        for name in Name::ALL {
-            let fused = dispatches(name, PlanOptions::default());
-            let unfused = dispatches(name, PlanOptions { no_fuse: true, ..PlanOptions::default() });
-            println!("{name:?} {fused} {unfused}");
+    fn fused_plans_are_short() {
+        for (name, most) in [
+            (Name::Chain12, 1),
+            (Name::GeluLinearResidual, 1),
+            (Name::Mlp, 15),
+            (Name::Kan, 15),
+            (Name::Conv, 32),
+            (Name::Transformer, 43),
+        ] {
+            let fused = plan(name, PlanOptions::default());
+            let unfused = plan(name, PlanOptions { no_fuse: true, ..PlanOptions::default() });
+            println!("{name:?}: {} fused, {} not\n{fused}", fused.dispatches.len(), unfused.dispatches.len());
+            assert!(fused.dispatches.len() <= most, "{name:?}: {fused}");
+            assert!(fused.dispatches.len() < unfused.dispatches.len(), "{name:?}: {unfused}");
         }
+    }
+
+    /// Values for every input: labels are classes, everything else is spread around 0.
+    fn feeds(plan: &Plan) -> BTreeMap<String, HostTensor> {
+        let value = |(k, feed): (usize, &knotwork::plan::Feed)| {
+            let value = if feed.dtype == DType::I32 {
+                let count = feed.shape.iter().product::<usize>();
+                HostTensor::new(&(0..count as i32).map(|i| i * 7 % 10).collect::<Vec<_>>(), &feed.shape)
+            } else {
+                spread(&feed.shape, 1.0, k + 11)
+            };
+            (feed.name.clone(), value.unwrap())
+        };
+        plan.feeds.iter().enumerate().map(value).collect()
+    }
+
+    fn agree(name: Name, device: &Device) {
+        let n = name.build().unwrap();
+        let outputs: Vec<&Tensor> = n.outputs.iter().collect();
+        let updates: Vec<&Update> = n.updates.iter().collect();
+        let feeds = feeds(&plan(name, PlanOptions::default()));
+        let lent = feeds.iter().map(|(k, v)| (k.as_str(), v.clone())).collect();
+        let want = evaluate(&n.graph, &outputs, &lent).unwrap();
+        for no_fuse in [true, false] {
+            let options = PlanOptions { no_fuse, ..PlanOptions::default() };
+            let mut program = device.compile(&n.graph, &outputs, &updates).unwrap().with_options(options);
+            let got = program.run(feeds.iter().map(|(k, v)| (k.as_str(), v))).unwrap().wait().unwrap();
+            for (k, (got, want)) in got.iter().zip(&want).enumerate() {
+                let size = want.to_f64().iter().fold(0.0f64, |m, v| m.max(v.abs()));
+                for (a, b) in got.to_f64().iter().zip(want.to_f64()) {
+                    assert!(
+                        (a - b).abs() <= 2e-5 * size,
+                        "{name:?}, output {k}, no_fuse {no_fuse}: {a}, not {b}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn fused_and_unfused_agree_with_the_oracle_on_the_cpu() {
+        Name::ALL.into_iter().for_each(|name| agree(name, &Device::cpu()));
+    }
+
+    #[cfg(feature = "gpu")]
+    #[test]
+    fn fused_and_unfused_agree_with_the_oracle_on_a_gpu() {
+        let device = knotwork::gpu::open(&knotwork::gpu::Options::default()).unwrap();
+        Name::ALL.into_iter().for_each(|name| agree(name, &device));
     }
 }

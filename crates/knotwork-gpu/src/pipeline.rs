@@ -7,7 +7,7 @@ use std::{
 
 use knotwork_core::{
     Error, Result, Site,
-    plan::{ConstantValue, Kernel, Source},
+    plan::{ConstantValue, FUSED_BINDING, Kernel, Source},
 };
 use knotwork_shaders::{Constant, Root, compose, validate};
 use rayon::prelude::*;
@@ -21,8 +21,8 @@ pub(crate) struct Pipeline {
     pub layout: wgpu::BindGroupLayout,
 }
 
-/// A kernel with which of its storage bindings it writes.
-type Key = (Kernel, Vec<bool>);
+/// A kernel with which of its storage bindings it writes, and whether it has the uniform `fused`.
+type Key = (Kernel, Vec<bool>, bool);
 
 /// All pipelines of a device.
 #[derive(Debug)]
@@ -37,6 +37,7 @@ pub(crate) struct Pipelines {
 pub(crate) struct Wanted<'a> {
     pub kernel: &'a Kernel,
     pub writes: Vec<bool>,
+    pub fused: bool,
     pub node: &'a str,
     pub site: Site,
 }
@@ -48,7 +49,7 @@ impl Pipelines {
 
     /// The pipelines of all wanted kernels, in their order. Those that are not there yet are compiled in parallel.
     pub fn get(&self, context: &Context, wanted: &[Wanted<'_>]) -> Result<Vec<Arc<Pipeline>>> {
-        let key = |w: &Wanted<'_>| -> Key { (w.kernel.clone(), w.writes.clone()) };
+        let key = |w: &Wanted<'_>| -> Key { (w.kernel.clone(), w.writes.clone(), w.fused) };
         let missing: Vec<&Wanted<'_>> = {
             let ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
             let mut seen = std::collections::HashSet::new();
@@ -109,7 +110,7 @@ impl Pipelines {
         let module = module.map_err(|e| {
             refuse(validate(&composed).err().map_or_else(|| e.to_string(), |located| located.to_string()))
         })?;
-        let layout = self.layout(context, &wanted.writes);
+        let layout = self.layout(context, wanted);
         let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
             label: None,
             bind_group_layouts: &[Some(&layout)],
@@ -133,9 +134,9 @@ impl Pipelines {
         Ok(Pipeline { pipeline, layout })
     }
 
-    fn layout(&self, context: &Context, writes: &[bool]) -> wgpu::BindGroupLayout {
-        let entry = |binding: usize, ty, dynamic| wgpu::BindGroupLayoutEntry {
-            binding: binding as u32,
+    fn layout(&self, context: &Context, wanted: &Wanted<'_>) -> wgpu::BindGroupLayout {
+        let entry = |binding: u32, ty, dynamic| wgpu::BindGroupLayoutEntry {
+            binding,
             visibility: wgpu::ShaderStages::COMPUTE,
             ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: dynamic, min_binding_size: None },
             count: None,
@@ -143,7 +144,10 @@ impl Pipelines {
         let storage = |read_only| wgpu::BufferBindingType::Storage { read_only };
         let entries: Vec<wgpu::BindGroupLayoutEntry> =
             std::iter::once(entry(0, wgpu::BufferBindingType::Uniform, true))
-                .chain(writes.iter().enumerate().map(|(i, &w)| entry(i + 1, storage(!w), false)))
+                .chain(
+                    wanted.writes.iter().enumerate().map(|(i, &w)| entry(i as u32 + 1, storage(!w), false)),
+                )
+                .chain(wanted.fused.then(|| entry(FUSED_BINDING, wgpu::BufferBindingType::Uniform, true)))
                 .collect();
         context
             .device

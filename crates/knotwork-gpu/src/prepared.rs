@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::Ordering};
 use knotwork_core::{
     Error, Result,
     device::{Memory, Pending, Prepared, RunInputs},
-    plan::{BufferKind, Dispatch, Plan},
+    plan::{BufferKind, Dispatch, FUSED_BINDING, Plan},
 };
 
 use crate::{
@@ -19,7 +19,8 @@ use crate::{
 struct Call {
     pipeline: Arc<Pipeline>,
     bind_group: wgpu::BindGroup,
-    params: u32,
+    /// Where its uniforms lie: `params`, and `fused` where it has one.
+    offsets: Vec<u32>,
     grid: [u32; 3],
 }
 
@@ -45,6 +46,7 @@ impl GpuPrepared {
             .map(|d| Wanted {
                 kernel: &d.kernel,
                 writes: d.bindings.iter().map(|b| b.writes).collect(),
+                fused: !d.params.fused().is_empty(),
                 node: plan.steps[d.step].op.name(),
                 site: plan.steps[d.step].site,
             })
@@ -85,6 +87,12 @@ fn buffers(context: &Arc<Context>, plan: &Plan, chunks: &[Arc<dyn Memory>]) -> R
         .collect()
 }
 
+/// The uniforms of a dispatch: `params`, and `fused` where steps were fused into its kernel.
+fn blocks(dispatch: &Dispatch) -> impl Iterator<Item = &[u32]> {
+    let fused = dispatch.params.fused();
+    std::iter::once(dispatch.params.words()).chain((!fused.is_empty()).then_some(fused))
+}
+
 /// One uniform buffer holds the parameters of all dispatches; each reads its block by a dynamic offset.
 fn calls(
     context: &Arc<Context>,
@@ -93,19 +101,21 @@ fn calls(
     pipelines: Vec<Arc<Pipeline>>,
 ) -> Result<Vec<Call>> {
     let align = context.uniform_alignment.max(16);
-    let block = |d: &Dispatch| (d.params.words().len() * 4).div_ceil(16).max(1) * 16;
-    let mut offsets = Vec::with_capacity(plan.dispatches.len());
+    let block = |words: &[u32]| (words.len() * 4).div_ceil(16).max(1) * 16;
     let mut bytes: Vec<u8> = Vec::new();
-    for dispatch in &plan.dispatches {
-        offsets.push(bytes.len());
-        dispatch.params.words().iter().for_each(|w| bytes.extend_from_slice(&w.to_ne_bytes()));
-        bytes.resize((offsets[offsets.len() - 1] + block(dispatch)).div_ceil(align) * align, 0);
-    }
+    let mut put = |words: &[u32]| {
+        let offset = bytes.len();
+        words.iter().for_each(|w| bytes.extend_from_slice(&w.to_ne_bytes()));
+        bytes.resize((offset + block(words)).div_ceil(align) * align, 0);
+        offset as u32
+    };
+    let offsets =
+        plan.dispatches.iter().map(|d| blocks(d).map(&mut put).collect()).collect::<Vec<Vec<u32>>>();
     let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
     let uniforms = context.buffer("params", bytes.len().max(align), usage)?;
     context.write(&uniforms, 0, &bytes);
     let mut calls = Vec::with_capacity(plan.dispatches.len());
-    for ((dispatch, pipeline), offset) in plan.dispatches.iter().zip(pipelines).zip(offsets) {
+    for ((dispatch, pipeline), offsets) in plan.dispatches.iter().zip(pipelines).zip(offsets) {
         let binding = |buffer, offset: usize, size: usize| {
             wgpu::BindingResource::Buffer(wgpu::BufferBinding {
                 buffer,
@@ -113,8 +123,13 @@ fn calls(
                 size: wgpu::BufferSize::new(size as u64),
             })
         };
-        let mut entries =
-            vec![wgpu::BindGroupEntry { binding: 0, resource: binding(&uniforms, 0, block(dispatch)) }];
+        let mut entries: Vec<wgpu::BindGroupEntry<'_>> = blocks(dispatch)
+            .zip([0, FUSED_BINDING])
+            .map(|(words, at)| wgpu::BindGroupEntry {
+                binding: at,
+                resource: binding(&uniforms, 0, block(words)),
+            })
+            .collect();
         for (i, b) in dispatch.bindings.iter().enumerate() {
             let size = b.bytes.div_ceil(4).max(1) * 4;
             entries.push(wgpu::BindGroupEntry {
@@ -136,7 +151,7 @@ fn calls(
                 site: step.site,
                 message: e.to_string(),
             })?;
-        calls.push(Call { pipeline, bind_group, params: offset as u32, grid: dispatch.grid });
+        calls.push(Call { pipeline, bind_group, offsets, grid: dispatch.grid });
     }
     Ok(calls)
 }
@@ -164,7 +179,7 @@ impl Prepared for GpuPrepared {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
             for call in &self.calls {
                 pass.set_pipeline(&call.pipeline.pipeline);
-                pass.set_bind_group(0, &call.bind_group, &[call.params]);
+                pass.set_bind_group(0, &call.bind_group, &call.offsets);
                 pass.dispatch_workgroups(call.grid[0], call.grid[1], call.grid[2]);
             }
         }

@@ -84,6 +84,19 @@ pub struct CpuOutput<'a> {
 }
 
 impl CpuOutput<'_> {
+    /// The same output, lent for a while.
+    pub(crate) fn reborrow(&mut self) -> CpuOutput<'_> {
+        let data = match &mut self.data {
+            SliceMut::F32(s) => SliceMut::F32(s),
+            SliceMut::F16(s) => SliceMut::F16(s),
+            SliceMut::F64(s) => SliceMut::F64(s),
+            SliceMut::I32(s) => SliceMut::I32(s),
+            SliceMut::U32(s) => SliceMut::U32(s),
+            SliceMut::Bool(s) => SliceMut::Bool(s),
+        };
+        CpuOutput { shape: self.shape, data }
+    }
+
     /// The elements, where they are f32.
     pub fn f32(&mut self) -> Option<&mut [f32]> {
         if let SliceMut::F32(s) = &mut self.data { Some(s) } else { None }

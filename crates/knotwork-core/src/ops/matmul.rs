@@ -6,7 +6,7 @@ mod tests;
 
 use rayon::prelude::*;
 
-use super::{Case, CaseInput, Cases, Cost, Op, Reference, Registered};
+use super::{Case, CaseInput, Cases, Cost, Load, Op, Reference, Registered};
 use crate::{
     DType, Layout, Result, Shape, Site,
     autodiff::GradContext,
@@ -300,6 +300,18 @@ impl Op for MatMul {
 
     fn accepts(&self, _: usize, layout: &Layout) -> bool {
         layout.strides().len() - 2 <= kernels::BATCH_DIMS
+    }
+
+    fn emits(&self) -> bool {
+        true
+    }
+
+    fn loads(&self, input: usize, shapes: &[Vec<usize>]) -> Option<Load> {
+        let name = *["load_a", "load_b"].get(input)?;
+        // Each row of tiles reads b again, each column of them a.
+        let other = &shapes[1 - input];
+        let across = other[other.len() - 1 - input];
+        Some(Load { name, times: across.div_ceil(kernels::LARGE_TILE) })
     }
 
     fn grad(&self, context: &GradContext<'_>) -> Result<Vec<Option<Tensor>>> {

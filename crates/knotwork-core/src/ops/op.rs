@@ -34,6 +34,15 @@ pub struct Cost {
     pub bytes: f64,
 }
 
+/// How kernels read an input: through `fn NAME(at: u32) -> f32`, `at` a place in the input's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// The name of the function.
+    pub name: &'static str,
+    /// How often an element is read, about.
+    pub times: usize,
+}
+
 /// One operation.
 pub trait Op: Debug + Send + Sync + 'static {
     /// Its name, in the field's standard term.
@@ -117,6 +126,19 @@ pub trait Op: Debug + Send + Sync + 'static {
 
     /// For a fused body of elementwise functions: the body.
     fn body(&self) -> Option<&super::elementwise::Body> {
+        None
+    }
+
+    /// Whether its kernels store output 0 through `fn emit(at: u32, value: f32)` and nothing else, each element once,
+    /// `at` its row-major place. Elementwise steps may then take the place of that function (flag `epilogue`).
+    fn emits(&self) -> bool {
+        false
+    }
+
+    /// The function through which alone its kernels read an f32 input, given the shapes of all inputs. Elementwise
+    /// steps may then take its place (flag: its name), and the input never reaches memory.
+    fn loads(&self, input: usize, shapes: &[Vec<usize>]) -> Option<Load> {
+        let _ = (input, shapes);
         None
     }
 

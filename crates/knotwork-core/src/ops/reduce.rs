@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::{Case, CaseInput, Cases, Cost, Op, Reference, Registered, elementwise::vectorised};
+use super::{Case, CaseInput, Cases, Cost, Load, Op, Reference, Registered, elementwise::vectorised};
 use crate::{
     DType, Dim, Layout, Result, Site,
     autodiff::GradContext,
@@ -402,6 +402,14 @@ impl Op for Reduce {
 
     fn accepts(&self, _: usize, _: &Layout) -> bool {
         true
+    }
+
+    fn emits(&self) -> bool {
+        true
+    }
+
+    fn loads(&self, _: usize, _: &[Vec<usize>]) -> Option<Load> {
+        Some(Load { name: "load", times: 1 })
     }
 
     fn grad(&self, context: &GradContext<'_>) -> Result<Vec<Option<Tensor>>> {

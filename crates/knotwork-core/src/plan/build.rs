@@ -58,7 +58,7 @@ pub(crate) fn plan_for(
     give_outputs_memory(&mut draft);
     route_updates(&mut draft);
     if !options.no_fuse {
-        fuse(&mut draft);
+        fuse(&mut draft, capabilities);
     }
     order(&mut draft);
     if !options.no_alias {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{BufferKind, Dispatch, NodeRef, Place, Plan, Step};
 use crate::{
-    graph::{Phase, SlotGroup},
+    graph::SlotGroup,
     table::{Align, Table},
     tensor::{DType, format_shape},
     units,
@@ -111,6 +111,7 @@ impl Plan {
             ("computes", Align::Right),
             ("variant", Align::Left),
         ]);
+        let phases = self.phases();
         for (k, step) in self.steps.iter().enumerate() {
             let mut below: Vec<String> = step.nodes.iter().map(node_line).collect();
             if step.nodes.is_empty() {
@@ -124,7 +125,7 @@ impl Plan {
                 vec![
                     k.to_string(),
                     step.op.name().into(),
-                    step.phase().to_string(),
+                    phases[k].to_string(),
                     results(step),
                     units::bytes((cost.bytes - step.bytes_written()).max(0.0) as usize),
                     units::bytes(step.bytes_written() as usize),
@@ -175,14 +176,6 @@ impl Plan {
             Some(bound(false)).filter(|b| !b.is_empty()).unwrap_or_else(|| "nothing".into()),
             bound(true)
         )
-    }
-}
-
-impl Step {
-    /// The part of the computation that it belongs to: the latest of its nodes'.
-    #[must_use]
-    pub fn phase(&self) -> Phase {
-        self.nodes.iter().map(|n| n.phase).max().unwrap_or_default()
     }
 }
 

@@ -2,6 +2,7 @@
 //! what will happen and not what the planner meant.
 
 use super::{BufferId, BufferKind, Place, Plan};
+use crate::graph::Phase;
 
 /// A value in memory: from its first write to its last read.
 #[derive(Clone, Debug)]
@@ -87,6 +88,25 @@ impl Flow {
         Self { values }
     }
 
+    /// The part of the computation that each step belongs to: the latest of its nodes'; of a copy that the planner made,
+    /// that of what it copies, or the update where it writes a parameter or state.
+    pub fn phases(&self, plan: &Plan) -> Vec<Phase> {
+        let mut phases: Vec<Phase> = Vec::with_capacity(plan.steps.len());
+        for (k, step) in plan.steps.iter().enumerate() {
+            let own = step.nodes.iter().map(|n| n.phase).max();
+            let slot = |p: &Place| matches!(plan.buffers[p.buffer.0].kind, BufferKind::Chunk(_));
+            phases.push(match own {
+                Some(phase) => phase,
+                None if step.outputs.iter().any(slot) => Phase::Update,
+                None => {
+                    let read = self.values.iter().filter(|v| v.readers.iter().any(|r| r.0 == k));
+                    read.filter_map(|v| phases.get(v.writers.first()?.0).copied()).max().unwrap_or_default()
+                }
+            });
+        }
+        phases
+    }
+
     /// Bytes of the arena that hold a value while each step runs, scratch memory included.
     pub fn live(&self, plan: &Plan) -> Vec<usize> {
         let steps = plan.steps.len();
@@ -121,6 +141,12 @@ fn union(ranges: &mut [(usize, usize, usize)]) -> usize {
 }
 
 impl Plan {
+    /// The part of the computation that each step belongs to, for those who look at it.
+    #[must_use]
+    pub fn phases(&self) -> Vec<Phase> {
+        Flow::of(self).phases(self)
+    }
+
     /// Bytes of the arena that hold a value while each step runs: the memory curve of a run.
     ///
     /// ```

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{BufferKind, Place, Plan};
+use crate::graph::Phase;
 use crate::tensor::{DType, HostTensor};
 
 impl Plan {
@@ -23,7 +24,7 @@ impl Plan {
             "buffers": self.buffers.iter().map(|b| {
                 json!({ "kind": self.kind_of(&b.kind), "bytes": b.bytes })
             }).collect::<Vec<_>>(),
-            "steps": (0..self.steps.len()).map(|k| self.step_json(k)).collect::<Vec<_>>(),
+            "steps": self.phases().into_iter().enumerate().map(|(k, p)| self.step_json(k, p)).collect::<Vec<_>>(),
             "dispatches": self.dispatches.iter().map(|d| json!({
                 "step": d.step,
                 "kernel": d.kernel.name,
@@ -53,7 +54,7 @@ impl Plan {
         }
     }
 
-    fn step_json(&self, k: usize) -> Value {
+    fn step_json(&self, k: usize, phase: Phase) -> Value {
         let step = &self.steps[k];
         let place = |p: &Place| {
             json!({
@@ -69,7 +70,7 @@ impl Plan {
         json!({
             "op": step.op.name(),
             "variant": step.variant,
-            "phase": step.phase().to_string(),
+            "phase": phase.to_string(),
             "site": step.site.to_string(),
             "nodes": step.nodes.iter().map(|n| json!({
                 "node": n.node,

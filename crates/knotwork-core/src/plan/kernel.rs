@@ -251,6 +251,9 @@ impl Needs {
     }
 }
 
+/// The binding of the uniform `fused`, in kernels that have one (`shaders/shared/fused.wgsl`).
+pub const FUSED_BINDING: u32 = 64;
+
 /// The words of a kernel's uniform `params`, in the order of its struct.
 ///
 /// ```
@@ -259,7 +262,10 @@ impl Needs {
 /// assert_eq!(p.words(), &[3, 0.5f32.to_bits()]);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Params(Vec<u32>);
+pub struct Params {
+    words: Vec<u32>,
+    fused: Vec<u32>,
+}
 
 impl Params {
     /// No words.
@@ -271,25 +277,36 @@ impl Params {
     /// Appends a number; sizes above `u32` cannot be bound anyway and saturate.
     #[must_use]
     pub fn u32(mut self, value: impl TryInto<u32>) -> Self {
-        self.0.push(value.try_into().unwrap_or(u32::MAX));
+        self.words.push(value.try_into().unwrap_or(u32::MAX));
         self
     }
 
     /// Appends a float.
     #[must_use]
     pub fn f32(mut self, value: f32) -> Self {
-        self.0.push(value.to_bits());
+        self.words.push(value.to_bits());
         self
     }
 
     /// The words.
     #[must_use]
     pub fn words(&self) -> &[u32] {
-        &self.0
+        &self.words
+    }
+
+    /// The words of the uniform `fused` at [`FUSED_BINDING`]: those of elementwise steps that were fused into the kernel;
+    /// empty where there are none.
+    #[must_use]
+    pub fn fused(&self) -> &[u32] {
+        &self.fused
+    }
+
+    pub(crate) fn fuse(&mut self, words: &[u32]) {
+        self.fused.extend_from_slice(words);
     }
 
     pub(crate) fn set(&mut self, word: usize, value: u32) {
-        if let Some(w) = self.0.get_mut(word) {
+        if let Some(w) = self.words.get_mut(word) {
             *w = value;
         }
     }

@@ -23,8 +23,8 @@ pub use build::PlanOptions;
 pub(crate) use build::{SlotPlaces, Target, plan_for};
 pub use capabilities::{Capabilities, DeviceKind};
 pub use kernel::{
-    BindTo, ConstantValue, DispatchSpec, Flat, Grid, Kernel, KernelOperand, KernelRequest, Lowering, Needs,
-    Params, Scratch, Source,
+    BindTo, ConstantValue, DispatchSpec, FUSED_BINDING, Flat, Grid, Kernel, KernelOperand, KernelRequest,
+    Lowering, Needs, Params, Scratch, Source,
 };
 
 use crate::{

@@ -69,6 +69,92 @@ impl Body {
         names.join("_")
     }
 
+    /// One past the last input that a step reads.
+    #[must_use]
+    pub fn inputs(&self) -> usize {
+        let arguments = self.steps.iter().flat_map(|s| &s.arguments);
+        arguments
+            .filter_map(|a| if let Argument::Input(i) = a { Some(i + 1) } else { None })
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// Computes the outputs tile by tile in f32; `Ok(false)` where a type is another.
+    pub(in crate::ops) fn run(&self, io: &mut CpuIo<'_>) -> Result<bool, String> {
+        let plain = |d: DType| matches!(d, DType::F32 | DType::Bool);
+        if !io.inputs.iter().all(|i| plain(i.dtype)) || !self.steps.iter().all(|s| plain(s.dtype)) {
+            return Ok(false);
+        }
+        let layouts: Vec<&Layout> = io.inputs.iter().map(|i| i.layout).collect();
+        let layouts = Layout::collapse(&layouts);
+        let inputs: Vec<Slice<'_>> = io.inputs.iter().map(|i| i.data).collect();
+        let n = io.outputs.first().map_or(0, |o| o.shape.iter().product());
+        let constants: Vec<Vec<f32>> = self
+            .steps
+            .iter()
+            .flat_map(|s| &s.arguments)
+            .filter_map(
+                |a| if let Argument::Constant(c) = a { Some(vec![*c as f32; TILE.min(n)]) } else { None },
+            )
+            .collect();
+        // Split every output into the same tiles; a tile owns its piece of each output.
+        let mut pieces: Vec<(usize, Vec<TileOut<'_>>)> =
+            (0..n.div_ceil(TILE)).map(|t| (t * TILE, Vec::with_capacity(io.outputs.len()))).collect();
+        for out in &mut io.outputs {
+            match &mut out.data {
+                SliceMut::F32(s) => {
+                    for (piece, chunk) in pieces.iter_mut().zip(s.chunks_mut(TILE)) {
+                        piece.1.push(TileOut::F32(chunk));
+                    }
+                }
+                SliceMut::Bool(s) => {
+                    for (piece, chunk) in pieces.iter_mut().zip(s.chunks_mut(TILE)) {
+                        piece.1.push(TileOut::Bool(chunk));
+                    }
+                }
+                _ => return Ok(false),
+            }
+        }
+        let run = |scratch: &mut Scratch, (start, outs): &mut (usize, Vec<TileOut<'_>>)| {
+            let len = TILE.min(n - *start);
+            scratch.loaded.resize_with(inputs.len(), Vec::new);
+            scratch.registers.resize_with(self.steps.len(), Vec::new);
+            for (i, slice) in inputs.iter().enumerate() {
+                let tile = &mut scratch.loaded[i];
+                tile.resize(len, 0.0);
+                match slice {
+                    Slice::F32(s) => load(&layouts[i], *start, tile, |at| s[at], Some(s)),
+                    Slice::Bool(s) => load(&layouts[i], *start, tile, |at| s[at] as f32, None),
+                    Slice::InOutput(o) => match &outs[*o] {
+                        TileOut::F32(chunk) => tile.copy_from_slice(chunk),
+                        TileOut::Bool(chunk) => {
+                            tile.iter_mut().zip(chunk.iter()).for_each(|(t, &c)| *t = c as f32);
+                        }
+                    },
+                    _ => {}
+                }
+            }
+            let loaded = &scratch.loaded;
+            self.tile(len, &mut scratch.registers, |i| &loaded[i][..len], &constants);
+            for (out, &s) in outs.iter_mut().zip(&self.outputs) {
+                let result = &scratch.registers[s][..len];
+                match out {
+                    TileOut::F32(chunk) => chunk.copy_from_slice(result),
+                    TileOut::Bool(chunk) => {
+                        chunk.iter_mut().zip(result).for_each(|(c, &r)| *c = u32::from(r != 0.0));
+                    }
+                }
+            }
+        };
+        if n < PARALLEL {
+            let mut scratch = Scratch::default();
+            pieces.iter_mut().for_each(|p| run(&mut scratch, p));
+        } else {
+            pieces.par_iter_mut().for_each_init(Scratch::default, |s, p| run(s, p));
+        }
+        Ok(true)
+    }
+
     /// Runs one tile: `load` fills a tile of an input, `store` takes one of an output.
     fn tile<'t>(
         &self,
@@ -152,79 +238,7 @@ impl Op for Fused {
     }
 
     fn cpu(&self, io: &mut CpuIo<'_>) -> Result<bool, String> {
-        let plain = |d: DType| matches!(d, DType::F32 | DType::Bool);
-        if !io.inputs.iter().all(|i| plain(i.dtype)) || !self.body.steps.iter().all(|s| plain(s.dtype)) {
-            return Ok(false);
-        }
-        let layouts: Vec<&Layout> = io.inputs.iter().map(|i| i.layout).collect();
-        let layouts = Layout::collapse(&layouts);
-        let inputs: Vec<Slice<'_>> = io.inputs.iter().map(|i| i.data).collect();
-        let n = io.outputs.first().map_or(0, |o| o.shape.iter().product());
-        let constants: Vec<Vec<f32>> = self
-            .body
-            .steps
-            .iter()
-            .flat_map(|s| &s.arguments)
-            .filter_map(
-                |a| if let Argument::Constant(c) = a { Some(vec![*c as f32; TILE.min(n)]) } else { None },
-            )
-            .collect();
-        // Split every output into the same tiles; a tile owns its piece of each output.
-        let mut pieces: Vec<(usize, Vec<TileOut<'_>>)> =
-            (0..n.div_ceil(TILE)).map(|t| (t * TILE, Vec::with_capacity(io.outputs.len()))).collect();
-        for out in &mut io.outputs {
-            match &mut out.data {
-                SliceMut::F32(s) => {
-                    for (piece, chunk) in pieces.iter_mut().zip(s.chunks_mut(TILE)) {
-                        piece.1.push(TileOut::F32(chunk));
-                    }
-                }
-                SliceMut::Bool(s) => {
-                    for (piece, chunk) in pieces.iter_mut().zip(s.chunks_mut(TILE)) {
-                        piece.1.push(TileOut::Bool(chunk));
-                    }
-                }
-                _ => return Ok(false),
-            }
-        }
-        let run = |scratch: &mut Scratch, (start, outs): &mut (usize, Vec<TileOut<'_>>)| {
-            let len = TILE.min(n - *start);
-            scratch.loaded.resize_with(inputs.len(), Vec::new);
-            scratch.registers.resize_with(self.body.steps.len(), Vec::new);
-            for (i, slice) in inputs.iter().enumerate() {
-                let tile = &mut scratch.loaded[i];
-                tile.resize(len, 0.0);
-                match slice {
-                    Slice::F32(s) => load(&layouts[i], *start, tile, |at| s[at], Some(s)),
-                    Slice::Bool(s) => load(&layouts[i], *start, tile, |at| s[at] as f32, None),
-                    Slice::InOutput(o) => match &outs[*o] {
-                        TileOut::F32(chunk) => tile.copy_from_slice(chunk),
-                        TileOut::Bool(chunk) => {
-                            tile.iter_mut().zip(chunk.iter()).for_each(|(t, &c)| *t = c as f32);
-                        }
-                    },
-                    _ => {}
-                }
-            }
-            let loaded = &scratch.loaded;
-            self.body.tile(len, &mut scratch.registers, |i| &loaded[i][..len], &constants);
-            for (out, &s) in outs.iter_mut().zip(&self.body.outputs) {
-                let result = &scratch.registers[s][..len];
-                match out {
-                    TileOut::F32(chunk) => chunk.copy_from_slice(result),
-                    TileOut::Bool(chunk) => {
-                        chunk.iter_mut().zip(result).for_each(|(c, &r)| *c = u32::from(r != 0.0));
-                    }
-                }
-            }
-        };
-        if n < PARALLEL {
-            let mut scratch = Scratch::default();
-            pieces.iter_mut().for_each(|p| run(&mut scratch, p));
-        } else {
-            pieces.par_iter_mut().for_each_init(Scratch::default, |s, p| run(s, p));
-        }
-        Ok(true)
+        self.body.run(io)
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
@@ -248,14 +262,7 @@ impl Op for Fused {
     }
 
     fn in_place(&self) -> Vec<(usize, usize)> {
-        let inputs = self
-            .body
-            .steps
-            .iter()
-            .flat_map(|s| &s.arguments)
-            .filter_map(|a| if let Argument::Input(i) = a { Some(i + 1) } else { None })
-            .max()
-            .unwrap_or(0);
+        let inputs = self.body.inputs();
         (0..inputs).flat_map(|i| (0..self.body.outputs.len()).map(move |o| (i, o))).collect()
     }
 }

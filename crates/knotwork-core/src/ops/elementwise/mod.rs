@@ -10,7 +10,7 @@ mod methods;
 mod rows;
 mod special;
 mod table;
-mod wgsl;
+pub(in crate::ops) mod wgsl;
 
 pub use body::{Argument, Body, Fused, Step};
 pub(crate) use cases::cases;
@@ -21,11 +21,15 @@ use rows::Takes;
 pub(crate) use rows::row;
 pub use rows::{Attribute, Row, activations, rows};
 
+/// The step that passes a value of a type on.
+pub(crate) fn copy_step(from: Argument, dtype: crate::DType) -> Step {
+    let function = Function { row: table::COPY, attributes: Vec::new() };
+    Step { function, arguments: vec![from], dtype, operands: dtype }
+}
+
 /// The operation that copies a value of a type into contiguous memory.
 pub(crate) fn copy(dtype: crate::DType) -> Fused {
-    let function = Function { row: table::COPY, attributes: Vec::new() };
-    let step = Step { function, arguments: vec![Argument::Input(0)], dtype, operands: dtype };
-    Fused::new(Body { steps: vec![step], outputs: vec![0] })
+    Fused::new(Body { steps: vec![copy_step(Argument::Input(0), dtype)], outputs: vec![0] })
 }
 
 /// The activations with their derivatives, or all other rows, as registered operations with cases of their own.

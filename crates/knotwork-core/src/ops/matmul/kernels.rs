@@ -7,6 +7,8 @@ use crate::{
     plan::{BindTo, DispatchSpec, Grid, Kernel, KernelRequest, Lowering, Needs, Params, Scratch, Source},
 };
 
+/// Rows and columns of the largest tile.
+pub(super) const LARGE_TILE: usize = 64;
 /// Leading dimensions that a kernel can walk with strides; more are an error on a GPU.
 pub(super) const BATCH_DIMS: usize = 4;
 /// Indices of K that one workgroup sums at most. Longer sums take several dispatches: lavapipe ends all loops of an

@@ -13,7 +13,7 @@ pub(super) enum Item {
     Box(usize),
     /// Where an arrow crosses the layer.
     Bend(usize),
-    /// The end of a stub: the arrow, and whether the stub is the one where it begins.
+    /// The end of the stub of a box, for all its long arrows: whether they begin in the box.
     Stub(usize, bool),
 }
 
@@ -27,8 +27,11 @@ pub(super) struct Layers {
     pub rows: Vec<Vec<usize>>,
     /// Links (upper item, lower item).
     pub links: Vec<(usize, usize)>,
-    /// The items that each arrow passes, from its begin to its end; two chains where it is cut.
+    /// The items that each arrow passes, from its begin to its end; where it is cut, the stubs that no arrow before it
+    /// has drawn.
     pub paths: Vec<Vec<Vec<usize>>>,
+    /// The arrows that are cut.
+    pub cut: Vec<usize>,
 }
 
 impl Layers {
@@ -67,6 +70,23 @@ fn depths(picture: &Picture) -> Vec<usize> {
     depth
 }
 
+/// For each item, a number of the connected part that it belongs to, in the order of first items.
+pub(super) fn parts(n: usize, links: &[(usize, usize)]) -> Vec<usize> {
+    let mut parent: Vec<usize> = (0..n).collect();
+    fn root(parent: &mut [usize], mut i: usize) -> usize {
+        while parent[i] != i {
+            parent[i] = parent[parent[i]];
+            i = parent[i];
+        }
+        i
+    }
+    for &(a, b) in links {
+        let (a, b) = (root(&mut parent, a), root(&mut parent, b));
+        parent[a.max(b)] = a.min(b);
+    }
+    (0..n).map(|i| root(&mut parent, i)).collect()
+}
+
 /// Lays boxes and arrows into layers. Arrows go from lower to higher indices, so one pass suffices.
 pub(super) fn layers(picture: &Picture) -> Layers {
     let mut out = Layers::default();
@@ -74,12 +94,21 @@ pub(super) fn layers(picture: &Picture) -> Layers {
     for (node, &d) in depth.iter().enumerate() {
         out.add(Item::Box(node), d);
     }
+    let (mut begins, mut ends) = (vec![None; depth.len()], vec![None; depth.len()]);
     for (a, arrow) in picture.arrows.iter().enumerate() {
         let (top, bottom) = (depth[arrow.from], depth[arrow.to]);
         let chains = if bottom - top > LONG {
-            let begin = out.add(Item::Stub(a, true), top + 1);
-            let end = out.add(Item::Stub(a, false), bottom - 1);
-            vec![vec![arrow.from, begin], vec![end, arrow.to]]
+            let begin = begins[arrow.from].unwrap_or_else(|| out.add(Item::Stub(arrow.from, true), top + 1));
+            let end = ends[arrow.to].unwrap_or_else(|| out.add(Item::Stub(arrow.to, false), bottom - 1));
+            let mut chains = Vec::new();
+            if begins[arrow.from].replace(begin).is_none() {
+                chains.push(vec![arrow.from, begin]);
+            }
+            if ends[arrow.to].replace(end).is_none() {
+                chains.push(vec![end, arrow.to]);
+            }
+            out.cut.push(a);
+            chains
         } else {
             let mut chain = vec![arrow.from];
             for layer in top + 1..bottom {

@@ -55,6 +55,8 @@ pub(super) struct Label {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Route {
     pub pieces: Vec<Vec<(f64, f64)>>,
+    /// Whether it is cut: its pieces are stubs.
+    pub cut: bool,
     pub label: Option<Label>,
     /// The texts at the ends of stubs.
     pub stubs: Vec<Label>,
@@ -72,14 +74,17 @@ pub(super) fn text_width(text: &str) -> f64 {
     text.chars().count() as f64 * LINE
 }
 
-/// The text of a stub: the box at the other end.
-fn stub_text(picture: &Picture, arrow: usize, begins: bool) -> String {
-    let a = &picture.arrows[arrow];
-    if begins {
-        format!("to {}", picture.nodes[a.to].name)
-    } else {
-        format!("from {}", picture.nodes[a.from].name)
-    }
+/// The text of a stub: the boxes at the other ends of the arrows that are cut.
+fn stub_text(picture: &Picture, cut: &[usize], node: usize, begins: bool) -> String {
+    let arrows = cut.iter().map(|&a| &picture.arrows[a]);
+    let mut ends: Vec<usize> = match begins {
+        true => arrows.filter(|a| a.from == node).map(|a| a.to).collect(),
+        false => arrows.filter(|a| a.to == node).map(|a| a.from).collect(),
+    };
+    ends.sort_unstable();
+    ends.dedup();
+    let names: Vec<&str> = ends.iter().map(|&n| picture.nodes[n].id.as_str()).collect();
+    format!("{} {}", if begins { "to" } else { "from" }, names.join(", "))
 }
 
 pub(super) fn layout(picture: &Picture) -> Layout {
@@ -93,7 +98,7 @@ pub(super) fn layout(picture: &Picture) -> Layout {
             (width, HEADING_HEIGHT + node.lines.len() as f64 * LINE_HEIGHT + PADDING)
         }
         Item::Bend(_) => (6.0, 0.0),
-        Item::Stub(a, begins) => (text_width(&stub_text(picture, a, begins)) + 6.0, LINE_HEIGHT),
+        Item::Stub(n, begins) => (text_width(&stub_text(picture, &layers.cut, n, begins)) + 6.0, LINE_HEIGHT),
     };
     let sizes: Vec<(f64, f64)> = (0..layers.items.len()).map(size).collect();
     let x = place(&layers, &sizes.iter().map(|s| s.0).collect::<Vec<_>>(), COLUMN_GAP);
@@ -150,7 +155,7 @@ fn routes(picture: &Picture, layers: &Layers, rects: &[Rect], rows: &[(f64, f64)
     let (leave, enter) = ports(layers, rects);
     let mut routes = Vec::with_capacity(layers.paths.len());
     for (a, pieces) in layers.paths.iter().enumerate() {
-        let mut route = Route::default();
+        let mut route = Route { cut: layers.cut.contains(&a), ..Route::default() };
         for (k, piece) in pieces.iter().enumerate() {
             let mut points = Vec::new();
             for (i, &item) in piece.iter().enumerate() {
@@ -162,13 +167,13 @@ fn routes(picture: &Picture, layers: &Layers, rects: &[Rect], rows: &[(f64, f64)
                         let (top, bottom) = rows[layers.layer[item]];
                         points.extend([(rect.x, top), (rect.x, bottom)]);
                     }
-                    Item::Stub(_, begins) => {
+                    Item::Stub(n, begins) => {
                         let (top, bottom) = rows[layers.layer[item]];
                         // The text of a begin hangs at the top of its row, that of an end at the bottom.
                         let y = if begins { top } else { bottom - LINE_HEIGHT };
                         let at = Rect { x: rect.x, y: y + LINE_HEIGHT / 2.0, ..rect };
                         points.push((rect.x, if begins { y } else { y + LINE_HEIGHT }));
-                        route.stubs.push(Label { at, text: stub_text(picture, a, begins) });
+                        route.stubs.push(Label { at, text: stub_text(picture, &layers.cut, n, begins) });
                     }
                 }
             }
@@ -198,7 +203,7 @@ fn label(picture: &Picture, boxes: &[Rect], routes: &mut [Route]) {
             continue;
         }
         let rect = |x: f64, y: f64| Rect { x, y, width: text_width(&arrow.label), height: LINE_HEIGHT };
-        let piece = &route.pieces[0];
+        let Some(piece) = route.pieces.first().filter(|_| !route.cut) else { continue };
         let found = piece.windows(2).find_map(|w| {
             [0.5, 0.35, 0.65].into_iter().find_map(|t| {
                 let (x, y) = on_curve(w[0], w[1], t);

@@ -55,13 +55,15 @@ impl Graph {
             if updated > 0 {
                 lines.push(format!("writes {updated} parameters and states"));
             }
-            let (name, family) = match &node.kind {
-                Kind::Op(op) => (op.name().to_owned(), Family::of(op.as_ref())),
-                Kind::Leaf(Leaf::Input(name)) => (name.clone(), Family::Input),
-                Kind::Leaf(_) => (node.name().to_owned(), Family::Other),
+            let (id, name, family) = match &node.kind {
+                Kind::Op(op) => {
+                    (index.to_string(), format!("{index} {}", op.name()), Family::of(op.as_ref()))
+                }
+                Kind::Leaf(Leaf::Input(name)) => (name.clone(), name.clone(), Family::Input),
+                Kind::Leaf(_) => (index.to_string(), node.name().to_owned(), Family::Other),
             };
             let details = format!("node {index}: {} {} at {}", node.phase, node.name(), node.site);
-            nodes.push(Node { name, lines, family, phase: node.phase, details });
+            nodes.push(Node { id, name, lines, family, phase: node.phase, details });
         }
         arrows.dedup();
         let title = format!("{} nodes, {} values between them", nodes.len(), arrows.len());

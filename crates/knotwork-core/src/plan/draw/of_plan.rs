@@ -29,6 +29,7 @@ impl Plan {
             .feeds
             .iter()
             .map(|f| Node {
+                id: f.name.clone(),
                 name: f.name.clone(),
                 lines: vec![typed(f.dtype, &f.shape)],
                 family: Family::Input,
@@ -37,7 +38,8 @@ impl Plan {
             })
             .collect();
         let feeds = nodes.len();
-        nodes.extend((0..self.steps.len()).map(|k| self.box_of(k)));
+        let flow = Flow::of(self);
+        nodes.extend(flow.phases(self).into_iter().enumerate().map(|(k, phase)| self.box_of(k, phase)));
         let mut arrows = Vec::new();
         for (k, step) in self.steps.iter().enumerate() {
             for place in &step.inputs {
@@ -46,7 +48,6 @@ impl Plan {
                 }
             }
         }
-        let flow = Flow::of(self);
         for value in &flow.values {
             for &(to, _) in &value.readers {
                 for &(from, _) in value.writers.iter().filter(|w| w.0 < to) {
@@ -70,7 +71,7 @@ impl Plan {
         Picture { title, nodes, arrows }
     }
 
-    fn box_of(&self, k: usize) -> Node {
+    fn box_of(&self, k: usize, phase: Phase) -> Node {
         let step = &self.steps[k];
         let shapes: Vec<String> = step.outputs.iter().map(label).collect();
         let mut lines = vec![some(&texts(&shapes), 2)];
@@ -85,10 +86,11 @@ impl Plan {
             lines.push(step.variant.into());
         }
         Node {
+            id: k.to_string(),
             name: format!("{k} {}", short(step.op.name())),
             lines,
             family: Family::of(step.op.as_ref()),
-            phase: step.phase(),
+            phase,
             details: details(k, step),
         }
     }

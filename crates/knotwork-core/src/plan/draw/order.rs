@@ -1,6 +1,6 @@
 //! The order within each layer: medians of neighbours, down and up in turn, keeping the order with fewest crossings.
 
-use super::layers::Layers;
+use super::layers::{Layers, parts};
 
 /// Sweeps; more change little.
 const SWEEPS: usize = 12;
@@ -14,6 +14,9 @@ pub(super) fn order(layers: &mut Layers) {
         above[lower].push(upper);
         below[upper].push(lower);
     }
+    // Connected parts stand side by side, so that they can be moved together in the end.
+    let part = parts(n, &layers.links);
+    layers.rows.iter_mut().for_each(|row| row.sort_by_key(|&item| part[item]));
     let mut best = layers.rows.clone();
     let mut fewest = crossings(&layers.rows, &below, n);
     for sweep in 0..SWEEPS {
@@ -30,7 +33,7 @@ pub(super) fn order(layers: &mut Layers) {
                 .iter()
                 .map(|&item| (median(&near[item], &position).unwrap_or(position[item] as f64), item))
                 .collect();
-            keyed.sort_by(|a, b| a.0.total_cmp(&b.0));
+            keyed.sort_by(|a, b| part[a.1].cmp(&part[b.1]).then(a.0.total_cmp(&b.0)));
             layers.rows[row] = keyed.into_iter().map(|(_, item)| item).collect();
             layers.rows[row].iter().enumerate().for_each(|(p, &item)| position[item] = p);
         }
@@ -99,6 +102,7 @@ mod tests {
             rows: vec![vec![0, 1, 2], vec![3, 4, 5]],
             links: links.to_vec(),
             paths: Vec::new(),
+            cut: Vec::new(),
         }
     }
 

@@ -27,6 +27,8 @@ pub struct Picture {
 /// A box.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
+    /// What arrows that are cut call it: its number, or its name.
+    pub id: String,
     /// Its heading.
     pub name: String,
     /// Lines below the heading.

@@ -1,9 +1,9 @@
 //! Positions from left to right: each row as near to its neighbours as the distances within the row allow.
 
-use super::layers::{Item, Layers};
+use super::layers::{Item, Layers, parts};
 
-/// Sweeps down and up.
-const SWEEPS: usize = 16;
+/// Sweeps down and up in turn; each solves its rows exactly, given the others.
+const SWEEPS: usize = 48;
 
 /// The centre of each item, for their widths and the gap between two of them.
 pub(super) fn place(layers: &Layers, widths: &[f64], gap: f64) -> Vec<f64> {
@@ -24,8 +24,15 @@ pub(super) fn place(layers: &Layers, widths: &[f64], gap: f64) -> Vec<f64> {
         let middle = (at - gap) / 2.0;
         row.iter().for_each(|&item| x[item] -= middle);
     }
-    // Bends pull hard, so that long arrows become straight.
-    let stiff = |item: usize| if matches!(layers.items[item], Item::Box(_)) { 1.0 } else { 4.0 };
+    // Links between bends pull hard, so that long arrows become straight; the texts of stubs hardly.
+    let pull = |a: usize, b: usize| -> f64 {
+        match (layers.items[a], layers.items[b]) {
+            (Item::Stub(..), _) | (_, Item::Stub(..)) => 0.2,
+            (Item::Bend(_), Item::Bend(_)) => 6.0,
+            (Item::Box(_), Item::Box(_)) => 1.5,
+            _ => 1.0,
+        }
+    };
     for sweep in 0..SWEEPS {
         let rows: Vec<usize> = match sweep % 2 {
             0 => (0..layers.rows.len()).collect(),
@@ -35,19 +42,14 @@ pub(super) fn place(layers: &Layers, widths: &[f64], gap: f64) -> Vec<f64> {
             let row = &layers.rows[r];
             let mut wanted = Vec::with_capacity(row.len());
             for &item in row {
-                let near = if sweep + 2 >= SWEEPS {
-                    above[item].iter().chain(&below[item])
-                } else if sweep % 2 == 0 {
-                    above[item].iter().chain(&[])
-                } else {
-                    below[item].iter().chain(&[])
-                };
+                // First from above alone, then from both sides.
+                let lower: &[usize] = if sweep == 0 { &[] } else { &below[item] };
                 let (mut sum, mut weight) = (0.0, 0.0);
-                for &other in near {
-                    sum += x[other] * stiff(other);
-                    weight += stiff(other);
+                for &other in above[item].iter().chain(lower) {
+                    sum += x[other] * pull(item, other);
+                    weight += pull(item, other);
                 }
-                wanted.push(if weight > 0.0 { (sum / weight, stiff(item)) } else { (x[item], 0.1) });
+                wanted.push(if weight > 0.0 { (sum / weight, weight) } else { (x[item], 0.01) });
             }
             let distances: Vec<f64> =
                 row.windows(2).map(|w| (widths[w[0]] + widths[w[1]]) / 2.0 + gap).collect();
@@ -56,9 +58,36 @@ pub(super) fn place(layers: &Layers, widths: &[f64], gap: f64) -> Vec<f64> {
             }
         }
     }
+    join(layers, widths, gap, &mut x);
     let left = (0..n).map(|i| x[i] - widths[i] / 2.0).fold(f64::INFINITY, f64::min);
     x.iter_mut().for_each(|x| *x -= left);
     x
+}
+
+/// Moves each connected part to the left as far as those before it allow.
+fn join(layers: &Layers, widths: &[f64], gap: f64, x: &mut [f64]) {
+    let part = parts(x.len(), &layers.links);
+    let mut order: Vec<usize> = part.clone();
+    order.sort_unstable();
+    order.dedup();
+    let mut edge: Vec<Option<f64>> = vec![None; layers.rows.len()];
+    for p in order {
+        let mut shift = f64::NEG_INFINITY;
+        for (row, edge) in layers.rows.iter().zip(&edge) {
+            let first = row.iter().find(|&&i| part[i] == p);
+            if let (Some(&first), Some(edge)) = (first, edge) {
+                shift = shift.max(edge + 2.0 * gap - (x[first] - widths[first] / 2.0));
+            }
+        }
+        let shift = if shift.is_finite() { shift } else { 0.0 };
+        for (row, edge) in layers.rows.iter().zip(&mut edge) {
+            for &item in row.iter().filter(|&&i| part[i] == p) {
+                x[item] += shift;
+                let right = x[item] + widths[item] / 2.0;
+                *edge = Some(edge.map_or(right, |e: f64| e.max(right)));
+            }
+        }
+    }
 }
 
 /// Positions in the given order, at least these distances apart, with the least weighted squares of what they miss of

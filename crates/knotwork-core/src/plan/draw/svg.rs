@@ -55,7 +55,7 @@ impl Picture {
                 format!("{} to {}: {}", self.nodes[arrow.from].name, self.nodes[arrow.to].name, arrow.label);
             let _ = write!(out, "<g fill=\"none\" stroke=\"#5a6472\" stroke-width=\"1.2\">");
             let _ = write!(out, "<title>{}</title>", escape(&title));
-            for (k, piece) in route.pieces.iter().enumerate() {
+            for piece in &route.pieces {
                 let mut path = String::new();
                 for (i, &(x, y)) in piece.iter().enumerate() {
                     if i == 0 {
@@ -66,10 +66,8 @@ impl Picture {
                     let middle = (py + y) / 2.0;
                     let _ = write!(path, "C{px:.1} {middle:.1} {x:.1} {middle:.1} {x:.1} {y:.1}");
                 }
-                let last = k + 1 == route.pieces.len();
-                let dashes = if route.pieces.len() > 1 { " stroke-dasharray=\"2 3\"" } else { "" };
-                let tip = if last { " marker-end=\"url(#tip)\"" } else { "" };
-                let _ = write!(out, "<path d=\"{path}\"{dashes}{tip}/>");
+                let dashes = if route.cut { " stroke-dasharray=\"2 3\"" } else { "" };
+                let _ = write!(out, "<path d=\"{path}\"{dashes} marker-end=\"url(#tip)\"/>");
             }
             out.push_str("</g>\n");
         }
