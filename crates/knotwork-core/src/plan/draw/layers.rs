@@ -1,5 +1,7 @@
 //! Which layer each box lies in, and the points at which arrows cross the layers between.
 
+use std::collections::HashMap;
+
 use super::Picture;
 
 /// An arrow over more layers than this is drawn as two stubs that name their other ends: a line across a tall
@@ -27,8 +29,8 @@ pub(super) struct Layers {
     pub rows: Vec<Vec<usize>>,
     /// Links (upper item, lower item).
     pub links: Vec<(usize, usize)>,
-    /// The items that each arrow passes, from its begin to its end; where it is cut, the stubs that no arrow before it
-    /// has drawn.
+    /// The items that each arrow passes, from its begin, or where it branches off another, to its end; where it is cut,
+    /// the stubs that no arrow before it has drawn.
     pub paths: Vec<Vec<Vec<usize>>>,
     /// The arrows that are cut.
     pub cut: Vec<usize>,
@@ -46,8 +48,8 @@ impl Layers {
     }
 }
 
-/// The longest path from any box without arrows into it; boxes that only give are then pulled down to what they
-/// give to, so that an input stands next to its first reader.
+/// The longest path from any box without arrows into it. Boxes are then pulled down to their first reader, where that
+/// makes arrows no longer in sum: an input, or a weight's transpose, stands next to what needs it.
 fn depths(picture: &Picture) -> Vec<usize> {
     let n = picture.nodes.len();
     let mut incoming = vec![Vec::new(); n];
@@ -60,8 +62,8 @@ fn depths(picture: &Picture) -> Vec<usize> {
     for node in 0..n {
         depth[node] = incoming[node].iter().map(|&f| depth[f] + 1).max().unwrap_or(0);
     }
-    for node in 0..n {
-        if incoming[node].is_empty()
+    for node in (0..n).rev() {
+        if incoming[node].len() <= outgoing[node].len()
             && let Some(first) = outgoing[node].iter().map(|&t| depth[t]).min()
         {
             depth[node] = first - 1;
@@ -95,6 +97,7 @@ pub(super) fn layers(picture: &Picture) -> Layers {
         out.add(Item::Box(node), d);
     }
     let (mut begins, mut ends) = (vec![None; depth.len()], vec![None; depth.len()]);
+    let mut trunks: HashMap<(usize, &str), Vec<usize>> = HashMap::new();
     for (a, arrow) in picture.arrows.iter().enumerate() {
         let (top, bottom) = (depth[arrow.from], depth[arrow.to]);
         let chains = if bottom - top > LONG {
@@ -110,9 +113,17 @@ pub(super) fn layers(picture: &Picture) -> Layers {
             out.cut.push(a);
             chains
         } else {
-            let mut chain = vec![arrow.from];
-            for layer in top + 1..bottom {
-                chain.push(out.add(Item::Bend(a), layer));
+            // Arrows that carry one value share their way until they branch off.
+            let trunk = trunks.entry((arrow.from, &arrow.label)).or_default();
+            let needed = bottom - top - 1;
+            let mut chain = vec![match trunk.get(needed.wrapping_sub(1)).or(trunk.last()) {
+                Some(&bend) if needed > 0 => bend,
+                _ => arrow.from,
+            }];
+            while trunk.len() < needed {
+                let bend = out.add(Item::Bend(a), top + 1 + trunk.len());
+                trunk.push(bend);
+                chain.push(bend);
             }
             chain.push(arrow.to);
             vec![chain]

@@ -139,7 +139,9 @@ fn ports(layers: &Layers, rects: &[Rect]) -> (Vec<Vec<f64>>, Vec<Vec<f64>>) {
         }
     }
     for (ends, at) in [(&mut out, &mut leave), (&mut into, &mut enter)] {
-        for (item, list) in ends.iter_mut().enumerate() {
+        for (item, list) in
+            ends.iter_mut().enumerate().filter(|(i, _)| matches!(layers.items[*i], Item::Box(_)))
+        {
             list.sort_by(|a, b| a.0.total_cmp(&b.0).then((a.1, a.2).cmp(&(b.1, b.2))));
             let step = (rects[item].width * 0.7 / list.len() as f64).min(26.0);
             let middle = (list.len() as f64 - 1.0) / 2.0;
@@ -163,6 +165,7 @@ fn routes(picture: &Picture, layers: &Layers, rects: &[Rect], rows: &[(f64, f64)
                 match layers.items[item] {
                     Item::Box(_) if i == 0 => points.push((leave[a][k], rect.bottom())),
                     Item::Box(_) => points.push((enter[a][k], rect.top())),
+                    Item::Bend(_) if i == 0 => points.push((rect.x, rows[layers.layer[item]].1)),
                     Item::Bend(_) => {
                         let (top, bottom) = rows[layers.layer[item]];
                         points.extend([(rect.x, top), (rect.x, bottom)]);

@@ -18,7 +18,7 @@ impl Picture {
     pub fn svg(&self) -> String {
         let layout = layout(self);
         let legend = legend(self);
-        let width = layout.width.max(legend.1).max(text_width(&self.title) * 1.3) + 2.0 * MARGIN;
+        let width = layout.width.max(legend.1).max(text_width(&self.title) * 1.6) + 2.0 * MARGIN;
         let height = layout.height + LEGEND_HEIGHT + 2.0 * MARGIN;
         let mut out = String::new();
         let _ = write!(
