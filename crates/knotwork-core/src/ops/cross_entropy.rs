@@ -1,25 +1,19 @@
-//! Cross-entropy of logits and class indices, with label smoothing.
+//! Cross-entropy of logits and class indices, with label smoothing; its gradient; and both at once.
 
-mod target;
+mod fast;
+mod kernels;
 #[cfg(test)]
 mod tests;
 
-use rayon::prelude::*;
-
-use super::{
-    Case, CaseInput, Cases, Op, Reference, Registered,
-    elementwise::{math, vectorised},
-    softmax::LONGEST_SERIAL,
-};
+use super::{Case, CaseInput, Cases, Cost, Op, Reference, Registered, Role};
 use crate::{
-    DType, Result, Site,
+    DType, Layout, Result, Site,
     autodiff::GradContext,
     cpu::CpuIo,
     error::OpError,
     graph::{Meta, Tensor},
-    plan::{BindTo, DispatchSpec, Grid, Kernel, KernelRequest, Lowering, Needs, Params, Scratch, Source},
+    plan::{KernelRequest, Lowering},
 };
-use target::SmoothTarget;
 
 pub(super) const REGISTERED: Registered = Registered {
     name: "cross_entropy",
@@ -37,7 +31,27 @@ pub(super) const REGISTERED: Registered = Registered {
             )
             .tolerance(5e-6)
         };
+        let slope = |rows: usize, classes: usize, smoothing: f64| {
+            Case::new(
+                format!("the loss and its gradient, [{rows}, {classes}], smoothing {smoothing}"),
+                vec![CaseInput::between(&[rows, classes], -4.0, 4.0), CaseInput::index(&[rows], classes)],
+                move |t| {
+                    let loss = t[0].cross_entropy_with(&t[1], smoothing)?;
+                    // A cotangent other than 1; the gradient keeps its size whatever the number of rows.
+                    let seed = t[0].square()?.mean(&[0, 1], false)?;
+                    let slope = t[0].graph().vjp(&[(&loss.mul(rows as f64)?, &seed)], &[&t[0]])?;
+                    Ok([vec![loss], slope].concat())
+                },
+            )
+            .tolerance(2e-5)
+        };
         vec![
+            slope(1, 1, 0.0),
+            slope(63, 10, 0.1),
+            slope(257, 3, 0.0),
+            slope(3, 300, 0.2),
+            slope(2, 9000, 0.0).no_gradient(),
+            slope(9000, 2, 0.1).no_gradient(),
             case(1, 1, 0.0),
             case(64, 10, 0.0),
             case(65, 3, 0.1),
@@ -48,15 +62,40 @@ pub(super) const REGISTERED: Registered = Registered {
     }),
 };
 
-/// Rows up to this length are one thread's; longer ones a workgroup's.
-const SHORT: usize = 32;
-/// Below so many elements a second thread costs more than it saves.
-const PARALLEL: usize = 1 << 15;
+/// What the operation gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gives {
+    /// The loss.
+    Loss,
+    /// Its gradient to the logits, times a number: the loss's own gradient, a third input.
+    Gradient,
+    /// Both: what the planner makes of the two.
+    Both,
+}
 
-/// The loss of logits [B, C] and targets [B].
+impl Gives {
+    fn loss(self) -> bool {
+        self != Self::Gradient
+    }
+
+    fn gradient(self) -> bool {
+        self != Self::Loss
+    }
+}
+
+/// The loss of logits `[B, C]` and targets `[B]`; its gradient (softmax(logits) − q) g / B; or both.
 #[derive(Clone, Debug)]
-struct CrossEntropy {
-    smoothing: f64,
+pub(crate) struct CrossEntropy {
+    pub(crate) smoothing: f64,
+    pub(crate) gives: Gives,
+}
+
+impl CrossEntropy {
+    /// The target distribution at the class and elsewhere.
+    fn levels(&self, classes: usize) -> (f64, f64) {
+        let low = self.smoothing / classes as f64;
+        (1.0 - self.smoothing + low, low)
+    }
 }
 
 impl Tensor {
@@ -101,7 +140,11 @@ impl Tensor {
             }
             .into());
         }
-        self.graph().apply_one(CrossEntropy { smoothing: label_smoothing }, &[self, target], site)
+        self.graph().apply_one(
+            CrossEntropy { smoothing: label_smoothing, gives: Gives::Loss },
+            &[self, target],
+            site,
+        )
     }
 }
 
@@ -115,7 +158,11 @@ fn class(value: i64, at: usize, classes: usize) -> Result<usize, String> {
 
 impl Op for CrossEntropy {
     fn name(&self) -> &str {
-        "cross_entropy"
+        match self.gives {
+            Gives::Loss => "cross_entropy",
+            Gives::Gradient => "cross_entropy_gradient",
+            Gives::Both => "cross_entropy_and_gradient",
+        }
     }
 
     fn attributes(&self) -> String {
@@ -139,11 +186,20 @@ impl Op for CrossEntropy {
         if logits.shape.dims()[1].fixed() == Some(0) {
             return Err(format!("the logits are {}: there is no class to choose", logits.shape));
         }
-        Ok(vec![Meta::new(logits.dtype, crate::Shape::scalar())])
+        let loss = Meta::new(logits.dtype, crate::Shape::scalar());
+        if let Some(g) = inputs.get(2).filter(|g| **g != loss) {
+            return Err(format!("the loss is {loss}, its gradient {g}"));
+        }
+        Ok(match self.gives {
+            Gives::Loss => vec![loss],
+            Gives::Gradient => vec![logits.clone()],
+            Gives::Both => vec![loss, logits.clone()],
+        })
     }
 
     fn reference(&self, inputs: &[Reference], outputs: &mut [Reference]) -> Result<(), String> {
         let (rows, classes) = (inputs[0].shape[0], inputs[0].shape[1]);
+        let (high, low) = self.levels(classes);
         let mut total = 0.0;
         for b in 0..rows {
             let x = &inputs[0].data[b * classes..(b + 1) * classes];
@@ -154,111 +210,68 @@ impl Op for CrossEntropy {
             if self.smoothing > 0.0 {
                 total += self.smoothing * x.iter().map(|v| log_sum - v).sum::<f64>() / classes as f64;
             }
+            if self.gives.gradient() {
+                let g = inputs[2].data[0] / rows as f64;
+                let out = outputs.last_mut().ok_or("the gradient needs an output")?;
+                for (c, (out, v)) in out.data[b * classes..].iter_mut().zip(x).enumerate() {
+                    *out = (libm::exp(v - log_sum) - if c == target { high } else { low }) * g;
+                }
+            }
         }
-        outputs[0].data[0] = total / rows as f64;
+        if self.gives.loss() {
+            outputs[0].data[0] = total / rows as f64;
+        }
         Ok(())
     }
 
     fn cpu(&self, io: &mut CpuIo<'_>) -> Result<bool, String> {
-        let shape = io.inputs[0].layout.shape();
-        let (rows, classes) = (shape[0], shape[1]);
-        let (Some(x), Some(target)) = (io.inputs[0].f32(), io.inputs[1].indices()) else { return Ok(false) };
-        let smoothing = self.smoothing as f32;
-        let row = |(b, x): (usize, &[f32])| -> Result<f32, String> {
-            let target = class(target[b], b, classes)?;
-            Ok(vectorised(|| row_loss(x, target, smoothing)))
-        };
-        // The losses are added in the order of the rows, whoever computed them.
-        let losses: Vec<f32> = if x.len() < PARALLEL {
-            x.chunks_exact(classes.max(1)).enumerate().map(row).collect::<Result<_, _>>()?
-        } else {
-            x.par_chunks_exact(classes.max(1)).enumerate().map(row).collect::<Result<_, _>>()?
-        };
-        let total: f64 = losses.iter().map(|&loss| f64::from(loss)).sum();
-        let Some(out) = io.outputs[0].f32() else { return Ok(false) };
-        out[0] = (total / rows as f64) as f32;
-        Ok(true)
+        fast::run(self, io)
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
-        if request.outputs[0].dtype != DType::F32 {
-            return Err(format!("{} runs on the CPU only", request.outputs[0].dtype));
-        }
-        let shape = request.inputs[0].layout.shape();
-        let (rows, classes) = (shape[0], shape[1]);
-        let kernel = |name: &str, mut flags: Vec<&'static str>| {
-            if request.inputs[1].dtype == DType::U32 {
-                flags.push("unsigned");
-            }
-            Kernel {
-                name: name.into(),
-                source: Source::Named("cross_entropy"),
-                flags,
-                constants: Vec::new(),
-                needs: Needs::default(),
-            }
-        };
-        let params = Params::new().u32(rows).u32(classes).f32(self.smoothing as f32).f32(rows as f32);
-        let mean = DispatchSpec {
-            kernel: kernel("cross_entropy_mean", vec!["mean"]),
-            bindings: vec![BindTo::ScratchRead(0), BindTo::Output(0)],
-            params: params.clone(),
-            grid: Grid::Exact([1, 1, 1]),
-            flat: None,
-        };
-        let losses = |name: &str, serial: bool| DispatchSpec {
-            kernel: kernel(name, if serial { vec!["serial"] } else { Vec::new() }),
-            bindings: vec![BindTo::Input(0), BindTo::Input(1), BindTo::Scratch(0), BindTo::Status],
-            params: params.clone(),
-            grid: Grid::Linear(if serial { rows.div_ceil(256) } else { rows } as u64),
-            flat: None,
-        };
-        let variant = |variant: &'static str, name: &str, serial: bool| Lowering {
-            variant,
-            scratch: vec![Scratch { dtype: DType::F32, count: rows }],
-            dispatches: if rows == 0 { vec![mean.clone()] } else { vec![losses(name, serial), mean.clone()] },
-        };
-        let serial = variant("row_a_thread", "cross_entropy_rows", true);
-        let tree = variant("row_a_group", "cross_entropy_groups", false);
-        Ok(if classes <= SHORT {
-            vec![serial, tree]
-        } else if classes <= LONGEST_SERIAL {
-            vec![tree, serial]
-        } else {
-            vec![tree]
-        })
+        kernels::lower(self, request)
     }
 
     fn indices(&self, inputs: &[Vec<usize>]) -> Option<(usize, usize)> {
         Some((1, inputs[0][1]))
     }
 
-    fn grad(&self, context: &GradContext<'_>) -> Result<Vec<Option<Tensor>>> {
-        // (softmax(logits) − q) g / B
-        let (logits, target, g) = (&context.inputs[0], &context.inputs[1], context.cotangent()?);
-        let dims = logits.shape().dims();
-        let op = SmoothTarget { classes: dims[1].clone(), smoothing: self.smoothing, dtype: logits.dtype() };
-        let q = logits.graph().apply_one(op, &[target], Site::here())?;
-        let rows = logits.graph().size_of(logits.dtype(), dims[0].clone())?;
-        Ok(vec![Some(logits.softmax(-1)?.sub(&q)?.mul(&g.div(&rows)?)?), None])
+    fn role(&self) -> Option<Role> {
+        Some(Role::CrossEntropy { smoothing: self.smoothing, gives: self.gives })
     }
-}
 
-#[inline(always)]
-fn row_loss(x: &[f32], target: usize, smoothing: f32) -> f32 {
-    let max = x.iter().fold(f32::NEG_INFINITY, |m, &v| if v > m || v.is_nan() { v } else { m });
-    // Eight sums side by side, then one.
-    let (mut exponentials, mut shifted) = ([0.0f32; 8], [0.0f32; 8]);
-    for chunk in x.chunks(8) {
-        for ((e, s), &v) in exponentials.iter_mut().zip(&mut shifted).zip(chunk) {
-            *e += math::exp(v - max);
-            *s += v - max;
+    fn grad(&self, context: &GradContext<'_>) -> Result<Vec<Option<Tensor>>> {
+        let (logits, target) = (&context.inputs[0], &context.inputs[1]);
+        let (graph, here) = (logits.graph(), Site::here());
+        let slope = Self { gives: Gives::Gradient, ..self.clone() };
+        if self.gives == Gives::Loss {
+            let slope = graph.apply_one(slope, &[logits, target, context.cotangent()?], here)?;
+            return Ok(vec![Some(slope), None]);
         }
+        // Of the gradient p − q, p = softmax(logits), times g / B: h = v g / B gives p ⊙ (h − Σ h p) to the logits;
+        // the gradient at g = 1, times v and summed, is what flows to g.
+        let (g, v) = (&context.inputs[2], context.cotangent()?);
+        let rows = graph.size_of(logits.dtype(), logits.shape().dims()[0].clone())?;
+        let to_logits = if context.wanted[0] {
+            let (p, h) = (logits.softmax(-1)?, v.mul(&g.div(&rows)?)?);
+            Some(p.mul(&h.sub(&h.mul(&p)?.sum(&[-1], true)?)?)?)
+        } else {
+            None
+        };
+        let to_g = if context.wanted[2] {
+            let one = graph.constant(logits.dtype(), 1.0)?;
+            let slope = graph.apply_one(slope, &[logits, target, &one], here)?;
+            Some(slope.mul(v)?.sum(&[0, 1], false)?)
+        } else {
+            None
+        };
+        Ok(vec![to_logits, None, to_g])
     }
-    let log_sum = exponentials.iter().sum::<f32>().ln();
-    let loss = (1.0 - smoothing) * (log_sum - (x[target] - max));
-    if smoothing > 0.0 {
-        return loss + smoothing * (log_sum - shifted.iter().sum::<f32>() / x.len() as f32);
+
+    fn cost(&self, inputs: &[(DType, Layout)], _: &[(DType, Layout)]) -> Cost {
+        let (n, rows) = (inputs[0].1.count() as f64, inputs[1].1.count() as f64);
+        let each = if self.gives == Gives::Both { 9.0 } else { 6.0 };
+        let passes = 1.0 + f64::from(u8::from(self.gives.gradient()));
+        Cost { flops: each * n, bytes: n * passes * inputs[0].0.bytes() as f64 + 4.0 * rows }
     }
-    loss
 }

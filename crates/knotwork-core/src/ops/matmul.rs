@@ -6,7 +6,7 @@ mod tests;
 
 use rayon::prelude::*;
 
-use super::{Case, CaseInput, Cases, Cost, Load, Op, Reference, Registered};
+use super::{Case, CaseInput, Cases, Cost, Load, Op, Reference, Registered, Role};
 use crate::{
     DType, Layout, Result, Shape, Site,
     autodiff::GradContext,
@@ -312,6 +312,10 @@ impl Op for MatMul {
         let other = &shapes[1 - input];
         let across = other[other.len() - 1 - input];
         Some(Load { name, times: across.div_ceil(kernels::LARGE_TILE) })
+    }
+
+    fn role(&self) -> Option<Role> {
+        Some(Role::Product)
     }
 
     fn grad(&self, context: &GradContext<'_>) -> Result<Vec<Option<Tensor>>> {

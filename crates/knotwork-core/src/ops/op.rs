@@ -142,6 +142,11 @@ pub trait Op: Debug + Send + Sync + 'static {
         None
     }
 
+    /// What the planner's rewriting rules know it as.
+    fn role(&self) -> Option<super::Role> {
+        None
+    }
+
     /// The input that holds indices and one past the largest valid one.
     fn indices(&self, inputs: &[Vec<usize>]) -> Option<(usize, usize)> {
         let _ = inputs;

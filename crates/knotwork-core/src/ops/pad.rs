@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::{Case, CaseInput, Cases, Op, Reference, Registered};
+use super::{Case, CaseInput, Cases, Op, Reference, Registered, Role};
 use crate::{
     Result, Site,
     autodiff::GradContext,
@@ -128,6 +128,10 @@ impl Op for Pad {
                 flat: None,
             },
         )])
+    }
+
+    fn role(&self) -> Option<Role> {
+        Some(Role::Pad { dim: self.dim, before: self.before })
     }
 
     fn grad(&self, context: &GradContext<'_>) -> Result<Vec<Option<Tensor>>> {

@@ -6,6 +6,7 @@ use super::{
     fuse::fuse,
     lower::{Lowered, lower},
     memory::assemble,
+    rewrite::rewrite,
     work::{Draft, Operand, RootId, RootKind},
 };
 use crate::{
@@ -19,6 +20,8 @@ use crate::{
 pub struct PlanOptions {
     /// One kernel for each elementwise node.
     pub no_fuse: bool,
+    /// No rule rewrites anything: each operation of the graph is an operation of the plan.
+    pub no_rewrite: bool,
     /// No value reuses another's memory.
     pub no_alias: bool,
     /// The n-th kernel variant that the device can run, counted from 0, of every operation that has more than n;
@@ -55,6 +58,7 @@ pub(crate) fn plan_for(
 ) -> Result<Plan> {
     let _span = tracing::debug_span!("plan", nodes = target.graph.nodes.len()).entered();
     let mut draft = bind(&target.graph, &target.outputs, &target.updates, binding)?;
+    rewrite(&mut draft, capabilities, &options);
     give_outputs_memory(&mut draft);
     route_updates(&mut draft);
     if !options.no_fuse {

@@ -70,6 +70,10 @@ impl Plan {
             ("inputs", kind(|k| matches!(k, BufferKind::Feed(_)))),
             ("constants", kind(|k| matches!(k, BufferKind::Constant(_)))),
         ];
+        let rules: Vec<String> = self.rewrites.iter().map(|(rule, n)| format!("{rule} {n}")).collect();
+        if !rules.is_empty() {
+            lines.push(("rewrites", rules.join(", ")));
+        }
         lines.retain(|(_, text)| !text.ends_with(" in 0"));
         lines.iter().fold(head + "\n", |text, (name, value)| text + &format!("  {name:<10}  {value}\n"))
     }

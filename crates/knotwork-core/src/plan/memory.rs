@@ -95,6 +95,7 @@ pub(super) fn assemble(
             outputs: Vec::new(),
             status: Vec::new(),
             slots: Vec::new(),
+            rewrites: draft.rewrites.clone(),
             live_peak: 0,
         },
         arena: Arena::default(),

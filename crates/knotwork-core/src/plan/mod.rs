@@ -15,6 +15,7 @@ mod lower;
 mod memory;
 mod names;
 mod preview;
+mod rewrite;
 mod work;
 
 use std::sync::Arc;
@@ -239,6 +240,8 @@ pub struct Plan {
     pub status: Vec<StatusWord>,
     /// The slots that it reads or writes, and where they lie.
     pub slots: Vec<SlotPlace>,
+    /// The rewriting rules that applied, in their order, and how often.
+    pub rewrites: Vec<(&'static str, usize)>,
     /// The sum of simultaneously live bytes at its peak: the least that any assignment of buffers needs.
     pub live_peak: usize,
 }

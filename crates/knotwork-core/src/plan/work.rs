@@ -83,6 +83,8 @@ pub(super) struct Draft {
     pub updates: Vec<(SlotId, RootId, Operand)>,
     /// Roots that should lie side by side, in this order.
     pub packs: Vec<Vec<RootId>>,
+    /// The rewriting rules that applied, and how often.
+    pub rewrites: Vec<(&'static str, usize)>,
     /// Computed roots that are written straight into a slot: (root, slot).
     pub into_slot: Vec<(RootId, SlotId)>,
 }

@@ -141,6 +141,35 @@ impl Layout {
         Some(Self { shape: shape.to_vec(), strides, offset: self.offset })
     }
 
+    /// What a view on row-major memory becomes where that memory's elements lie as `inner` says instead; `None` where
+    /// strides cannot say it.
+    pub(crate) fn through(&self, inner: &Self) -> Option<Self> {
+        if self.offset == 0 && self.is_dense() && self.count() == inner.count() {
+            return inner.reshape(&self.shape);
+        }
+        if self.count() == 0 {
+            return None;
+        }
+        let rows = Self::contiguous(&inner.shape);
+        let digits = |position: usize| -> Vec<usize> {
+            let each = rows.strides.iter().zip(&rows.shape);
+            each.map(|(&stride, &n)| position / stride % n.max(1)).collect()
+        };
+        let place = |index: &[usize]| index.iter().zip(&inner.strides).map(|(i, s)| i * s).sum::<usize>();
+        // Each step of this view moves along dimensions of `inner`; the farthest must stay inside each of them, or
+        // a step would carry over into the next.
+        let first = digits(self.offset);
+        let mut farthest = first.clone();
+        let mut strides = Vec::with_capacity(self.shape.len());
+        for (&n, &stride) in self.shape.iter().zip(&self.strides) {
+            let step = if n > 1 { digits(stride) } else { vec![0; first.len()] };
+            farthest.iter_mut().zip(&step).for_each(|(f, s)| *f += (n - 1) * s);
+            strides.push(place(&step));
+        }
+        let inside = farthest.iter().zip(&inner.shape).all(|(f, n)| f < n);
+        inside.then(|| Self { shape: self.shape.clone(), strides, offset: inner.offset + place(&first) })
+    }
+
     /// The same walk over the elements in as few dimensions as can say it, for several layouts of one shape.
     #[must_use]
     pub fn collapse(layouts: &[&Self]) -> Vec<Self> {
@@ -228,6 +257,28 @@ mod tests {
         let v = Layout::contiguous(&[3]).expand(&[2, 3]);
         assert_eq!(positions(&v), vec![0, 1, 2, 0, 1, 2]);
         assert!(!v.is_dense());
+    }
+
+    #[test]
+    fn a_view_through_another_order() {
+        let inner = Layout::contiguous(&[2, 5, 3]).permute(&[0, 2, 1]).slice(2, 1, 5);
+        let rows = Layout::contiguous(inner.shape());
+        let memory = positions(&inner);
+        let views = [
+            rows.permute(&[2, 0, 1]),
+            rows.slice(1, 1, 3).slice(2, 2, 4),
+            rows.slice(0, 1, 2).permute(&[1, 2, 0]).expand(&[4, 3, 4, 1]),
+            Layout::contiguous(&[2, 3, 2, 2]).permute(&[3, 1, 2, 0]),
+            Layout::contiguous(&[2, 3, 1, 4]),
+        ];
+        for view in views {
+            let want: Vec<usize> = view.positions().map(|at| memory[at]).collect();
+            assert_eq!(positions(&view.through(&inner).unwrap()), want, "{view:?}");
+        }
+        // Two dimensions that lie across each other cannot become one, neither by reshaping nor by a stride.
+        assert_eq!(Layout::contiguous(&[2, 12]).through(&inner), None);
+        assert_eq!(Layout::contiguous(&[2, 12]).permute(&[1, 0]).through(&inner), None);
+        assert_eq!(Layout::contiguous(&[24]).slice(0, 0, 7).through(&inner), None);
     }
 
     #[test]
