@@ -7,6 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Instant,
 };
 
 use super::{
@@ -15,7 +16,9 @@ use super::{
 };
 use crate::{
     Error, Result,
-    device::{Backend, Counters, DeviceInfo, Memory, Pending, Prepared, RunInputs},
+    device::{
+        Backend, Clock, Counters, DeviceInfo, Interval, Memory, Pending, Prepared, RunInputs, Timeline,
+    },
     error::OpError,
     ops::Reference,
     plan::{BufferKind, Capabilities, DeviceKind, Place, Plan, Step},
@@ -155,6 +158,33 @@ struct CpuPrepared {
 
 impl Prepared for CpuPrepared {
     fn run(&mut self, inputs: &RunInputs<'_>) -> Result<Box<dyn Pending>> {
+        self.write(inputs);
+        for step in &self.plan.steps {
+            self.step(step)?;
+        }
+        self.count_run();
+        let outputs = self.plan.outputs.iter().map(|place| self.read(place)).collect::<Result<_>>()?;
+        Ok(Box::new(Done(outputs)))
+    }
+
+    fn profile(&mut self, inputs: &RunInputs<'_>) -> Result<Option<Timeline>> {
+        self.write(inputs);
+        let start = Instant::now();
+        let mut slices = Vec::with_capacity(self.plan.steps.len());
+        for step in &self.plan.steps {
+            let begin = start.elapsed();
+            self.step(step)?;
+            let ns = (start.elapsed() - begin).as_nanos() as f64;
+            slices.push(Interval { begin: begin.as_nanos() as f64, ns });
+        }
+        self.count_run();
+        Ok(Some(Timeline { clock: Clock::Steps, slices }))
+    }
+}
+
+impl CpuPrepared {
+    /// Feeds and scalars into their buffers.
+    fn write(&self, inputs: &RunInputs<'_>) {
         for (feed, value) in self.plan.feeds.iter().zip(inputs.feeds) {
             self.buffers[feed.buffer.0].write_bytes(0, &value.device_bytes());
         }
@@ -166,17 +196,13 @@ impl Prepared for CpuPrepared {
                 }
             }
         }
-        for step in &self.plan.steps {
-            self.step(step)?;
-        }
+    }
+
+    fn count_run(&self) {
         self.count.runs.fetch_add(1, Ordering::Relaxed);
         self.count.steps.fetch_add(self.plan.steps.len() as u64, Ordering::Relaxed);
-        let outputs = self.plan.outputs.iter().map(|place| self.read(place)).collect::<Result<_>>()?;
-        Ok(Box::new(Done(outputs)))
     }
-}
 
-impl CpuPrepared {
     fn step(&self, step: &Step) -> Result<()> {
         if step.outputs.iter().all(|p| p.layout.count() == 0) {
             return Ok(());

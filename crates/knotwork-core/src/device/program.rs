@@ -143,6 +143,16 @@ impl Program {
         &mut self,
         feeds: impl IntoIterator<Item = (&'n str, V)>,
     ) -> Result<Run> {
+        self.with_ready(feeds, |_, prepared, inputs| prepared.run(inputs)).map(Run)
+    }
+
+    /// Checks the feeds, makes the plan for their sizes ready, and hands it over for as long as nobody else may use the
+    /// parameters.
+    pub(super) fn with_ready<'n, V: Borrow<HostTensor>, R>(
+        &mut self,
+        feeds: impl IntoIterator<Item = (&'n str, V)>,
+        f: impl FnOnce(&Plan, &mut dyn Prepared, &RunInputs<'_>) -> Result<R>,
+    ) -> Result<R> {
         let feeds: Vec<(&str, V)> = feeds.into_iter().collect();
         let mut by_name: HashMap<&str, &HostTensor> = HashMap::with_capacity(feeds.len());
         for (name, value) in &feeds {
@@ -159,9 +169,9 @@ impl Program {
         check_indices(&ready.plan, &values)?;
         let turn = self.params.turn();
         let scalars: Vec<f64> = ready.plan.scalars.iter().map(|s| turn.scalar(&s.name, s.default)).collect();
-        let pending = ready.prepared.run(&RunInputs { feeds: &values, scalars: &scalars })?;
+        let result = f(&ready.plan, &mut *ready.prepared, &RunInputs { feeds: &values, scalars: &scalars });
         drop(turn);
-        Ok(Run(pending))
+        result
     }
 
     /// The plan that runs for these sizes of the named dimensions; made where it is not there yet.
@@ -174,6 +184,15 @@ impl Program {
             .last()
             .map(|(_, r)| r.plan.clone())
             .ok_or_else(|| Error::NoDevice("no plan was made".into()))
+    }
+
+    /// The plan for these sizes as text, for people: see [`Plan::explain`].
+    ///
+    /// # Errors
+    /// As [`plan`](Self::plan).
+    pub fn explain(&mut self, binding: &Binding) -> Result<String> {
+        let plan = self.plan(binding)?;
+        Ok(format!("planned for {}: {}", self.device.capabilities().device, plan.explain()))
     }
 
     /// Puts the plan for a binding last in the list.
