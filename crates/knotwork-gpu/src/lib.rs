@@ -14,6 +14,7 @@ mod context;
 mod memory;
 mod pipeline;
 mod prepared;
+mod profile;
 mod readback;
 
 use std::sync::Arc;

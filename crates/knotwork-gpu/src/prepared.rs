@@ -4,7 +4,7 @@ use std::sync::{Arc, atomic::Ordering};
 
 use knotwork_core::{
     Error, Result,
-    device::{Memory, Pending, Prepared, RunInputs},
+    device::{Memory, Pending, Prepared, RunInputs, Timeline},
     plan::{BufferKind, Dispatch, FUSED_BINDING, Plan},
 };
 
@@ -16,7 +16,7 @@ use crate::{
 };
 
 #[derive(Debug)]
-struct Call {
+pub(crate) struct Call {
     pipeline: Arc<Pipeline>,
     bind_group: wgpu::BindGroup,
     /// Where its uniforms lie: `params`, and `fused` where it has one.
@@ -24,14 +24,22 @@ struct Call {
     grid: [u32; 3],
 }
 
+impl Call {
+    pub fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
+        pass.set_pipeline(&self.pipeline.pipeline);
+        pass.set_bind_group(0, &self.bind_group, &self.offsets);
+        pass.dispatch_workgroups(self.grid[0], self.grid[1], self.grid[2]);
+    }
+}
+
 /// A prepared plan on a GPU.
 #[derive(Debug)]
 pub(crate) struct GpuPrepared {
-    context: Arc<Context>,
+    pub(crate) context: Arc<Context>,
     plan: Arc<Plan>,
-    buffers: Vec<wgpu::Buffer>,
-    calls: Vec<Call>,
-    ring: Ring,
+    pub(crate) buffers: Vec<wgpu::Buffer>,
+    pub(crate) calls: Vec<Call>,
+    pub(crate) ring: Ring,
     scalars: Option<(usize, Vec<u8>)>,
     status: Option<usize>,
 }
@@ -156,11 +164,11 @@ fn calls(
     Ok(calls)
 }
 
-impl Prepared for GpuPrepared {
-    fn run(&mut self, inputs: &RunInputs<'_>) -> Result<Box<dyn Pending>> {
+impl GpuPrepared {
+    /// Feeds and scalars into their buffers.
+    pub fn write(&mut self, inputs: &RunInputs<'_>) {
+        let _span = tracing::trace_span!("write", feeds = inputs.feeds.len()).entered();
         let context = &self.context;
-        context.check()?;
-        let slot = self.ring.take()?;
         for (feed, value) in self.plan.feeds.iter().zip(inputs.feeds) {
             context.write(&self.buffers[feed.buffer.0], 0, &value.device_bytes());
         }
@@ -170,23 +178,45 @@ impl Prepared for GpuPrepared {
             }
             context.queue.write_buffer(&self.buffers[*buffer], 0, bytes);
         }
-        let mut encoder =
-            context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("run") });
+    }
+
+    /// An encoder of a run, before its dispatches.
+    pub fn encoder(&self) -> wgpu::CommandEncoder {
+        let mut encoder = self
+            .context
+            .device
+            .create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("run") });
         if let Some(status) = self.status {
             encoder.clear_buffer(&self.buffers[status], 0, None);
         }
+        encoder
+    }
+}
+
+impl Prepared for GpuPrepared {
+    fn run(&mut self, inputs: &RunInputs<'_>) -> Result<Box<dyn Pending>> {
+        self.context.check()?;
+        let slot = self.ring.take()?;
+        self.write(inputs);
+        let encode = tracing::trace_span!("encode", dispatches = self.calls.len()).entered();
+        let mut encoder = self.encoder();
         {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            for call in &self.calls {
-                pass.set_pipeline(&call.pipeline.pipeline);
-                pass.set_bind_group(0, &call.bind_group, &call.offsets);
-                pass.dispatch_workgroups(call.grid[0], call.grid[1], call.grid[2]);
-            }
+            self.calls.iter().for_each(|call| call.record(&mut pass));
         }
         slot.copy(&mut encoder, &self.buffers);
-        let submission = context.queue.submit([encoder.finish()]);
+        let commands = encoder.finish();
+        drop(encode);
+        let _span = tracing::trace_span!("submit").entered();
+        let context = &self.context;
+        let submission = context.queue.submit([commands]);
         context.count.submits.fetch_add(1, Ordering::Relaxed);
         context.count.dispatches.fetch_add(self.calls.len() as u64, Ordering::Relaxed);
         Ok(Box::new(slot.sent(submission)))
+    }
+
+    fn profile(&mut self, inputs: &RunInputs<'_>) -> Result<Option<Timeline>> {
+        self.context.check()?;
+        self.timed(inputs).map(Some)
     }
 }

@@ -190,6 +190,7 @@ pub(crate) struct GpuPending(Arc<Staging>);
 impl Pending for GpuPending {
     fn wait(self: Box<Self>) -> Result<Vec<HostTensor>> {
         let staging = &self.0;
+        let _span = tracing::trace_span!("read", bytes = staging.contents.bytes).entered();
         if let Some(submission) = staging.submission() {
             staging.context.wait_for(&submission)?;
         }
