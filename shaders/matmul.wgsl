@@ -3,6 +3,9 @@
 // A workgroup of 16 x 16 threads makes a tile of 16 EACH x 16 EACH outputs; each thread EACH x EACH of them, 16 apart, so
 // that neighbouring threads write neighbouring elements. The sum runs over K in steps of DEPTH staged in workgroup memory.
 //
+// Flag `sums`, with `sums_a` or `sums_b`: the sums over K of the rows of a, or of the columns of b, leave the same kernel; the tiles of
+// the first column, or of the first row, make them.
+//
 // A dispatch takes a range of K only, in one part or in several that lie one behind the other in c and are added
 // afterwards. Flag `accumulate`: the range is added to what c holds.
 #import shared/grid
@@ -56,6 +59,18 @@ fn emit(at: u32, value: f32) {
 }
 #endif
 
+#if sums
+@group(0) @binding(4) var<storage, read_write> sums: array<f32>;
+
+fn add_sum(at: u32, value: f32) {
+#if accumulate
+    sums[at] += value;
+#else
+    sums[at] = value;
+#endif
+}
+#endif
+
 // One column more than needed, so that rows begin in different banks.
 var<workgroup> tile_a: array<f32, TILE * (DEPTH + 1u)>;
 var<workgroup> tile_b: array<f32, DEPTH * (TILE + 1u)>;
@@ -87,6 +102,9 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
         at_b += i * params.batch_b[3u - d];
     }
     var acc: array<f32, EACH * EACH>;
+#if sums
+    var sum = 0.0;
+#endif
     for (var k0 = first; k0 < last; k0 += DEPTH) {
         for (var e = local; e < TILE * DEPTH; e += SIDE * SIDE) {
 #if a_by_columns
@@ -117,6 +135,24 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
             tile_b[k * (TILE + 1u) + col] = value;
         }
         workgroupBarrier();
+#if sums_a
+        if col0 == 0u && local < TILE {
+            var part = 0.0;
+            for (var k = 0u; k < DEPTH; k++) {
+                part += tile_a[local * (DEPTH + 1u) + k];
+            }
+            sum += part;
+        }
+#endif
+#if sums_b
+        if row0 == 0u && local < TILE {
+            var part = 0.0;
+            for (var k = 0u; k < DEPTH; k++) {
+                part += tile_b[k * (TILE + 1u) + local];
+            }
+            sum += part;
+        }
+#endif
         for (var k = 0u; k < DEPTH; k++) {
             var column: array<f32, EACH>;
             for (var j = 0u; j < EACH; j++) {
@@ -140,4 +176,14 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
             }
         }
     }
+#if sums_a
+    if col0 == 0u && local < TILE && row0 + local < params.m {
+        add_sum(matrix * params.m + row0 + local, sum);
+    }
+#endif
+#if sums_b
+    if row0 == 0u && local < TILE && col0 + local < params.n {
+        add_sum(matrix * params.n + col0 + local, sum);
+    }
+#endif
 }

@@ -24,6 +24,9 @@ pub struct Arguments {
     /// One kernel for each elementwise node.
     #[arg(long)]
     no_fuse: bool,
+    /// No rule rewrites anything.
+    #[arg(long)]
+    no_rewrite: bool,
     /// No value reuses another's memory.
     #[arg(long)]
     no_alias: bool,
@@ -50,8 +53,12 @@ pub fn explain(arguments: &Arguments, out: &mut impl Write) -> Result<()> {
         Some("portable") => Capabilities::portable(),
         name => knotwork::open_device(name)?.capabilities().clone(),
     };
-    let options =
-        PlanOptions { no_fuse: arguments.no_fuse, no_alias: arguments.no_alias, ..PlanOptions::default() };
+    let options = PlanOptions {
+        no_fuse: arguments.no_fuse,
+        no_rewrite: arguments.no_rewrite,
+        no_alias: arguments.no_alias,
+        ..PlanOptions::default()
+    };
     let network = arguments.network.build()?;
     let plan = network.plan(&capabilities, options)?;
     let picture =

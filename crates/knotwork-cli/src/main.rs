@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 mod devices;
 mod explain;
 mod networks;
+mod profile;
 
 /// GPU-first compute with hand-written WGSL kernels.
 #[derive(Debug, Parser)]
@@ -20,6 +21,8 @@ enum Command {
     Devices,
     /// Shows the plan of a reference network: nodes, kernels, dispatches, memory; also as DOT and SVG.
     Explain(explain::Arguments),
+    /// Measures a reference network dispatch by dispatch: times by kernel, rates, shares, a trace for Perfetto.
+    Profile(profile::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -27,6 +30,7 @@ fn main() -> anyhow::Result<()> {
     let done = match Arguments::parse().command {
         Command::Devices => devices::list(out),
         Command::Explain(arguments) => explain::explain(&arguments, out),
+        Command::Profile(arguments) => profile::profile(&arguments, out),
     };
     // Whoever reads may have seen enough (`| head`).
     let closed = |e: &anyhow::Error| {

@@ -88,6 +88,7 @@ impl Backend for CpuBackend {
     }
 
     fn prepare(&self, plan: Arc<Plan>, chunks: &[Arc<dyn Memory>]) -> Result<Box<dyn Prepared>> {
+        let _span = tracing::debug_span!("prepare", steps = plan.steps.len()).entered();
         let mut buffers = Vec::with_capacity(plan.buffers.len());
         for buffer in &plan.buffers {
             let block = match &buffer.kind {
@@ -159,10 +160,12 @@ struct CpuPrepared {
 impl Prepared for CpuPrepared {
     fn run(&mut self, inputs: &RunInputs<'_>) -> Result<Box<dyn Pending>> {
         self.write(inputs);
-        for step in &self.plan.steps {
+        for (index, step) in self.plan.steps.iter().enumerate() {
+            let _span = tracing::trace_span!("step", index, op = step.op.name()).entered();
             self.step(step)?;
         }
         self.count_run();
+        let _span = tracing::trace_span!("read", outputs = self.plan.outputs.len()).entered();
         let outputs = self.plan.outputs.iter().map(|place| self.read(place)).collect::<Result<_>>()?;
         Ok(Box::new(Done(outputs)))
     }
@@ -185,6 +188,7 @@ impl Prepared for CpuPrepared {
 impl CpuPrepared {
     /// Feeds and scalars into their buffers.
     fn write(&self, inputs: &RunInputs<'_>) {
+        let _span = tracing::trace_span!("write", feeds = inputs.feeds.len()).entered();
         for (feed, value) in self.plan.feeds.iter().zip(inputs.feeds) {
             self.buffers[feed.buffer.0].write_bytes(0, &value.device_bytes());
         }

@@ -143,7 +143,11 @@ impl Program {
         &mut self,
         feeds: impl IntoIterator<Item = (&'n str, V)>,
     ) -> Result<Run> {
-        self.with_ready(feeds, |_, prepared, inputs| prepared.run(inputs)).map(Run)
+        let run = |plan: &Plan, prepared: &mut dyn Prepared, inputs: &RunInputs<'_>| {
+            let _span = tracing::trace_span!("run", steps = plan.steps.len()).entered();
+            prepared.run(inputs)
+        };
+        self.with_ready(feeds, run).map(Run)
     }
 
     /// Checks the feeds, makes the plan for their sizes ready, and hands it over for as long as nobody else may use the

@@ -6,7 +6,7 @@ mod tests;
 
 use rayon::prelude::*;
 
-use super::{Case, CaseInput, Cases, Cost, Load, Op, Reference, Registered, Role};
+use super::{Case, CaseInput, Cases, Cost, Load, Op, Reference, Registered, Role, no_gradient};
 use crate::{
     DType, Layout, Result, Shape, Site,
     autodiff::GradContext,
@@ -64,8 +64,12 @@ pub(super) const REGISTERED: Registered = Registered {
     }),
 };
 
-#[derive(Clone, Debug)]
-struct MatMul;
+/// A product. The planner makes one with sums beside it (`rewrite::sum_beside_product`).
+#[derive(Clone, Debug, Default)]
+pub(crate) struct MatMul {
+    /// The operand of which sums over K are output 1: of the rows of a, `[.., M]`, or of the columns of b, `[.., N]`.
+    pub sums: Option<usize>,
+}
 
 impl Tensor {
     /// The matrix product over the last two dimensions, [.., M, K] × [.., K, N] → [.., M, N]; leading dimensions
@@ -110,7 +114,7 @@ impl Tensor {
         let whole = |last: &[crate::Dim]| Shape::from([batch.dims(), last].concat());
         let a = self.broadcast_to(whole(&a))?;
         let b = other.broadcast_to(whole(&b))?;
-        self.graph().apply_one(MatMul, &[&a, &b], site)
+        self.graph().apply_one(MatMul::default(), &[&a, &b], site)
     }
 
     /// x Wᵀ + bias for x `[.., I]`, weight `[O, I]`, bias `[O]`: a dense layer.
@@ -193,7 +197,11 @@ fn sizes(a: &Layout, b: &Layout) -> Sizes {
 
 impl Op for MatMul {
     fn name(&self) -> &str {
-        "matmul"
+        if self.sums.is_some() { "matmul_sums" } else { "matmul" }
+    }
+
+    fn attributes(&self) -> String {
+        self.sums.map_or_else(String::new, |operand| format!("sums={operand}"))
     }
 
     fn infer(&self, inputs: &[Meta]) -> Result<Vec<Meta>, String> {
@@ -214,8 +222,14 @@ impl Op for MatMul {
             ));
         }
         let mut dims = da[..r - 1].to_vec();
+        let mut outputs = Vec::new();
+        if let Some(operand) = self.sums {
+            let kept = [&da[r - 2], &db[r - 1]][operand].clone();
+            outputs.push(Meta::new(a.dtype, [&da[..r - 2], &[kept]].concat()));
+        }
         dims.push(db[r - 1].clone());
-        Ok(vec![Meta::new(a.dtype, dims)])
+        outputs.insert(0, Meta::new(a.dtype, dims));
+        Ok(outputs)
     }
 
     fn reference(&self, inputs: &[Reference], outputs: &mut [Reference]) -> Result<(), String> {
@@ -229,10 +243,21 @@ impl Op for MatMul {
                 })
                 .sum();
         }
+        if let Some(operand) = self.sums {
+            let n = [m, n][operand];
+            for (at, out) in outputs[1].data.iter_mut().enumerate() {
+                let (batch, i) = (at / n, at % n);
+                let place = |j: usize| [(batch * m + i) * k + j, (batch * k + j) * n + i][operand];
+                *out = (0..k).map(|j| inputs[operand].data[place(j)]).sum();
+            }
+        }
         Ok(())
     }
 
     fn cpu(&self, io: &mut CpuIo<'_>) -> Result<bool, String> {
+        if self.sums.is_some() {
+            return Ok(false); // Only plans for GPUs have these.
+        }
         let (la, lb) = (io.inputs[0].layout, io.inputs[1].layout);
         let (Some(a), Some(b)) = (io.inputs[0].f32_strided(), io.inputs[1].f32_strided()) else {
             return Ok(false);
@@ -295,7 +320,7 @@ impl Op for MatMul {
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
-        kernels::lower(request)
+        kernels::lower(self.sums, request)
     }
 
     fn accepts(&self, _: usize, layout: &Layout) -> bool {
@@ -315,10 +340,13 @@ impl Op for MatMul {
     }
 
     fn role(&self) -> Option<Role> {
-        Some(Role::Product)
+        self.sums.is_none().then_some(Role::Product)
     }
 
     fn grad(&self, context: &GradContext<'_>) -> Result<Vec<Option<Tensor>>> {
+        if self.sums.is_some() {
+            return Err(no_gradient("it is a planner's form of a product and a sum"));
+        }
         let (a, b, g) = (&context.inputs[0], &context.inputs[1], context.cotangent()?);
         let da = if context.wanted[0] { Some(g.matmul(&b.transpose(-2, -1)?)?) } else { None };
         let db = if context.wanted[1] { Some(a.transpose(-2, -1)?.matmul(g)?) } else { None };

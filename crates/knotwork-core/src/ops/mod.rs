@@ -15,7 +15,7 @@ mod hadamard_transform;
 mod kan;
 mod linear_attention;
 mod logsumexp;
-mod matmul;
+pub(crate) mod matmul;
 mod maxout;
 mod mse_loss;
 mod norm;

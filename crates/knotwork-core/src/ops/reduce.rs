@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::{Case, CaseInput, Cases, Cost, Load, Op, Reference, Registered, elementwise::vectorised};
+use super::{Case, CaseInput, Cases, Cost, Load, Op, Reference, Registered, Role, elementwise::vectorised};
 use crate::{
     DType, Dim, Layout, Result, Site,
     autodiff::GradContext,
@@ -406,6 +406,11 @@ impl Op for Reduce {
 
     fn emits(&self) -> bool {
         true
+    }
+
+    fn role(&self) -> Option<Role> {
+        let small = self.dims.iter().all(|&d| d < 64);
+        (self.kind == Kind::Sum && small).then(|| Role::Sum(self.dims.iter().fold(0, |m, d| m | 1 << d)))
     }
 
     fn loads(&self, _: usize, _: &[Vec<usize>]) -> Option<Load> {

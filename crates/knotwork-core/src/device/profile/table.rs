@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Profile;
+use super::{Clock, Profile};
 use crate::{
     table::{Align, Table},
     units,
@@ -32,6 +32,12 @@ impl fmt::Display for Profile {
         let (bytes, flops) = (sum(|e| e.bytes), sum(|e| e.flops));
         writeln!(f, "{}", self.device)?;
         writeln!(f, "  clock  {}", self.clock)?;
+        if self.clock == Clock::Steps && cfg!(debug_assertions) {
+            writeln!(
+                f,
+                "  build  debug: the CPU's loops, and with them its peak, are far slower than in a release build"
+            )?;
+        }
         writeln!(
             f,
             "  run    {} in {} dispatches, the median of {} run{}",

@@ -28,7 +28,8 @@ enum Walk {
     Parts(usize),
 }
 
-pub(super) fn lower(request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
+/// `sums`: the operand of which sums over K are output 1.
+pub(super) fn lower(sums: Option<usize>, request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
     let (la, lb) = (&request.inputs[0].layout, &request.inputs[1].layout);
     if request.outputs[0].dtype != DType::F32 {
         return Err(format!("{} products run on the CPU only", request.outputs[0].dtype));
@@ -44,7 +45,7 @@ pub(super) fn lower(request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String
     };
     let words = [padded(|b| b.0, 1), padded(|b| b.1, 0), padded(|b| b.2, 0)].concat();
     let groups = |each: usize| s.m.div_ceil(16 * each) * s.n.div_ceil(16 * each) * batches;
-    let dispatch = |name: &str, each: u32, range: (usize, usize), parts: usize, to: BindTo| {
+    let dispatch = |name: &str, each: u32, range: (usize, usize), parts: usize, to: fn(usize) -> BindTo| {
         let mut flags = Vec::new();
         // Neighbouring threads read neighbouring elements of both operands.
         if s.a.1 > s.a.0 {
@@ -55,6 +56,11 @@ pub(super) fn lower(request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String
         }
         if range.0 > 0 {
             flags.push("accumulate");
+        }
+        let mut bindings = vec![BindTo::Input(0), BindTo::Input(1), to(0)];
+        if let Some(operand) = sums {
+            flags.extend(["sums", ["sums_a", "sums_b"][operand]]);
+            bindings.push(to(1));
         }
         let mut params = Params::new().u32(s.m).u32(s.n).u32(s.k).u32(batches);
         params = params.u32(la.offset()).u32(s.a.0).u32(s.a.1).u32(0usize);
@@ -70,7 +76,7 @@ pub(super) fn lower(request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String
                 constants: vec![("EACH", each.into())],
                 needs: Needs::default(),
             },
-            bindings: vec![BindTo::Input(0), BindTo::Input(1), to],
+            bindings,
             params,
             grid: Grid::Linear((groups(each as usize) * parts) as u64),
             flat: None,
@@ -83,19 +89,17 @@ pub(super) fn lower(request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String
             // A product over nothing is one range of nothing: it writes the zeros.
             dispatches: (0..s.k.max(1))
                 .step_by(RANGE)
-                .map(|k| dispatch(name, each, (k, (k + RANGE).min(s.k)), 1, BindTo::Output(0)))
+                .map(|k| dispatch(name, each, (k, (k + RANGE).min(s.k)), 1, BindTo::Output))
                 .collect(),
         },
         Walk::Parts(parts) => {
-            let outputs = request.outputs[0].layout.count();
-            Lowering {
-                variant: name,
-                scratch: vec![Scratch { dtype: DType::F32, count: outputs * parts }],
-                dispatches: vec![
-                    dispatch(name, each, (0, s.k), parts, BindTo::Scratch(0)),
-                    reduce::sum_of_parts(outputs, parts, BindTo::ScratchRead(0), BindTo::Output(0)),
-                ],
-            }
+            let counts: Vec<usize> = request.outputs.iter().map(|o| o.layout.count()).collect();
+            let mut dispatches = vec![dispatch(name, each, (0, s.k), parts, BindTo::Scratch)];
+            dispatches.extend(counts.iter().enumerate().map(|(i, &count)| {
+                reduce::sum_of_parts(count, parts, BindTo::ScratchRead(i), BindTo::Output(i))
+            }));
+            let scratch = counts.iter().map(|c| Scratch { dtype: DType::F32, count: c * parts }).collect();
+            Lowering { variant: name, scratch, dispatches }
         }
     };
     // A large tile pays where it is mostly filled.

@@ -45,8 +45,9 @@ impl Uses {
             work.outputs.iter().for_each(|o| uses.writer[o.root] = Some(k));
             work.inputs.iter().for_each(|o| uses.add_reader(o.root, k));
         }
-        let ends = draft.outputs.iter().chain(draft.updates.iter().map(|(_, _, o)| o)).map(|o| o.root);
-        ends.chain(draft.into_slot.iter().map(|(r, _)| *r)).for_each(|r| uses.kept[r] = true);
+        // What updates take has been brought into slots by works of their own, or is written there.
+        let slots = draft.into_slot.iter().map(|(r, _)| *r);
+        draft.outputs.iter().map(|o| o.root).chain(slots).for_each(|r| uses.kept[r] = true);
         uses
     }
 

@@ -6,6 +6,7 @@ mod identities;
 mod join;
 mod loss_and_gradient;
 mod repeated;
+mod sum_beside_product;
 mod transposed_product;
 mod uses;
 
@@ -31,6 +32,7 @@ const RULES: &[Rule] = &[
     identities::RULE,
     repeated::RULE,
     loss_and_gradient::RULE,
+    sum_beside_product::RULE,
 ];
 
 /// Applies every rule; the draft remembers which did something, and how often.
