@@ -148,3 +148,38 @@ impl GpuPrepared {
         self.context.count.dispatches.fetch_add(self.calls.len() as u64, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use knotwork_core::{
+        DType, Graph, HostTensor,
+        plan::{Capabilities, PlanOptions},
+    };
+
+    use super::*;
+    use crate::adapter::{Options, choose};
+
+    /// What a device without timestamps does; every driver at hand has them.
+    #[test]
+    fn without_timestamps_a_submit_is_timed() {
+        let adapter = pollster::block_on(choose(&Options::default())).unwrap();
+        let context = Arc::new(pollster::block_on(Context::open(&adapter, Default::default())).unwrap());
+        let g = Graph::new();
+        let x = g.input("x", DType::F32, [32, 32]).unwrap();
+        let y = x.matmul(&x).unwrap().softmax(-1).unwrap();
+        let capabilities: Capabilities = context.capabilities.clone();
+        let plan = g.plan(&[&y], &[], &[].into(), &capabilities, PlanOptions::default()).unwrap();
+        let dispatches = plan.dispatches.len();
+        let mut prepared = GpuPrepared::new(&context, Arc::new(plan), &[]).unwrap();
+        let x = HostTensor::zeros(DType::F32, [32, 32]);
+        let before = context.count.submits.load(Ordering::Relaxed);
+        let timeline = prepared.by_submits(&RunInputs { feeds: &[&x], scalars: &[] }).unwrap();
+        assert_eq!(timeline.clock, Clock::Submits);
+        assert_eq!(timeline.slices.len(), dispatches);
+        assert!(timeline.slices.iter().all(|s| s.ns > 0.0), "{timeline:?}");
+        assert!(timeline.slices.windows(2).all(|w| w[1].begin >= w[0].begin + w[0].ns), "{timeline:?}");
+        assert_eq!(context.count.submits.load(Ordering::Relaxed) - before, dispatches as u64 + 2);
+    }
+}

@@ -64,7 +64,7 @@ impl Plan {
             ),
             ("computes", units::count(cost.flops, "FLOP")),
             ("live peak", format!("{} of values alive at once", units::bytes(self.live_peak))),
-            ("arena", format!("{} buffers{above}", kind(|k| matches!(k, BufferKind::Arena)))),
+            ("arena", format!("{}{above}", kind(|k| matches!(k, BufferKind::Arena)))),
             ("parameters", slots(true)),
             ("states", slots(false)),
             ("inputs", kind(|k| matches!(k, BufferKind::Feed(_)))),

@@ -2,12 +2,9 @@
 
 use super::{
     Entry,
-    loops::{Copy, Fma},
+    loops::{Copy, FACTOR, Fma, SUMMAND},
 };
-use crate::{
-    DType, Device, Error, Graph, HostTensor, Result, Site,
-    graph::{Tensor, Update},
-};
+use crate::{DType, Device, Error, Graph, HostTensor, Result, Site, device::Program};
 
 /// What a device can do at most, as two small kernels measured it: bytes read and written by a copy that no cache
 /// holds, and multiplications with additions in f32 that wait for nothing.
@@ -42,9 +39,8 @@ impl Device {
     }
 }
 
-/// The fastest dispatch of that kernel or step.
-fn fastest(device: &Device, graph: &Graph, update: &Update, op: &str) -> Result<Entry> {
-    let mut program = device.compile(graph, &[], &[update])?;
+/// The fastest dispatch of that operation.
+fn fastest(device: &Device, program: &mut Program, op: &str) -> Result<Entry> {
     let mut best: Option<Entry> = None;
     for _ in 0..RUNS {
         let profile = program.profile([] as [(&str, &HostTensor); 0], 1)?;
@@ -54,26 +50,44 @@ fn fastest(device: &Device, graph: &Graph, update: &Update, op: &str) -> Result<
             (a, b) => b.or(a),
         };
     }
-    best.filter(|e| e.ns > 0.0).ok_or_else(|| Error::Device {
-        device: device.info().to_string(),
-        message: format!("no time was measured for `{op}`, so the peak is not known"),
-    })
+    best.filter(|e| e.ns > 0.0)
+        .ok_or_else(|| refuse(device, format!("no time was measured for `{op}`, so the peak is not known")))
 }
 
-fn slot(graph: &Graph, name: &str, count: usize) -> Result<Tensor> {
-    graph.parameter(name, HostTensor::zeros(DType::F32, [count]))
+fn refuse(device: &Device, message: String) -> Error {
+    Error::Device { device: device.info().to_string(), message }
+}
+
+/// A peak of work that was not done is none: `name` must hold `want` everywhere.
+fn check(device: &Device, program: &Program, name: &str, want: f64) -> Result<()> {
+    let wrong = program.params().get(name)?.to_f64().into_iter().find(|got| (got - want).abs() > 1e-4);
+    match wrong {
+        Some(got) => {
+            Err(refuse(device, format!("measuring its peak, it computed {got} where {want} is right")))
+        }
+        None => Ok(()),
+    }
+}
+
+fn ones(count: usize) -> Result<HostTensor> {
+    HostTensor::from_vec(vec![1.0f32; count], [count])
 }
 
 fn bandwidth(device: &Device) -> Result<f64> {
-    let limit = device.capabilities().max_binding_bytes.min(device.capabilities().max_buffer_bytes) / 4;
+    let limit = device.capabilities().max_binding_bytes.min(device.capabilities().max_buffer_bytes);
     let mut rate = 0.0;
-    for bytes in COPY_BYTES.into_iter().filter(|&b| b <= limit.max(COPY_BYTES[0])) {
+    for (k, bytes) in COPY_BYTES.into_iter().enumerate().filter(|&(k, b)| k == 0 || b <= limit) {
         let graph = Graph::new();
+        let count = bytes / DType::F32.bytes();
+        let b = graph.parameter("b", HostTensor::zeros(DType::F32, [count]))?;
         // Slots of two groups lie in two buffers: no kernel reads and writes the same one.
-        let b = slot(&graph, "b", bytes / 4)?;
-        let a = graph.state("a", "from", HostTensor::zeros(DType::F32, [bytes / 4]))?;
+        let a = graph.state("a", "from", ones(count)?)?;
         let copied = graph.apply_one(Copy, &[&a, &b], Site::here())?;
-        let entry = fastest(device, &graph, &graph.assign(&b, &copied)?, "peak_copy")?;
+        let mut program = device.compile(&graph, &[], &[&graph.assign(&b, &copied)?])?;
+        let entry = fastest(device, &mut program, "peak_copy")?;
+        if k == 0 {
+            check(device, &program, "b", 1.0)?;
+        }
         // A larger copy is nearer to what memory gives, where the smaller one stayed in a cache.
         rate = entry.bytes / entry.ns * 1e9;
         if entry.ns >= ENOUGH_NS {
@@ -85,11 +99,18 @@ fn bandwidth(device: &Device) -> Result<f64> {
 
 fn arithmetic(device: &Device) -> Result<f64> {
     let mut best: f64 = 0.0;
-    for (elements, turns) in CHAINS {
+    for (k, (elements, turns)) in CHAINS.into_iter().enumerate() {
         let graph = Graph::new();
-        let x = slot(&graph, "x", elements)?;
+        let x = graph.parameter("x", HostTensor::zeros(DType::F32, [elements]))?;
         let after = graph.apply_one(Fma { turns }, &[&x], Site::here())?;
-        let entry = fastest(device, &graph, &graph.assign(&x, &after)?, "peak_fma")?;
+        let mut program = device.compile(&graph, &[], &[&graph.assign(&x, &after)?])?;
+        let entry = fastest(device, &mut program, "peak_fma")?;
+        if k == 0 {
+            // From 0, n turns towards summand / (1 - factor); each measurement also warms up.
+            let all = f64::from(turns) * (2 * RUNS) as f64;
+            let (factor, summand) = (f64::from(FACTOR), f64::from(SUMMAND));
+            check(device, &program, "x", summand / (1.0 - factor) * (1.0 - factor.powf(all)))?;
+        }
         best = best.max(entry.flops / entry.ns * 1e9);
         if entry.ns >= ENOUGH_NS {
             break;
@@ -100,10 +121,7 @@ fn arithmetic(device: &Device) -> Result<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        super::loops::{FACTOR, SUMMAND},
-        *,
-    };
+    use super::*;
     use pretty_assertions::assert_eq;
 
     /// The loops compute what they say, so no compiler may have left them out.
@@ -112,7 +130,7 @@ mod tests {
         let graph = Graph::new();
         let start = HostTensor::new(&(0..1000).map(|i| i as f32).collect::<Vec<_>>(), [1000]).unwrap();
         let x = graph.parameter("x", start.clone()).unwrap();
-        let y = slot(&graph, "y", 1000).unwrap();
+        let y = graph.parameter("y", HostTensor::zeros(DType::F32, [1000])).unwrap();
         let after = graph.apply_one(Fma { turns: 8 }, &[&x], Site::here()).unwrap();
         let copied = graph.apply_one(Copy, &[&x, &y], Site::here()).unwrap();
         let update = graph.assign(&x, &after).unwrap().and(graph.assign(&y, &copied).unwrap()).unwrap();

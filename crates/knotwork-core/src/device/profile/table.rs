@@ -65,7 +65,7 @@ impl fmt::Display for Profile {
         writeln!(f)?;
         let mut header = vec![
             ("kernel", Align::Left),
-            ("runs", Align::Right),
+            ("count", Align::Right),
             ("time", Align::Right),
             ("share", Align::Right),
             ("moves", Align::Right),

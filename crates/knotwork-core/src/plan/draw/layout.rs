@@ -222,3 +222,75 @@ fn label(picture: &Picture, boxes: &[Rect], routes: &mut [Route]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        graph::Phase,
+        plan::draw::{Arrow, Family, Node},
+    };
+
+    fn picture(sizes: &[usize], arrows: &[(usize, usize)]) -> Picture {
+        let node = |(k, &n): (usize, &usize)| Node {
+            id: k.to_string(),
+            name: format!("{k} node"),
+            lines: vec!["x".repeat(n); n % 4],
+            family: Family::Other,
+            phase: Phase::Forward,
+            details: String::new(),
+        };
+        let n = sizes.len();
+        let arrow = |&(a, b): &(usize, usize)| {
+            let (a, b) = (a % n, b % n);
+            (a != b).then(|| Arrow { from: a.min(b), to: a.max(b), label: format!("f32[{a}]") })
+        };
+        Picture {
+            title: "any".into(),
+            nodes: sizes.iter().enumerate().map(node).collect(),
+            arrows: arrows.iter().filter_map(arrow).collect(),
+        }
+    }
+
+    proptest! {
+        /// Of any picture: no box touches another, every arrow goes down from one to the other, all is inside.
+        #[test]
+        fn boxes_keep_apart_and_arrows_go_down(
+            sizes in prop::collection::vec(0usize..40, 1..40),
+            arrows in prop::collection::vec((0usize..40, 0usize..40), 0..80),
+        ) {
+            let picture = picture(&sizes, &arrows);
+            let layout = layout(&picture);
+            for (i, a) in layout.boxes.iter().enumerate() {
+                prop_assert!(a.left() >= -0.01 && a.x + a.width / 2.0 <= layout.width + 0.01);
+                prop_assert!(a.top() >= -0.01 && a.bottom() <= layout.height + 0.01);
+                for b in &layout.boxes[i + 1..] {
+                    prop_assert!(!a.touches(*b), "{a:?} {b:?}");
+                }
+            }
+            for (arrow, route) in picture.arrows.iter().zip(&layout.routes) {
+                let (from, to) = (layout.boxes[arrow.from], layout.boxes[arrow.to]);
+                prop_assert!(from.bottom() < to.top());
+                for piece in &route.pieces {
+                    prop_assert!(piece.windows(2).all(|w| w[0].1 <= w[1].1), "{piece:?}");
+                }
+                if let (false, Some(piece)) = (route.cut, route.pieces.last()) {
+                    let end = piece[piece.len() - 1];
+                    prop_assert!((end.1 - to.top()).abs() < 0.01 && (end.0 - to.x).abs() <= to.width / 2.0);
+                }
+            }
+        }
+    }
+
+    /// A long chain with an arrow across all of it: cut, with both ends named.
+    #[test]
+    fn long_arrows_are_cut_and_name_their_ends() {
+        let chain: Vec<(usize, usize)> = (0..29).map(|k| (k, k + 1)).chain([(0, 29)]).collect();
+        let layout = layout(&picture(&[3; 30], &chain));
+        let stubs: Vec<&str> = layout.routes.iter().flat_map(|r| &r.stubs).map(|s| s.text.as_str()).collect();
+        assert_eq!(stubs, ["to 29", "from 0"]);
+        assert!(layout.width < 400.0);
+    }
+}
