@@ -27,6 +27,6 @@ pub mod units;
 
 pub use autodiff::GradContext;
 pub use device::{Counters, Device, DeviceInfo, Program, Run};
-pub use error::{Error, FeedError, OpError, Result, Site};
+pub use error::{BudgetError, Error, FeedError, OpError, Result, Site, TenantError};
 pub use graph::{Graph, Operand, Tensor, Update};
 pub use tensor::{DType, Dim, HostTensor, Layout, Shape};

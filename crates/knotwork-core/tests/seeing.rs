@@ -257,3 +257,35 @@ fn what_cannot_be_profiled_says_why() {
     let message = program.profile([] as [(&str, &HostTensor); 0], 1).unwrap_err().to_string();
     assert!(message.contains('x'), "{message}");
 }
+
+/// The gradient of slices is written part by part into one value: its readers depend on every part.
+#[test]
+fn a_value_in_parts_comes_from_all_its_writers() {
+    let g = Graph::new();
+    let x = g.input("x", DType::F32, [4, 8]).unwrap();
+    let h = x.exp().unwrap();
+    let half = |from: usize| h.slice(1, from, from + 4).unwrap();
+    let product = half(0).matmul(&half(4).transpose(0, 1).unwrap()).unwrap();
+    let loss = product.sum(&[0, 1], false).unwrap();
+    let dh = loss.grad(&[&h]).unwrap().remove(0);
+    let w = g.parameter("w", HostTensor::zeros(DType::F32, [8, 8])).unwrap();
+    let y = dh.matmul(&w).unwrap();
+    let plan = g.plan(&[&y], &[], &[].into(), &Capabilities::portable(), PlanOptions::default()).unwrap();
+    let last = plan.steps.len() - 1;
+    let read = plan.steps[last].inputs[0].clone();
+    let writers: Vec<usize> = (0..last)
+        .filter(|&k| {
+            let outputs = &plan.steps[k].outputs;
+            outputs.iter().any(|o| {
+                (o.buffer, o.offset, o.bytes) == (read.buffer, read.offset, read.bytes)
+                    && o.layout.count() == 16
+            })
+        })
+        .collect();
+    assert_eq!(writers.len(), 2, "{plan}");
+    let picture = plan.picture();
+    for k in writers {
+        let arrow = (plan.feeds.len() + k, plan.feeds.len() + last);
+        assert!(picture.arrows.iter().any(|a| (a.from, a.to) == arrow), "{arrow:?} is not in {picture:#?}");
+    }
+}

@@ -1,4 +1,4 @@
-//! A plan with everything bound once: replayed as one encoder, one pass, one submit.
+//! A plan with everything bound once: replayed as one encoder, one pass, one submit (more where a run is long).
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -198,17 +198,27 @@ impl Prepared for GpuPrepared {
         self.context.check()?;
         let slot = self.ring.take()?;
         self.write(inputs);
-        let encode = tracing::trace_span!("encode", dispatches = self.calls.len()).entered();
+        let context = &self.context;
+        let submits = &self.plan.submits;
+        let encode =
+            tracing::trace_span!("encode", dispatches = self.calls.len(), submits = submits.len()).entered();
         let mut encoder = self.encoder();
-        {
-            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            self.calls.iter().for_each(|call| call.record(&mut pass));
+        for (k, range) in submits.iter().enumerate() {
+            {
+                let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+                self.calls[range.clone()].iter().for_each(|call| call.record(&mut pass));
+            }
+            if k + 1 < submits.len() {
+                let next = wgpu::CommandEncoderDescriptor { label: Some("run, continued") };
+                let full = std::mem::replace(&mut encoder, context.device.create_command_encoder(&next));
+                context.queue.submit([full.finish()]);
+                context.count.submits.fetch_add(1, Ordering::Relaxed);
+            }
         }
         slot.copy(&mut encoder, &self.buffers);
         let commands = encoder.finish();
         drop(encode);
         let _span = tracing::trace_span!("submit").entered();
-        let context = &self.context;
         let submission = context.queue.submit([commands]);
         context.count.submits.fetch_add(1, Ordering::Relaxed);
         context.count.dispatches.fetch_add(self.calls.len() as u64, Ordering::Relaxed);

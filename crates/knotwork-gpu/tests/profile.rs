@@ -87,3 +87,14 @@ fn the_peak_is_measured_once_and_is_a_rate() {
     assert_eq!(device.peak().unwrap(), peak);
     assert_eq!(device.counters(), before);
 }
+
+#[test]
+fn a_plan_without_dispatches_has_a_profile() {
+    let g = Graph::new();
+    let y = g.input("x", DType::F32, [0, 3]).unwrap().exp().unwrap();
+    let mut program = gpu().compile(&g, &[&y], &[]).unwrap();
+    let profile = program.profile([("x", HostTensor::zeros(DType::F32, [0, 3]))], 2).unwrap();
+    assert!(profile.entries.is_empty() && profile.total_ns() == 0.0);
+    assert!(profile.to_string().contains("0 dispatches"), "{profile}");
+    serde_json::from_str::<serde_json::Value>(&profile.trace()).unwrap();
+}

@@ -192,6 +192,16 @@ impl Program {
 
     /// The plan for these sizes as text, for people: see [`Plan::explain`].
     ///
+    /// ```
+    /// use knotwork_core::{DType, Device, Dim, Graph};
+    /// let g = Graph::new();
+    /// let y = g.input("x", DType::F32, [Dim::named("batch"), 8.into()])?.tanh()?;
+    /// let mut program = Device::cpu().compile(&g, &[&y], &[])?;
+    /// let text = program.explain(&[("batch".into(), 4)].into())?;
+    /// assert!(text.starts_with("planned for cpu: 1 node -> 1 step\n") && text.contains("f32[4, 8]"));
+    /// # Ok::<(), knotwork_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`plan`](Self::plan).
     pub fn explain(&mut self, binding: &Binding) -> Result<String> {

@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
+use super::{Recompute, RegionId};
 use crate::{
     Site,
     ops::Op,
@@ -122,6 +123,10 @@ pub struct Node {
     pub site: Site,
     /// Which part of the computation it belongs to.
     pub phase: Phase,
+    /// The checkpoint region inside which it was made, the innermost.
+    pub region: Option<RegionId>,
+    /// Where it computes a value once more that a checkpoint region did not keep: of what.
+    pub recompute: Option<Recompute>,
 }
 
 impl Node {

@@ -15,6 +15,8 @@ pub(crate) struct Value {
     pub readers: Vec<(usize, usize)>,
     /// Whether the run gives it to its caller.
     pub output: bool,
+    /// How many of its bytes were written.
+    written: usize,
 }
 
 impl Value {
@@ -45,9 +47,9 @@ fn same(a: &Place, b: &Place) -> bool {
     (a.buffer, a.offset, a.bytes) == (b.buffer, b.offset, b.bytes)
 }
 
-/// Whether a place covers all of its memory.
-fn whole(p: &Place) -> bool {
-    p.dtype.bytes() * p.layout.count() == p.bytes
+/// Bytes of the elements that a place shows.
+fn shown(p: &Place) -> usize {
+    p.dtype.bytes() * p.layout.count()
 }
 
 impl Flow {
@@ -65,9 +67,13 @@ impl Flow {
             }
             for (o, place) in step.outputs.iter().enumerate() {
                 let there = &mut now[place.buffer.0];
-                let part = there.iter().copied().find(|&v| same(&values[v].place, place) && !whole(place));
-                if let Some(v) = part {
+                // A part joins the parts that were written before, until together they are the whole.
+                let room = |v: &Value| v.written + shown(place) <= place.bytes;
+                if let Some(v) =
+                    there.iter().copied().find(|&v| same(&values[v].place, place) && room(&values[v]))
+                {
                     values[v].writers.push((k, o));
+                    values[v].written += shown(place);
                     continue;
                 }
                 there.retain(|&v| !overlap(&values[v].place, place));
@@ -77,6 +83,7 @@ impl Flow {
                     writers: vec![(k, o)],
                     readers: Vec::new(),
                     output: false,
+                    written: shown(place),
                 });
             }
         }
