@@ -186,6 +186,10 @@ impl Op for Softmax {
         (!self.log).then_some(Role::Softmax)
     }
 
+    fn emits(&self) -> bool {
+        true
+    }
+
     fn grad(&self, context: &GradContext<'_>) -> Result<Vec<Option<Tensor>>> {
         let (y, g) = (&context.outputs[0], context.cotangent()?);
         Ok(vec![Some(if self.log {
