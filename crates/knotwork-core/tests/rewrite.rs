@@ -227,7 +227,7 @@ fn gradients_of_slices_are_written_side_by_side() {
         y.slice(1, 3, 6).unwrap().transpose(0, 1).unwrap(),
     );
     let s = |t: &Tensor| t.square().unwrap().sum(&[0, 1], false).unwrap();
-    let loss = s(&a).add(&s(&b)).unwrap().add(&s(&c.tanh().unwrap())).unwrap();
+    let loss = s(&a).add(s(&b)).unwrap().add(s(&c.tanh().unwrap())).unwrap();
     let dx = loss.grad(&[&x]).unwrap().remove(0);
     let rewritten = gpu(&g, &[&dx]);
     assert_eq!(applied(&rewritten, "join"), 1, "{rewritten}");
@@ -237,7 +237,7 @@ fn gradients_of_slices_are_written_side_by_side() {
     // Parts of parts.
     let (top, bottom) = (y.slice(0, 0, 1).unwrap(), y.slice(0, 1, 4).unwrap());
     let corner = (bottom.slice(1, 0, 5).unwrap(), bottom.slice(1, 5, 6).unwrap());
-    let loss = s(&top).add(&s(&corner.0)).unwrap().add(&s(&corner.1).mul(2.0).unwrap()).unwrap();
+    let loss = s(&top).add(s(&corner.0)).unwrap().add(s(&corner.1).mul(2.0).unwrap()).unwrap();
     let dx = loss.grad(&[&x]).unwrap().remove(0);
     assert_eq!(applied(&gpu(&g, &[&dx]), "join"), 2);
     check(&g, &[&dx], &[("x", wave(&[4, 6], 1.0))]);
@@ -249,7 +249,7 @@ fn slices_that_overlap_or_leave_gaps_are_added() {
     let x = g.input("x", DType::F32, [4, 6]).unwrap();
     let s = |from, to| x.slice(1, from, to).unwrap().square().unwrap().sum(&[0, 1], false).unwrap();
     for (first, second) in [((0, 4), (3, 6)), ((0, 2), (3, 6)), ((0, 3), (0, 3))] {
-        let loss = s(first.0, first.1).add(&s(second.0, second.1).mul(2.0).unwrap()).unwrap();
+        let loss = s(first.0, first.1).add(s(second.0, second.1).mul(2.0).unwrap()).unwrap();
         let dx = loss.grad(&[&x]).unwrap().remove(0);
         assert_eq!(applied(&gpu(&g, &[&dx]), "join"), 0);
         check(&g, &[&dx], &[("x", wave(&[4, 6], 1.0))]);
@@ -321,7 +321,7 @@ fn attention_is_recognised_in_its_parts() {
             "AtMost(key, query)",
             far(f64::from(f32::MIN)).select(&table(false).lt(0.5).unwrap(), &scaled).unwrap(),
         ),
-        ("AtMost(key, query)", scaled.add(&table(false).sub(1.0).unwrap().mul(1e35).unwrap()).unwrap()),
+        ("AtMost(key, query)", scaled.add(table(false).sub(1.0).unwrap().mul(1e35).unwrap()).unwrap()),
     ];
     for (attribute, scores) in written {
         let y = scores.softmax(-1).unwrap().matmul(&v).unwrap();
