@@ -182,12 +182,12 @@ impl Op for Softmax {
         })
     }
 
-    fn role(&self) -> Option<Role> {
-        (!self.log).then_some(Role::Softmax)
-    }
-
     fn emits(&self) -> bool {
         true
+    }
+
+    fn role(&self) -> Option<Role> {
+        (!self.log).then_some(Role::Softmax)
     }
 
     fn grad(&self, context: &GradContext<'_>) -> Result<Vec<Option<Tensor>>> {
