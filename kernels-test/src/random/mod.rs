@@ -134,12 +134,21 @@ fn size(t: &Tensor) -> usize {
 
 /// The knobs under which values must agree.
 #[must_use]
-pub fn knobs() -> [PlanOptions; 4] {
-    [(false, false), (true, true), (true, false), (false, true)].map(|(no_fuse, no_alias)| PlanOptions {
+pub fn knobs() -> [PlanOptions; 5] {
+    let knob = |(no_fuse, no_alias, no_rewrite)| PlanOptions {
         no_fuse,
         no_alias,
+        no_rewrite,
         ..PlanOptions::default()
-    })
+    };
+    [
+        (false, false, false),
+        (true, true, true),
+        (true, false, false),
+        (false, true, false),
+        (false, false, true),
+    ]
+    .map(knob)
 }
 
 /// Makes `count` graphs and checks each on every backend. `failed` is told of each that does not hold; the number of
