@@ -27,6 +27,8 @@ pub mod units;
 
 pub use autodiff::GradContext;
 pub use device::{Counters, Device, DeviceInfo, Program, Run};
-pub use error::{BudgetError, Error, FeedError, OpError, Result, Site, TenantError};
+pub use error::{
+    BudgetError, DeviceLost, Error, FeedError, LastDispatch, OpError, Result, Site, TenantError,
+};
 pub use graph::{Graph, Operand, Tensor, Update};
 pub use tensor::{DType, Dim, HostTensor, Layout, Shape};

@@ -1,6 +1,7 @@
 //! Devices and programs: running a graph, on whatever backend there is.
 
 mod backend;
+mod external;
 mod feeds;
 mod handle;
 mod params;
@@ -8,6 +9,7 @@ mod profile;
 mod program;
 
 pub use backend::{Backend, Counters, Memory, Pending, Prepared, RunInputs};
+pub use external::{External, Lent, Value};
 pub use handle::{Device, DeviceInfo};
 pub use params::{ParamInfo, Params};
 pub use profile::{Clock, Entry, Interval, KernelTime, Peak, Profile, Timeline};

@@ -43,7 +43,7 @@ pub(super) fn bind(
     Ok(draft)
 }
 
-/// What a node gave: type and shape in numbers, and where it is.
+/// The types and places of an operation's outputs.
 type Results = Vec<(Meta, Operand)>;
 
 struct Binder {

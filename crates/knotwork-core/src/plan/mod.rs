@@ -19,6 +19,7 @@ mod lower;
 mod memory;
 mod names;
 mod order;
+mod poison;
 mod preview;
 mod rewrite;
 mod rooms;
@@ -35,6 +36,7 @@ pub use kernel::{
     BindTo, ConstantValue, DispatchSpec, FUSED_BINDING, Flat, Grid, Kernel, KernelOperand, KernelRequest,
     Lowering, Needs, Params, Scratch, Source,
 };
+pub use poison::{Fill, POISON};
 
 use crate::{
     Site,

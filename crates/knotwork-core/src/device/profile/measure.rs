@@ -3,7 +3,11 @@
 use std::borrow::Borrow;
 
 use super::{Clock, Entry, Interval, Profile, Timeline};
-use crate::{Error, HostTensor, Result, device::Program, plan::Plan};
+use crate::{
+    Error, HostTensor, Result,
+    device::{Program, Value},
+    plan::Plan,
+};
 
 impl Program {
     /// Runs the program once to warm up and `runs` times more, and measures every dispatch. They are runs like any
@@ -22,7 +26,9 @@ impl Program {
             return Err(Error::Host("a profile needs at least one run; it was asked for 0".into()));
         }
         let device = self.device().info().to_string();
-        self.with_ready(feeds, |plan, prepared, inputs| {
+        let feeds: Vec<(&str, V)> = feeds.into_iter().collect();
+        let values = feeds.iter().map(|(name, value)| (*name, Value::Host(value.borrow())));
+        self.with_ready(values, &[], |plan, prepared, inputs| {
             let mut timelines = Vec::with_capacity(runs);
             for run in 0..=runs {
                 let timeline = prepared.profile(inputs)?.ok_or_else(|| Error::Device {
