@@ -30,8 +30,21 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    pub fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
+    fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
+        self.poison(pass);
+        self.dispatch(pass);
+    }
+
+    /// Whether memory is filled before it.
+    pub fn poisons(&self) -> bool {
+        !self.fills.is_empty()
+    }
+
+    pub fn poison(&self, pass: &mut wgpu::ComputePass<'_>) {
         self.fills.iter().for_each(|f| f.record(pass));
+    }
+
+    pub fn dispatch(&self, pass: &mut wgpu::ComputePass<'_>) {
         pass.set_pipeline(&self.pipeline.pipeline);
         pass.set_bind_group(0, &self.bind_group, &self.offsets);
         pass.dispatch_workgroups(self.grid[0], self.grid[1], self.grid[2]);
@@ -205,39 +218,7 @@ impl Prepared for GpuPrepared {
     }
 
     fn profile(&mut self, inputs: &RunInputs<'_>) -> Result<Option<Timeline>> {
-        self.context.failure.check()?;
         self.timed(inputs).map(Some)
-    }
-}
-
-impl GpuPrepared {
-    /// Feeds of the host and scalars into their buffers.
-    pub fn write(&mut self, inputs: &RunInputs<'_>) {
-        let _span = tracing::trace_span!("write", feeds = inputs.feeds.len()).entered();
-        let context = &self.context;
-        for (feed, value) in self.plan.feeds.iter().zip(inputs.feeds) {
-            if let Value::Host(value) = value {
-                context.write(&self.buffers[feed.buffer.0], 0, &value.device_bytes());
-            }
-        }
-        if let Some((buffer, bytes)) = &mut self.scalars {
-            for (scalar, value) in self.plan.scalars.iter().zip(inputs.scalars) {
-                bytes[scalar.offset..scalar.offset + 4].copy_from_slice(&(*value as f32).to_ne_bytes());
-            }
-            context.queue.write_buffer(&self.buffers[*buffer], 0, bytes);
-        }
-    }
-
-    /// An encoder of a run, before its dispatches.
-    pub fn encoder(&self) -> wgpu::CommandEncoder {
-        let mut encoder = self
-            .context
-            .device
-            .create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("run") });
-        if let Some(status) = self.status {
-            encoder.clear_buffer(&self.buffers[status], 0, None);
-        }
-        encoder
     }
 }
 
@@ -255,13 +236,7 @@ impl GpuPrepared {
         let submits = &self.plan.submits;
         let encode =
             tracing::trace_span!("encode", dispatches = self.calls.len(), submits = submits.len()).entered();
-        let mut encoder = self.encoder();
-        for (feed, region) in self.plan.feeds.iter().zip(given) {
-            if let Some(region) = region.filter(|r| r.bytes > 0) {
-                let to = &self.buffers[feed.buffer.0];
-                encoder.copy_buffer_to_buffer(&region.buffer, region.offset, to, 0, region.bytes);
-            }
-        }
+        let mut encoder = self.encoder(given);
         for (k, range) in submits.iter().enumerate() {
             {
                 let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
@@ -279,6 +254,39 @@ impl GpuPrepared {
         drop(encode);
         let _span = tracing::trace_span!("submit").entered();
         context.queue.submit([commands])
+    }
+
+    /// What the host gives into its buffers: feeds and scalars.
+    pub fn write(&mut self, inputs: &RunInputs<'_>) {
+        let _span = tracing::trace_span!("write", feeds = inputs.feeds.len()).entered();
+        let context = &self.context;
+        for (feed, value) in self.plan.feeds.iter().zip(inputs.feeds) {
+            if let Value::Host(value) = value {
+                context.write(&self.buffers[feed.buffer.0], 0, &value.device_bytes());
+            }
+        }
+        if let Some((buffer, bytes)) = &mut self.scalars {
+            for (scalar, value) in self.plan.scalars.iter().zip(inputs.scalars) {
+                bytes[scalar.offset..scalar.offset + 4].copy_from_slice(&(*value as f32).to_ne_bytes());
+            }
+            context.queue.write_buffer(&self.buffers[*buffer], 0, bytes);
+        }
+    }
+
+    /// An encoder of a run, before its dispatches; with what an app lends.
+    pub fn encoder(&self, given: &[Option<&Region>]) -> wgpu::CommandEncoder {
+        let descriptor = wgpu::CommandEncoderDescriptor { label: Some("run") };
+        let mut encoder = self.context.device.create_command_encoder(&descriptor);
+        for (feed, region) in self.plan.feeds.iter().zip(given) {
+            if let Some(region) = region.filter(|r| r.bytes > 0) {
+                let to = &self.buffers[feed.buffer.0];
+                encoder.copy_buffer_to_buffer(&region.buffer, region.offset, to, 0, region.bytes);
+            }
+        }
+        if let Some(status) = self.status {
+            encoder.clear_buffer(&self.buffers[status], 0, None);
+        }
+        encoder
     }
 }
 
