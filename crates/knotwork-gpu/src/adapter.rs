@@ -2,7 +2,7 @@
 
 use knotwork_core::{
     Error, Result,
-    plan::{Capabilities, DeviceKind},
+    plan::{Capabilities, DeviceKind, Speed},
 };
 
 /// How much the compiler guards kernels.
@@ -182,5 +182,10 @@ pub(crate) fn capabilities(
         subgroup_size: features
             .contains(wgpu::Features::SUBGROUP)
             .then_some((info.subgroup_min_size, info.subgroup_max_size)),
+        speed: match info.device_type {
+            wgpu::DeviceType::DiscreteGpu => Speed::DISCRETE,
+            wgpu::DeviceType::Cpu => Speed::SOFTWARE,
+            _ => Speed::INTEGRATED,
+        },
     }
 }
