@@ -159,10 +159,6 @@ pub enum Error {
     },
 }
 
-fn sized(bytes: usize) -> String {
-    if bytes > 0 { format!(", {bytes} bytes") } else { String::new() }
-}
-
 /// A plan needs more memory than `PlanOptions::budget`. Nothing was allocated.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error(
@@ -205,6 +201,10 @@ pub struct TenantError {
     pub bytes: usize,
     /// Where the operation was made.
     pub site: Site,
+}
+
+fn sized(bytes: usize) -> String {
+    if bytes > 0 { format!(", {bytes} bytes") } else { String::new() }
 }
 
 /// An operation refused its inputs: op, all shapes, the reason, the user's line.
