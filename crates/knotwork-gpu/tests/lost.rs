@@ -28,7 +28,7 @@ fn net() -> Net {
     let w = g.parameter("w", HostTensor::new(&[1.0f32, 2.0, 3.0], [3, 1]).unwrap()).unwrap();
     let loss = x.matmul(&w).unwrap().square().unwrap().mean(&[0, 1], false).unwrap();
     let dw = loss.grad(&[&w]).unwrap().remove(0);
-    let step = g.assign(&w, &w.sub(&dw.mul(0.1).unwrap()).unwrap()).unwrap();
+    let step = g.assign(&w, &w.sub(dw.mul(0.1).unwrap()).unwrap()).unwrap();
     Net { g, loss, step }
 }
 

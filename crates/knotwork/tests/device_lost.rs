@@ -2,7 +2,7 @@
 //! checkpoint. The result is that of a training that nothing disturbed.
 
 #![cfg(feature = "gpu")]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in tests a panic is the report")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in tests a panic is the report")]
 
 use knotwork::{
     Error, Update,
@@ -63,7 +63,7 @@ fn train(lost: Option<usize>) -> (Vec<(String, Vec<f64>)>, usize) {
                 k = saved.metadata().step as usize;
                 continue;
             }
-            Err(other) => std::panic::panic_any(other.to_string()),
+            Err(other) => panic!("{other}"),
         }
         if k % 3 == 0 {
             let metadata = Metadata { step: k as u64, ..Metadata::default() };

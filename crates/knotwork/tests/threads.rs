@@ -148,14 +148,14 @@ fn one_program_behind_a_lock_runs_from_two_threads() {
 fn results_are_waited_for_in_another_thread_and_in_any_order() {
     for device in devices() {
         let s = shared();
-        let mut program = device.compile(&s.g, &[&s.x.mul(&s.x.add(1.0).unwrap()).unwrap()], &[]).unwrap();
+        let mut program = device.compile(&s.g, &[&s.x.mul(s.x.add(1.0).unwrap()).unwrap()], &[]).unwrap();
         let (send, receive) = mpsc::channel::<(f32, Run)>();
         let waiter = thread::spawn(move || {
             let mut runs: Vec<(f32, Run)> = receive.iter().collect();
             assert_eq!(runs.len(), 12);
             // More than the ring holds, the newest first; every other one is never read.
             while let Some((x, run)) = runs.pop() {
-                if runs.len() % 2 == 0 {
+                if runs.len().is_multiple_of(2) {
                     assert!(all_are(&run.wait().unwrap()[0], x * (x + 1.0)));
                 }
             }
