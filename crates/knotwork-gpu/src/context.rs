@@ -16,6 +16,7 @@ use knotwork_core::{
 
 use crate::{
     adapter::{Profile, capabilities, wanted_features},
+    buffer::Buffer,
     cache::DiskCache,
     memory::GpuMemory,
     pipeline::Pipelines,
@@ -40,6 +41,7 @@ pub(crate) struct Context {
 #[derive(Debug, Default)]
 pub(crate) struct Count {
     pub buffers: AtomicU64,
+    pub bytes: Arc<AtomicU64>,
     pub bind_groups: AtomicU64,
     pub pipelines: AtomicU64,
     pub submits: AtomicU64,
@@ -123,7 +125,7 @@ impl Context {
         errors.into_iter().flatten().next().map_or(Ok(result), Err)
     }
 
-    pub fn buffer(&self, label: &str, bytes: usize, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
+    pub fn buffer(&self, label: &str, bytes: usize, usage: wgpu::BufferUsages) -> Result<Buffer> {
         self.count.buffers.fetch_add(1, Ordering::Relaxed);
         let descriptor = wgpu::BufferDescriptor {
             label: Some(label),
@@ -131,7 +133,7 @@ impl Context {
             usage,
             mapped_at_creation: false,
         };
-        self.guarded(|| self.device.create_buffer(&descriptor))
+        self.guarded(|| Buffer::new(self.device.create_buffer(&descriptor), &self.count.bytes))
             .map_err(|e| self.fail(format!("no buffer of {bytes} bytes for {label}: {e}")))
     }
 
@@ -158,7 +160,7 @@ impl Context {
 }
 
 /// A submission that takes longer has hung.
-const TIMEOUT: Duration = Duration::from_secs(600);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The backend over an open device.
 #[derive(Debug)]
@@ -188,6 +190,7 @@ impl Backend for GpuBackend {
         let get = |n: &AtomicU64| n.load(Ordering::Relaxed);
         Counters {
             buffers: get(&count.buffers),
+            bytes: get(&count.bytes),
             bind_groups: get(&count.bind_groups),
             pipelines: get(&count.pipelines),
             submits: get(&count.submits),

@@ -9,8 +9,10 @@
 
 mod adapter;
 mod background;
+mod buffer;
 mod cache;
 mod context;
+mod mapping;
 mod memory;
 mod pipeline;
 mod prepared;

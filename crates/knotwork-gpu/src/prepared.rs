@@ -9,6 +9,7 @@ use knotwork_core::{
 };
 
 use crate::{
+    buffer::Buffer,
     context::Context,
     memory::{GpuMemory, STORAGE},
     pipeline::{Pipeline, Wanted},
@@ -29,7 +30,7 @@ struct Call {
 pub(crate) struct GpuPrepared {
     context: Arc<Context>,
     plan: Arc<Plan>,
-    buffers: Vec<wgpu::Buffer>,
+    buffers: Vec<Buffer>,
     calls: Vec<Call>,
     ring: Ring,
     scalars: Option<(usize, Vec<u8>)>,
@@ -63,7 +64,7 @@ impl GpuPrepared {
 }
 
 /// The plan's buffers: those of siblings are shared, constants are uploaded once.
-fn buffers(context: &Arc<Context>, plan: &Plan, chunks: &[Arc<dyn Memory>]) -> Result<Vec<wgpu::Buffer>> {
+fn buffers(context: &Arc<Context>, plan: &Plan, chunks: &[Arc<dyn Memory>]) -> Result<Vec<Buffer>> {
     plan.buffers
         .iter()
         .map(|buffer| {
@@ -97,7 +98,7 @@ fn blocks(dispatch: &Dispatch) -> impl Iterator<Item = &[u32]> {
 fn calls(
     context: &Arc<Context>,
     plan: &Plan,
-    buffers: &[wgpu::Buffer],
+    buffers: &[Buffer],
     pipelines: Vec<Arc<Pipeline>>,
 ) -> Result<Vec<Call>> {
     let align = context.uniform_alignment.max(16);
@@ -156,6 +157,39 @@ fn calls(
     Ok(calls)
 }
 
+/// Dispatches in one pass.
+fn record(encoder: &mut wgpu::CommandEncoder, calls: &[Call]) {
+    let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+    for call in calls {
+        pass.set_pipeline(&call.pipeline.pipeline);
+        pass.set_bind_group(0, &call.bind_group, &call.offsets);
+        pass.dispatch_workgroups(call.grid[0], call.grid[1], call.grid[2]);
+    }
+}
+
+impl GpuPrepared {
+    fn encoder(&self) -> wgpu::CommandEncoder {
+        let descriptor = wgpu::CommandEncoderDescriptor { label: Some("run") };
+        self.context.device.create_command_encoder(&descriptor)
+    }
+
+    /// Each dispatch in a submit of its own, waited for, so that one that fails is known. Gives an encoder for the rest.
+    fn one_by_one(&self, mut encoder: wgpu::CommandEncoder) -> Result<wgpu::CommandEncoder> {
+        for (call, dispatch) in self.calls.iter().zip(&self.plan.dispatches) {
+            record(&mut encoder, std::slice::from_ref(call));
+            let full = std::mem::replace(&mut encoder, self.encoder());
+            let submission = self.context.queue.submit([full.finish()]);
+            self.context.count.submits.fetch_add(1, Ordering::Relaxed);
+            self.context.wait_for(&submission).map_err(|e| {
+                let step = &self.plan.steps[dispatch.step];
+                let (kernel, op, site) = (&dispatch.kernel.name, step.op.name(), step.site);
+                self.context.fail(format!("in kernel `{kernel}` of `{op}` (made at {site}): {e}"))
+            })?;
+        }
+        Ok(encoder)
+    }
+}
+
 impl Prepared for GpuPrepared {
     fn run(&mut self, inputs: &RunInputs<'_>) -> Result<Box<dyn Pending>> {
         let context = &self.context;
@@ -170,18 +204,14 @@ impl Prepared for GpuPrepared {
             }
             context.queue.write_buffer(&self.buffers[*buffer], 0, bytes);
         }
-        let mut encoder =
-            context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("run") });
+        let mut encoder = self.encoder();
         if let Some(status) = self.status {
             encoder.clear_buffer(&self.buffers[status], 0, None);
         }
-        {
-            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            for call in &self.calls {
-                pass.set_pipeline(&call.pipeline.pipeline);
-                pass.set_bind_group(0, &call.bind_group, &call.offsets);
-                pass.dispatch_workgroups(call.grid[0], call.grid[1], call.grid[2]);
-            }
+        if self.plan.serial {
+            encoder = self.one_by_one(encoder)?;
+        } else {
+            record(&mut encoder, &self.calls);
         }
         slot.copy(&mut encoder, &self.buffers);
         let submission = context.queue.submit([encoder.finish()]);

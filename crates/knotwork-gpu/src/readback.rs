@@ -3,10 +3,7 @@
 use std::{
     future::Future,
     pin::Pin,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use knotwork_core::{
@@ -15,7 +12,12 @@ use knotwork_core::{
     plan::{Place, Plan, StatusWord},
 };
 
-use crate::{background, context::Context};
+use crate::{
+    background,
+    buffer::Buffer,
+    context::{Context, TIMEOUT},
+    mapping::Mapping,
+};
 
 /// Runs that may be under way at once before the next one waits for the oldest.
 const RING: usize = 3;
@@ -84,9 +86,9 @@ struct Staging {
     context: Arc<Context>,
     contents: Arc<Contents>,
     /// Absent where a run sends nothing back.
-    buffer: Option<wgpu::Buffer>,
+    buffer: Option<Buffer>,
     submission: Mutex<Option<wgpu::SubmissionIndex>>,
-    mapped: Arc<AtomicBool>,
+    mapped: Mapping,
 }
 
 /// The staging buffers of one prepared plan.
@@ -102,8 +104,18 @@ impl Ring {
         Ok(Self { slots, next: 0 })
     }
 
-    /// A staging buffer that nobody waits for. Where results of all are still held by the caller, one is added.
+    /// A staging buffer that nobody waits for. Where results of all are still held by the caller, one is added; where
+    /// more are idle than the ring began with, they go.
     pub fn take(&mut self) -> Result<Slot> {
+        let idle = |slot: &Arc<Staging>| Arc::strong_count(slot) == 1;
+        if self.slots.len() > RING && self.slots.iter().filter(|s| idle(s)).count() > RING {
+            let mut kept = 0;
+            self.slots.retain(|slot| {
+                kept += usize::from(idle(slot));
+                !idle(slot) || kept <= RING
+            });
+            self.next = 0;
+        }
         let n = self.slots.len();
         let free = (0..n).map(|k| (self.next + k) % n).find(|&k| Arc::strong_count(&self.slots[k]) == 1);
         let index = match free {
@@ -130,7 +142,7 @@ impl Staging {
             contents: contents.clone(),
             buffer,
             submission: Mutex::new(None),
-            mapped: Arc::default(),
+            mapped: Mapping::default(),
         }))
     }
 
@@ -143,7 +155,7 @@ impl Staging {
         if let Some(submission) = self.submission() {
             self.context.wait_for(&submission)?;
         }
-        if let (true, Some(buffer)) = (self.mapped.swap(false, Ordering::AcqRel), &self.buffer) {
+        if let (true, Some(buffer)) = (self.mapped.take(TIMEOUT), &self.buffer) {
             buffer.unmap();
         }
         Ok(())
@@ -155,7 +167,7 @@ impl Staging {
 pub(crate) struct Slot(Arc<Staging>);
 
 impl Slot {
-    pub fn copy(&self, encoder: &mut wgpu::CommandEncoder, buffers: &[wgpu::Buffer]) {
+    pub fn copy(&self, encoder: &mut wgpu::CommandEncoder, buffers: &[Buffer]) {
         let Some(staging) = &self.0.buffer else { return };
         let contents = &self.0.contents;
         for (place, at) in &contents.outputs {
@@ -174,10 +186,7 @@ impl Slot {
         let staging = self.0;
         *staging.submission.lock().unwrap_or_else(PoisonError::into_inner) = Some(submission);
         if let Some(buffer) = &staging.buffer {
-            let mapped = staging.mapped.clone();
-            buffer.map_async(wgpu::MapMode::Read, .., move |result| {
-                mapped.store(result.is_ok(), Ordering::Release)
-            });
+            staging.mapped.ask(buffer);
         }
         GpuPending(staging)
     }
@@ -194,7 +203,7 @@ impl Pending for GpuPending {
             staging.context.wait_for(&submission)?;
         }
         let Some(buffer) = &staging.buffer else { return staging.contents.decode(&[]) };
-        if !staging.mapped.swap(false, Ordering::AcqRel) {
+        if !staging.mapped.take(TIMEOUT) {
             return Err(staging.context.fail("the results of a run could not be mapped"));
         }
         read_mapped(&staging.context, buffer, |data| staging.contents.decode(data))

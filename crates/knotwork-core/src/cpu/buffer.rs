@@ -1,12 +1,18 @@
 //! Memory of the CPU backend: buffers that many steps read and one writes at a time.
 
-use std::{cell::UnsafeCell, sync::Arc};
+use std::{
+    cell::UnsafeCell,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use half::f16;
 
 use super::{Slice, SliceMut};
 use crate::{
-    Result,
+    Error, Result,
     device::Memory,
     plan::Place,
     tensor::{DType, HostTensor},
@@ -17,6 +23,14 @@ use crate::{
 pub(super) struct Block {
     words: UnsafeCell<Vec<u64>>,
     bytes: usize,
+    /// The bytes of all blocks of the backend.
+    total: Arc<AtomicU64>,
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        self.total.fetch_sub(self.bytes as u64, Ordering::Relaxed);
+    }
 }
 
 // SAFETY: a block is read and written only while the lock of the parameters that own it is held (chunks), or through
@@ -24,8 +38,9 @@ pub(super) struct Block {
 unsafe impl Sync for Block {}
 
 impl Block {
-    pub fn new(bytes: usize) -> Arc<Self> {
-        Arc::new(Self { words: UnsafeCell::new(vec![0; bytes.div_ceil(8)]), bytes })
+    pub fn new(bytes: usize, total: &Arc<AtomicU64>) -> Arc<Self> {
+        total.fetch_add(bytes as u64, Ordering::Relaxed);
+        Arc::new(Self { words: UnsafeCell::new(vec![0; bytes.div_ceil(8)]), bytes, total: total.clone() })
     }
 
     fn pointer(&self, offset: usize, bytes: usize) -> *mut u8 {
@@ -102,6 +117,15 @@ impl Memory for CpuMemory {
     fn read(&self, offset: usize, dtype: DType, shape: &[usize]) -> Result<HostTensor> {
         let bytes = dtype.bytes() * shape.iter().product::<usize>();
         HostTensor::from_device_bytes(dtype, shape, &self.0.read_bytes(offset, bytes))
+    }
+
+    fn copy_from(&self, from: &dyn Memory) -> Result<()> {
+        let from = from
+            .as_any()
+            .downcast_ref::<Self>()
+            .ok_or_else(|| Error::Params("memory of another device cannot be copied".into()))?;
+        self.0.write_bytes(0, &from.0.read_bytes(0, from.0.bytes.min(self.0.bytes)));
+        Ok(())
     }
 
     fn as_any(&self) -> &dyn std::any::Any {

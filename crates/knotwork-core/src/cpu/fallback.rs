@@ -34,6 +34,7 @@ pub struct CpuBackend {
 #[derive(Debug, Default)]
 struct Count {
     buffers: AtomicU64,
+    bytes: Arc<AtomicU64>,
     runs: AtomicU64,
     steps: AtomicU64,
 }
@@ -54,7 +55,7 @@ impl CpuBackend {
 
     fn block(&self, bytes: usize) -> Arc<Block> {
         self.count.buffers.fetch_add(1, Ordering::Relaxed);
-        Block::new(bytes)
+        Block::new(bytes, &self.count.bytes)
     }
 }
 
@@ -103,13 +104,16 @@ impl Backend for CpuBackend {
             buffers.push(block);
         }
         plan.steps.iter().try_for_each(check_disjoint)?;
-        Ok(Box::new(CpuPrepared { plan, buffers, count: self.count.clone() }))
+        let serial = plan.serial.then(|| rayon::ThreadPoolBuilder::new().num_threads(1).build()).transpose();
+        let serial = serial.map_err(|e| Error::Device { device: "cpu".into(), message: e.to_string() })?;
+        Ok(Box::new(CpuPrepared { plan, buffers, serial, count: self.count.clone() }))
     }
 
     fn counters(&self) -> Counters {
         let get = |n: &AtomicU64| n.load(Ordering::Relaxed);
         Counters {
             buffers: get(&self.count.buffers),
+            bytes: get(&self.count.bytes),
             submits: get(&self.count.runs),
             dispatches: get(&self.count.steps),
             ..Counters::default()
@@ -150,6 +154,8 @@ fn check_disjoint(step: &Step) -> Result<()> {
 struct CpuPrepared {
     plan: Arc<Plan>,
     buffers: Vec<Arc<Block>>,
+    /// One thread that does everything, where the plan asks for that.
+    serial: Option<rayon::ThreadPool>,
     count: Arc<Count>,
 }
 
@@ -166,8 +172,9 @@ impl Prepared for CpuPrepared {
                 }
             }
         }
-        for step in &self.plan.steps {
-            self.step(step)?;
+        match &self.serial {
+            Some(one) => one.install(|| self.plan.steps.iter().try_for_each(|step| self.step(step)))?,
+            None => self.plan.steps.iter().try_for_each(|step| self.step(step))?,
         }
         self.count.runs.fetch_add(1, Ordering::Relaxed);
         self.count.steps.fetch_add(self.plan.steps.len() as u64, Ordering::Relaxed);

@@ -9,11 +9,14 @@ use crate::{
     tensor::{DType, HostTensor},
 };
 
-/// How many device objects a backend has made so far. In the steady state of a training loop none changes.
+/// How many device objects a backend has made so far, and what it holds. In the steady state of a training loop the first
+/// four stay as they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Buffers.
     pub buffers: u64,
+    /// Bytes of the buffers that are there now: what was made less what was dropped.
+    pub bytes: u64,
     /// Bind groups.
     pub bind_groups: u64,
     /// Pipelines.
@@ -39,6 +42,12 @@ pub trait Memory: Debug + Send + Sync {
     /// # Errors
     /// Where the device fails.
     fn read(&self, offset: usize, dtype: DType, shape: &[usize]) -> Result<HostTensor>;
+
+    /// Copies everything from memory of the same device and size, after what was submitted before.
+    ///
+    /// # Errors
+    /// Where the other memory is of another device, or the device fails.
+    fn copy_from(&self, from: &dyn Memory) -> Result<()>;
 
     /// For the backend that made it.
     fn as_any(&self) -> &dyn Any;

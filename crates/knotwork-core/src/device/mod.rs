@@ -2,11 +2,18 @@
 
 mod backend;
 mod feeds;
+mod finite;
 mod handle;
+mod observe;
 mod params;
 mod program;
+mod summary;
+mod verify;
 
 pub use backend::{Backend, Counters, Memory, Pending, Prepared, RunInputs};
+pub use finite::NonFinite;
 pub use handle::{Device, DeviceInfo};
 pub use params::{ParamInfo, Params};
 pub use program::{Program, Run};
+pub use summary::Summary;
+pub use verify::{Difference, NodeCheck, PlannedDifference, Verification};

@@ -1,14 +1,18 @@
 //! A program: what to compute of a graph, on a device, over parameters that it shares with its siblings.
 
-use std::{borrow::Borrow, collections::HashMap, sync::Arc};
+use std::{borrow::Borrow, collections::HashMap, future::Future, pin::Pin, sync::Arc};
 
 use super::{
     Device, Params, Pending, Prepared, RunInputs,
     feeds::{Input, bind, check_indices, inputs},
+    finite::Guard,
+    observe::Observer,
+    params::Turn,
 };
 use crate::{
     Error, FeedError, Result, Site,
-    graph::{Graph, Kind, Leaf, SlotId, Tensor, Update},
+    cpu::Oracle,
+    graph::{Graph, Kind, Leaf, SlotId, Snapshot, Tensor, Update, ValueId},
     plan::{Plan, PlanOptions, Target, plan_for},
     tensor::{Binding, HostTensor},
 };
@@ -25,6 +29,7 @@ pub struct Program {
     target: Target,
     inputs: Vec<Input>,
     options: PlanOptions,
+    pub(super) guard: Guard,
     /// The most recently used last.
     plans: Vec<(Binding, Ready)>,
 }
@@ -53,7 +58,7 @@ impl Program {
                 site,
             });
         }
-        let mut assignments: Vec<(SlotId, crate::graph::ValueId)> = Vec::new();
+        let mut assignments: Vec<(SlotId, ValueId)> = Vec::new();
         let snapshot = graph.snapshot();
         for &(slot, value) in updates.iter().flat_map(|u| u.assignments()) {
             if assignments.iter().any(|(s, _)| *s == slot) {
@@ -75,6 +80,7 @@ impl Program {
             params,
             inputs,
             options: PlanOptions::default(),
+            guard: Guard::default(),
             plans: Vec::new(),
             target,
         };
@@ -144,24 +150,37 @@ impl Program {
         feeds: impl IntoIterator<Item = (&'n str, V)>,
     ) -> Result<Run> {
         let feeds: Vec<(&str, V)> = feeds.into_iter().collect();
-        let mut by_name: HashMap<&str, &HostTensor> = HashMap::with_capacity(feeds.len());
-        for (name, value) in &feeds {
-            if by_name.insert(name, value.borrow()).is_some() {
-                return Err(FeedError::Twice { name: (*name).into() }.into());
-            }
-        }
-        let binding = bind(&self.inputs, &by_name)?;
+        let feeds: Vec<(&str, &HostTensor)> = feeds.iter().map(|(name, v)| (*name, v.borrow())).collect();
+        let (binding, by_name) = self.bind_feeds(&feeds)?;
         self.make_ready(&binding)?;
+        let params = self.params.clone();
+        let turn = params.turn();
+        if self.options.check_finite {
+            self.keep_slots(&turn)?;
+        }
         let Some((_, ready)) = self.plans.last_mut() else {
             return Err(Error::NoDevice("no plan was made".into()));
         };
-        let values: Vec<&HostTensor> = ready.plan.feeds.iter().map(|f| by_name[f.name.as_str()]).collect();
-        check_indices(&ready.plan, &values)?;
-        let turn = self.params.turn();
-        let scalars: Vec<f64> = ready.plan.scalars.iter().map(|s| turn.scalar(&s.name, s.default)).collect();
-        let pending = ready.prepared.run(&RunInputs { feeds: &values, scalars: &scalars })?;
-        drop(turn);
-        Ok(Run(pending))
+        let pending = execute(&ready.plan, &mut *ready.prepared, &by_name, &turn)?;
+        if !self.options.check_finite {
+            return Ok(Run(pending));
+        }
+        let outputs = self.judge(&turn, &binding, &by_name, pending.wait())?;
+        Ok(Run(Box::new(Finished(outputs))))
+    }
+
+    /// Matches feeds to inputs, and finds what the named dimensions stand for.
+    pub(super) fn bind_feeds<'n, 'v>(
+        &self,
+        feeds: &[(&'n str, &'v HostTensor)],
+    ) -> Result<(Binding, HashMap<&'n str, &'v HostTensor>)> {
+        let mut by_name = HashMap::with_capacity(feeds.len());
+        for &(name, value) in feeds {
+            if by_name.insert(name, value).is_some() {
+                return Err(FeedError::Twice { name: name.into() }.into());
+            }
+        }
+        Ok((bind(&self.inputs, &by_name)?, by_name))
     }
 
     /// The plan that runs for these sizes of the named dimensions; made where it is not there yet.
@@ -183,9 +202,11 @@ impl Program {
             self.plans.push(entry);
             return Ok(());
         }
-        let turn = self.params.turn();
-        let plan =
-            Arc::new(plan_for(&self.target, binding, self.device.capabilities(), &turn, self.options)?);
+        let (options, capabilities) = (self.options, self.device.capabilities().clone());
+        let params = self.params.clone();
+        let turn = params.turn();
+        let target = if options.check_finite { self.guarded_target()? } else { &self.target };
+        let plan = Arc::new(plan_for(target, binding, &capabilities, &turn, options)?);
         let prepared = self.device.backend().prepare(plan.clone(), &turn.chunks())?;
         drop(turn);
         if self.plans.len() == PLANS {
@@ -193,6 +214,81 @@ impl Program {
         }
         self.plans.push((binding.clone(), Ready { plan, prepared }));
         Ok(())
+    }
+}
+
+/// Starts a run of a prepared plan with checked feeds.
+pub(super) fn execute(
+    plan: &Plan,
+    prepared: &mut dyn Prepared,
+    feeds: &HashMap<&str, &HostTensor>,
+    turn: &Turn<'_>,
+) -> Result<Box<dyn Pending>> {
+    let values: Vec<&HostTensor> = plan.feeds.iter().map(|f| feeds[f.name.as_str()]).collect();
+    check_indices(plan, &values)?;
+    let scalars: Vec<f64> = plan.scalars.iter().map(|s| turn.scalar(&s.name, s.default)).collect();
+    prepared.run(&RunInputs { feeds: &values, scalars: &scalars })
+}
+
+/// The outputs of a run that was waited for.
+#[derive(Debug)]
+struct Finished(Vec<HostTensor>);
+
+impl Pending for Finished {
+    fn wait(self: Box<Self>) -> Result<Vec<HostTensor>> {
+        Ok(self.0)
+    }
+
+    fn outputs(self: Box<Self>) -> Pin<Box<dyn Future<Output = Result<Vec<HostTensor>>> + Send>> {
+        Box::pin(std::future::ready(Ok(self.0)))
+    }
+}
+
+/// What verification and the search for numbers that are not finite look at.
+impl Program {
+    pub(super) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    pub(super) fn graph_of_target(&self) -> &Snapshot {
+        &self.target.graph
+    }
+
+    pub(super) fn options(&self) -> PlanOptions {
+        self.options
+    }
+
+    /// The outputs, then the new values of slots.
+    pub(super) fn results(&self) -> Vec<ValueId> {
+        self.target.outputs.iter().copied().chain(self.target.updates.iter().map(|(_, v)| *v)).collect()
+    }
+
+    /// What the graph is given now, by name: feeds, slots, scalars.
+    pub(super) fn given<'a>(
+        &'a self,
+        turn: &'a Turn<'_>,
+        feeds: &HashMap<&'a str, &HostTensor>,
+    ) -> Result<Oracle<'a>> {
+        let mut given: Oracle<'a> = feeds.iter().map(|(name, value)| (*name, HostTensor::clone(value))).collect();
+        let live = self.target.graph.live(&self.target.outputs, &self.target.updates);
+        for (at, slot) in self.target.graph.slots.iter().enumerate().filter(|(_, s)| live[s.value.node]) {
+            given.insert(&slot.name, turn.read(SlotId(at))?);
+        }
+        for (name, value) in turn.scalars() {
+            given.insert(name, HostTensor::from_f64(crate::DType::F32, &[*value], &[]));
+        }
+        Ok(given)
+    }
+
+    pub(super) fn observer<'a>(
+        &'a self,
+        graph: &'a Snapshot,
+        binding: &'a Binding,
+        given: &'a Oracle<'a>,
+        keep: Vec<ValueId>,
+    ) -> Observer<'a> {
+        let live = graph.live(&self.target.outputs, &self.target.updates);
+        Observer { device: &self.device, graph, live, binding, options: self.options, given, keep }
     }
 }
 

@@ -395,6 +395,12 @@ impl Graph {
             .collect()
     }
 
+    /// A graph of its own that begins with the nodes of this one, with the same ids.
+    pub(crate) fn from_snapshot(snapshot: &Snapshot) -> Self {
+        let (nodes, slots) = (snapshot.nodes.clone(), snapshot.slots.clone());
+        Self::from_inner(Inner { nodes, slots, names: HashMap::new() })
+    }
+
     pub(super) fn from_inner(inner: Inner) -> Self {
         Self { inner: Arc::new(RwLock::new(inner)) }
     }

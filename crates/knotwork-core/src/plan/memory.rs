@@ -93,6 +93,7 @@ pub(super) fn assemble(
             slots: Vec::new(),
             rewrites: draft.rewrites.clone(),
             live_peak: 0,
+            serial: options.serial,
         },
         arena: Arena::default(),
         spans: HashMap::new(),

@@ -195,6 +195,8 @@ pub struct Plan {
     pub rewrites: Vec<(&'static str, usize)>,
     /// The sum of simultaneously live bytes at its peak: the least that any assignment of buffers needs.
     pub live_peak: usize,
+    /// Whether each dispatch is a submit of its own, waited for; on the CPU, one thread does everything.
+    pub serial: bool,
 }
 
 impl Plan {
