@@ -1,6 +1,9 @@
 //! A plan with everything bound once: replayed as one encoder, one pass, one submit.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
 
 use knotwork_core::{
     Error, Result,
@@ -191,6 +194,29 @@ impl GpuPrepared {
 }
 
 impl Prepared for GpuPrepared {
+    fn replay_bare(&mut self) -> Result<Option<Duration>> {
+        self.context.check()?;
+        let list: Vec<(wgpu::ComputePipeline, wgpu::BindGroup, Vec<u32>, [u32; 3])> = self
+            .calls
+            .iter()
+            .map(|c| (c.pipeline.pipeline.clone(), c.bind_group.clone(), c.offsets.clone(), c.grid))
+            .collect();
+        let (device, queue) = (&self.context.device, &self.context.queue);
+        let start = Instant::now();
+        let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        for (pipeline, bind_group, offsets, grid) in &list {
+            pass.set_pipeline(pipeline);
+            pass.set_bind_group(0, bind_group, offsets);
+            pass.dispatch_workgroups(grid[0], grid[1], grid[2]);
+        }
+        drop(pass);
+        let submission = queue.submit([encoder.finish()]);
+        let time = start.elapsed();
+        self.context.wait_for(&submission)?;
+        Ok(Some(time))
+    }
+
     fn run(&mut self, inputs: &RunInputs<'_>) -> Result<Box<dyn Pending>> {
         let context = &self.context;
         context.check()?;

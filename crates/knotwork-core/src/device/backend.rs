@@ -1,6 +1,6 @@
 //! What a backend does: keep parameters, prepare plans, run them. Object-safe, so a `Device` is chosen at run time.
 
-use std::{any::Any, fmt::Debug, future::Future, pin::Pin, sync::Arc};
+use std::{any::Any, fmt::Debug, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use super::DeviceInfo;
 use crate::{
@@ -60,6 +60,16 @@ pub trait Prepared: Debug + Send {
     /// # Errors
     /// Where the device fails, or data is outside an operation's definition. No state has changed then.
     fn run(&mut self, inputs: &RunInputs<'_>) -> Result<Box<dyn Pending>>;
+
+    /// Records and submits the dispatch list by the driver interface's bare calls, with what the last run was given, and
+    /// waits: the host time to record and submit. What a bench compares a run with; `None` where there is no such list.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    #[doc(hidden)]
+    fn replay_bare(&mut self) -> Result<Option<Duration>> {
+        Ok(None)
+    }
 }
 
 /// What one run is given.

@@ -1,6 +1,6 @@
 //! A program: what to compute of a graph, on a device, over parameters that it shares with its siblings.
 
-use std::{borrow::Borrow, collections::HashMap, future::Future, pin::Pin, sync::Arc};
+use std::{borrow::Borrow, collections::HashMap, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use super::{
     Device, Params, Pending, Prepared, RunInputs,
@@ -8,6 +8,7 @@ use super::{
     finite::Guard,
     observe::Observer,
     params::Turn,
+    plans::signature,
 };
 use crate::{
     Error, FeedError, Result, Site,
@@ -17,7 +18,7 @@ use crate::{
     tensor::{Binding, HostTensor},
 };
 
-/// Plans that a program keeps, for as many bindings of its named dimensions.
+/// Plans that a program keeps unless it is told otherwise, for as many bindings of its named dimensions.
 const PLANS: usize = 8;
 
 /// A compiled computation. Each run takes feeds and gives the outputs, in the order in which they were listed.
@@ -30,6 +31,7 @@ pub struct Program {
     inputs: Vec<Input>,
     options: PlanOptions,
     pub(super) guard: Guard,
+    keep: usize,
     /// The most recently used last.
     plans: Vec<(Binding, Ready)>,
 }
@@ -81,6 +83,7 @@ impl Program {
             inputs,
             options: PlanOptions::default(),
             guard: Guard::default(),
+            keep: PLANS,
             plans: Vec::new(),
             target,
         };
@@ -108,6 +111,15 @@ impl Program {
         self.options = options;
         self.plans.clear();
         self
+    }
+
+    /// Keeps so many prepared plans at most, one for each set of sizes that named dimensions have had; 8 at first, and never
+    /// none. The least recently used goes first. A prepared plan has its own buffers for activations, so a program that
+    /// sees many sizes holds memory for as many.
+    pub fn keep_plans(&mut self, plans: usize) {
+        self.keep = plans.max(1);
+        let over = self.plans.len().saturating_sub(self.keep);
+        self.plans.drain(..over);
     }
 
     /// The parameters and states, shared with the siblings.
@@ -169,6 +181,19 @@ impl Program {
         Ok(Run(Box::new(Finished(outputs))))
     }
 
+    /// For a bench: the host time to record and submit the list of the plan that ran last by the driver interface's bare
+    /// calls, and how many dispatches it has. Slots are written as by a run. `None` where nothing has run, or there is no
+    /// such list (on the CPU).
+    ///
+    /// # Errors
+    /// Where the device fails.
+    #[doc(hidden)]
+    pub fn replay_bare(&mut self) -> Result<Option<(Duration, usize)>> {
+        let _turn = self.params.turn();
+        let Some((_, ready)) = self.plans.last_mut() else { return Ok(None) };
+        Ok(ready.prepared.replay_bare()?.map(|time| (time, ready.plan.dispatches.len())))
+    }
+
     /// Matches feeds to inputs, and finds what the named dimensions stand for.
     pub(super) fn bind_feeds<'n, 'v>(
         &self,
@@ -202,16 +227,18 @@ impl Program {
             self.plans.push(entry);
             return Ok(());
         }
-        let (options, capabilities) = (self.options, self.device.capabilities().clone());
+        let (options, device) = (self.options, self.device.clone());
+        let capabilities = device.capabilities();
         let params = self.params.clone();
         let turn = params.turn();
         let target = if options.check_finite { self.guarded_target()? } else { &self.target };
-        let plan = Arc::new(plan_for(target, binding, &capabilities, &turn, options)?);
+        let key = signature(target, binding, &turn, options);
+        let make = || plan_for(target, binding, capabilities, &turn, options);
+        let plan = device.plan_cache().get(key, make)?;
         let prepared = self.device.backend().prepare(plan.clone(), &turn.chunks())?;
         drop(turn);
-        if self.plans.len() == PLANS {
-            self.plans.remove(0);
-        }
+        let over = (self.plans.len() + 1).saturating_sub(self.keep);
+        self.plans.drain(..over);
         self.plans.push((binding.clone(), Ready { plan, prepared }));
         Ok(())
     }
