@@ -33,7 +33,14 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> first: array<f32>;
 @group(0) @binding(2) var<storage, read> second: array<f32>;
+// Fused steps may take the place of this function, with what it binds.
+#if !epilogue
 @group(0) @binding(3) var<storage, read_write> c: array<f32>;
+
+fn emit(at: u32, value: f32) {
+    c[at] = value;
+}
+#endif
 
 fn window() -> u32 {
     return params.kernel.x * params.kernel.y;
@@ -129,7 +136,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
     for (var k = 0u; k < params.product.z; k++) {
         sum = fma(a_at(group, m, k), b_at(group, k, n), sum);
     }
-    c[c_at(group, m, n)] = sum;
+    emit(c_at(group, m, n), sum);
 }
 #else
 var<workgroup> tile_a: array<f32, TILE * (DEPTH + 1u)>;
@@ -189,7 +196,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
         for (var j = 0u; j < EACH; j++) {
             let col = col0 + id.x + j * SIDE;
             if row < params.product.x && col < params.product.y {
-                c[part * whole + c_at(group, row, col)] = acc[i * EACH + j];
+                emit(part * whole + c_at(group, row, col), acc[i * EACH + j]);
             }
         }
     }

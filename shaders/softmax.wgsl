@@ -15,7 +15,14 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
+// Fused steps may take the place of this function, with what it binds.
+#if !epilogue
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
+
+fn emit(at: u32, value: f32) {
+    y[at] = value;
+}
+#endif
 
 var<workgroup> partial: array<f32, THREADS>;
 
@@ -63,7 +70,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
     }
     sum = finished(sum);
     for (var i = 0u; i < params.n; i++) {
-        y[base + i] = result(x[base + i], most, sum);
+        emit(base + i, result(x[base + i], most, sum));
     }
 #else
     if group >= params.rows {
@@ -98,7 +105,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
     }
     sum = finished(partial[0]);
     for (var i = local; i < params.n; i += THREADS) {
-        y[base + i] = result(x[base + i], most, sum);
+        emit(base + i, result(x[base + i], most, sum));
     }
 #endif
 }

@@ -4,9 +4,13 @@
 @group(0) @binding(4) var<storage, read> g: array<f32>;
 @group(0) @binding(5) var<storage, read> rows: array<vec4<f32>>;
 
-fn cotangent_times_value(query: u32, key: u32) -> f32 {
-    let a = query * params.value_size;
-    let b = key * params.value_size;
+fn cotangent_start(at: Place) -> u32 {
+    return start_of(params.g_steps, at.batch, at.head, at.row);
+}
+
+fn cotangent_times_value(at: Place, key: u32) -> f32 {
+    let a = cotangent_start(at);
+    let b = value_start(at, key);
     let whole = params.value_size / 8u * 8u;
     var s = vec4<f32>(0.0);
     var t = vec4<f32>(0.0);
@@ -43,6 +47,6 @@ fn pair_of(at: Place, key: u32, row: Row) -> Pair {
         return Pair(false, 0.0, 0.0, 0.0);
     }
     let weight = weight_of(score.value, row);
-    let d = weight.slope * (cotangent_times_value(at.query, at.first_key + key) - row.w);
+    let d = weight.slope * (cotangent_times_value(at, key) - row.w);
     return Pair(true, weight.p, d, d * score.slope);
 }

@@ -6,7 +6,14 @@
 
 const CACHE: u32 = 2048u;
 
+// Fused steps may take the place of this function, with what it binds.
+#if !epilogue
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
+
+fn emit(at: u32, value: f32) {
+    y[at] = value;
+}
+#endif
 @group(0) @binding(5) var<storage, read_write> rows: array<vec4<f32>>;
 
 var<workgroup> weights: array<u32, THREADS>;
@@ -221,7 +228,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
                     continue;
                 }
                 let p = bitcast<f32>(weights[i]);
-                let start = (at.first_key + first + i) * params.value_size;
+                let start = value_start(at, first + i);
                 for (var c = 0u; c < 4u; c++) {
                     let column = block + c * width + lane;
                     if column < params.value_size {
@@ -235,7 +242,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
             let total = sum_of_column(local, width, sum[c]);
             let column = block + c * width + lane;
             if local < width && column < params.value_size {
-                y[query * params.value_size + column] = total;
+                emit(query * params.value_size + column, total);
             }
         }
     }

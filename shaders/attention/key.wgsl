@@ -3,7 +3,14 @@
 #import attention/backward
 #import attention/trees
 
+// Fused steps may take the place of this function, with what it binds.
+#if !epilogue
 @group(0) @binding(6) var<storage, read_write> out: array<f32>;
+
+fn emit(at: u32, value: f32) {
+    out[at] = value;
+}
+#endif
 
 var<workgroup> weights: array<u32, THREADS>;
 
@@ -16,11 +23,19 @@ fn result_size() -> u32 {
 #endif
 }
 
-fn element(query: u32, column: u32) -> f32 {
+fn element_start(at: Place) -> u32 {
 #if values
-    return g[query * params.value_size + column];
+    return cotangent_start(at);
 #else
-    return q[query * params.size + column];
+    return start_of(params.q_steps, at.batch, at.head, at.row);
+#endif
+}
+
+fn element(at: u32) -> f32 {
+#if values
+    return g[at];
+#else
+    return q[at];
 #endif
 }
 
@@ -60,10 +75,11 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
                     continue;
                 }
                 let w = bitcast<f32>(weights[i]);
+                let start = element_start(place_of(first_query + first + i));
                 for (var c = 0u; c < 4u; c++) {
                     let column = block + c * width + lane;
                     if column < size {
-                        sum[c] += w * element(first_query + first + i, column);
+                        sum[c] += w * element(start + column);
                     }
                 }
             }
@@ -73,7 +89,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
             let total = sum_of_column(local, width, sum[c]);
             let column = block + c * width + lane;
             if local < width && column < size {
-                out[index * size + column] = total;
+                emit(index * size + column, total);
             }
         }
     }

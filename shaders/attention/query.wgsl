@@ -1,8 +1,18 @@
-// The gradient to the queries, a workgroup a query: the sum of the keys, each times the cotangent of their product.
+// The gradient to the queries, a workgroup a query: the sum of the keys, each times the cotangent of their product. The
+// row's numbers, with the mean of its cotangents, go to the kernels that follow.
 #import attention/backward
+#import attention/mean
 #import attention/trees
 
+// Fused steps may take the place of this function, with what it binds.
+#if !epilogue
 @group(0) @binding(6) var<storage, read_write> dq: array<f32>;
+
+fn emit(at: u32, value: f32) {
+    dq[at] = value;
+}
+#endif
+@group(0) @binding(7) var<storage, read_write> full_rows: array<vec4<f32>>;
 
 var<workgroup> weights: array<u32, THREADS>;
 
@@ -14,7 +24,11 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
         return;
     }
     let at = place_of(query);
-    let row = rows[query];
+    var row = rows[query];
+    row.w = mean_of_row(at, local, row);
+    if local == 0u {
+        full_rows[query] = row;
+    }
     let width = params.columns;
     let lane = local % width;
     for (var block = 0u; block < params.size; block += 4u * width) {
@@ -35,7 +49,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
                     continue;
                 }
                 let d = bitcast<f32>(weights[i]);
-                let start = (at.first_key + first + i) * params.size;
+                let start = key_start(at, first + i);
                 for (var c = 0u; c < 4u; c++) {
                     let column = block + c * width + lane;
                     if column < params.size {
@@ -49,7 +63,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
             let total = sum_of_column(local, width, sum[c]);
             let column = block + c * width + lane;
             if local < width && column < params.size {
-                dq[query * params.size + column] = total;
+                emit(query * params.size + column, total);
             }
         }
     }

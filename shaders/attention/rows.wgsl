@@ -1,7 +1,5 @@
-// The backward pass' number of each query: the mean of its weights' cotangents, each counted by how its weight follows its
-// score. For softmax that is the product of the output and its cotangent. A workgroup a query.
-#import attention/backward
-#import attention/trees
+// The rows' numbers for the backward pass, where no gradient to the queries gives them. A workgroup a query.
+#import attention/mean
 
 @group(0) @binding(6) var<storage, read_write> full_rows: array<vec4<f32>>;
 
@@ -14,22 +12,8 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
     }
     let at = place_of(query);
     let row = rows[query];
-    var total = 0.0;
-    var slopes = 0.0;
-    for (var key = local; key < params.keys; key += THREADS) {
-        if !is_allowed(at, key) {
-            continue;
-        }
-        let score = score_of(at, key).value;
-        if is_kept(score, row) {
-            let slope = weight_of(score, row).slope;
-            slopes += slope;
-            total += slope * cotangent_times_value(query, at.first_key + key);
-        }
-    }
-    total = sum_of_all(local, total);
-    slopes = sum_of_all(local, slopes);
+    let mean = mean_of_row(at, local, row);
     if local == 0u {
-        full_rows[query] = vec4<f32>(row.xyz, select(total / slopes, 0.0, slopes == 0.0));
+        full_rows[query] = vec4<f32>(row.xyz, mean);
     }
 }

@@ -32,6 +32,11 @@ struct Params {
     bias_rows: u32,
     bias_keys: u32,
     pad: u32,
+    // offset, then the steps of a batch, a head and a row, for q, k, v and the cotangent
+    q_steps: vec4<u32>,
+    k_steps: vec4<u32>,
+    v_steps: vec4<u32>,
+    g_steps: vec4<u32>,
     // two for each table: offset, then four sizes
     tables: array<vec4<u32>, TABLE_WORDS>,
 }
@@ -41,13 +46,13 @@ struct Params {
 @group(0) @binding(2) var<storage, read> k: array<f32>;
 @group(0) @binding(3) var<storage, read> v: array<f32>;
 
-// A query: its place, and where it and the first key of its head begin, counted in rows of q and k.
+// A query: its place, its running number, and the head of its keys.
 struct Place {
     batch: u32,
     head: u32,
     row: u32,
     query: u32,
-    first_key: u32,
+    kv_head: u32,
 }
 
 struct Score {
@@ -60,8 +65,20 @@ fn place_of(query: u32) -> Place {
     let row = query % params.queries;
     let head = query / params.queries % params.heads;
     let batch = query / (params.queries * params.heads);
-    let kv = batch * params.kv_heads + head / (params.heads / params.kv_heads);
-    return Place(batch, head, row, query, kv * params.keys);
+    return Place(batch, head, row, query, head / (params.heads / params.kv_heads));
+}
+
+// Where a row begins.
+fn start_of(steps: vec4<u32>, batch: u32, head: u32, row: u32) -> u32 {
+    return steps.x + batch * steps.y + head * steps.z + row * steps.w;
+}
+
+fn key_start(at: Place, key: u32) -> u32 {
+    return start_of(params.k_steps, at.batch, at.kv_head, key);
+}
+
+fn value_start(at: Place, key: u32) -> u32 {
+    return start_of(params.v_steps, at.batch, at.kv_head, key);
 }
 
 fn position_of(row: u32) -> i32 {
@@ -111,9 +128,9 @@ fn is_allowed(at: Place, key: u32) -> bool {
 #endif
 
 // Eight products a turn, in eight sums.
-fn query_times_key(query: u32, key: u32) -> f32 {
-    let a = query * params.size;
-    let b = key * params.size;
+fn query_times_key(at: Place, key: u32) -> f32 {
+    let a = start_of(params.q_steps, at.batch, at.head, at.row);
+    let b = key_start(at, key);
     let whole = params.size / 8u * 8u;
     var s = vec4<f32>(0.0);
     var t = vec4<f32>(0.0);
@@ -156,7 +173,7 @@ fn bias_at(head: u32, row: u32, key: u32) -> f32 {
 
 // In this order: scale, softcap, alibi, bias.
 fn score_of(at: Place, key: u32) -> Score {
-    var score = Score(query_times_key(at.query, at.first_key + key) * params.scale, params.scale);
+    var score = Score(query_times_key(at, key) * params.scale, params.scale);
 #if softcap
     let t = kw_tanh(score.value / params.softcap);
     score = Score(params.softcap * t, params.scale * ((1.0 - t) * (1.0 + t)));

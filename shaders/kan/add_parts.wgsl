@@ -10,7 +10,14 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> parts: array<f32>;
+// Fused steps may take the place of this function, with what it binds.
+#if !epilogue
 @group(0) @binding(2) var<storage, read_write> to: array<f32>;
+
+fn emit(at: u32, value: f32) {
+    to[at] = value;
+}
+#endif
 
 const THREADS: u32 = 256u;
 
@@ -25,5 +32,5 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
     for (var p = 0u; p < params.parts; p++) {
         sum += parts[p * params.count + j];
     }
-    to[j] = sum;
+    emit(j, sum);
 }

@@ -22,7 +22,14 @@ const STRIDE: u32 = max(KAN_TERMS, 1u);
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> coef: array<f32>;
+// Fused steps may take the place of this function, with what it binds.
+#if !epilogue
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
+
+fn emit(at: u32, value: f32) {
+    y[at] = value;
+}
+#endif
 #if base
 @group(0) @binding(4) var<storage, read> base: array<f32>;
 #if scale
@@ -121,7 +128,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
         for (var e = 0u; e < EACH; e++) {
             let row = row0 + lane + e * LANES;
             if row < params.rows {
-                y[(part * params.rows + row) * params.outputs + o] = acc[e];
+                emit((part * params.rows + row) * params.outputs + o, acc[e]);
             }
         }
     }

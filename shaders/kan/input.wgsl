@@ -17,7 +17,14 @@ const PITCH: u32 = CHUNK + 1u;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> g: array<f32>;
 @group(0) @binding(3) var<storage, read> coef: array<f32>;
+// Fused steps may take the place of this function, with what it binds.
+#if !epilogue
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
+
+fn emit(at: u32, value: f32) {
+    y[at] = value;
+}
+#endif
 #if base
 @group(0) @binding(5) var<storage, read> base: array<f32>;
 #endif
@@ -121,6 +128,6 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
         workgroupBarrier();
     }
     if inside {
-        y[row * params.inputs + i] = total;
+        emit(row * params.inputs + i, total);
     }
 }

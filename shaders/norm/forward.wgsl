@@ -26,21 +26,36 @@ struct Params {
 @group(0) @binding(2) var<storage, read> weight: array<f32>;
 #if bias
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
+#if !epilogue
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
+#endif
 @group(0) @binding(5) var<storage, read_write> statistics: array<f32>;
 #else
+#if !epilogue
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
+#endif
 @group(0) @binding(4) var<storage, read_write> statistics: array<f32>;
 #endif
 #else
 #if bias
 @group(0) @binding(2) var<storage, read> bias: array<f32>;
+#if !epilogue
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
+#endif
 @group(0) @binding(4) var<storage, read_write> statistics: array<f32>;
 #else
+#if !epilogue
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
+#endif
 @group(0) @binding(3) var<storage, read_write> statistics: array<f32>;
 #endif
+#endif
+
+// Fused steps may take the place of this function, with what it binds.
+#if !epilogue
+fn emit(at: u32, value: f32) {
+    y[at] = value;
+}
 #endif
 
 var<workgroup> partial: array<vec2<f32>, THREADS>;
@@ -138,6 +153,6 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
 #if bias
         value += bias[channel(row, i)];
 #endif
-        y[at] = value;
+        emit(at, value);
     }
 }

@@ -23,9 +23,20 @@ struct Params {
 @group(0) @binding(3) var<storage, read> statistics: array<f32>;
 #if weight
 @group(0) @binding(4) var<storage, read> weight: array<f32>;
+#if !epilogue
 @group(0) @binding(5) var<storage, read_write> dx: array<f32>;
+#endif
 #else
+#if !epilogue
 @group(0) @binding(4) var<storage, read_write> dx: array<f32>;
+#endif
+#endif
+
+// Fused steps may take the place of this function, with what it binds.
+#if !epilogue
+fn emit(at: u32, value: f32) {
+    dx[at] = value;
+}
 #endif
 
 var<workgroup> partial: array<vec2<f32>, THREADS>;
@@ -103,6 +114,6 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
     let dot = sum.y / params.count;
     for (var i = first; i < params.n; i += step) {
         let at = place(row, i);
-        dx[at] = (weighted(row, i, at) - mean - normalised(row, at) * dot) * statistics[3u * row + 2u];
+        emit(at, (weighted(row, i, at) - mean - normalised(row, at) * dot) * statistics[3u * row + 2u]);
     }
 }

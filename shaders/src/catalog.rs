@@ -43,6 +43,7 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("attention/bias", include_str!("../attention/bias.wgsl")),
     ("attention/forward", include_str!("../attention/forward.wgsl")),
     ("attention/key", include_str!("../attention/key.wgsl")),
+    ("attention/mean", include_str!("../attention/mean.wgsl")),
     ("attention/pack", include_str!("../attention/pack.wgsl")),
     ("attention/query", include_str!("../attention/query.wgsl")),
     ("attention/rows", include_str!("../attention/rows.wgsl")),

@@ -94,6 +94,9 @@ pub enum Error {
         /// The device.
         device: String,
     },
+    /// The plan needs more memory than its budget.
+    #[error(transparent)]
+    Budget(Box<BudgetError>),
     /// Indices that were computed on the device lay outside their range; they were clamped.
     #[error("`{op}` (made at {site}): {count} indices out of range 0..{bound}; they were clamped")]
     IndexOutOfRange {
@@ -135,6 +138,50 @@ pub enum Error {
         /// What the compiler said, with the numbered WGSL around the place.
         message: String,
     },
+}
+
+/// A plan needs more memory than `PlanOptions::budget`. Nothing was allocated.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error(
+    "plan for {device}: {needed} bytes are needed (values {arena}, parameters and states {parameters}, inputs {inputs}, \
+     constants {constants}), the budget is {budget}; most is alive at `{peak_op}` (made at {peak_site}): {}",
+    tenants.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+)]
+pub struct BudgetError {
+    /// The budget in bytes.
+    pub budget: usize,
+    /// What the plan needs in bytes: the sum of the four below.
+    pub needed: usize,
+    /// Bytes that activations, gradients and other values share.
+    pub arena: usize,
+    /// Bytes of parameters and states.
+    pub parameters: usize,
+    /// Bytes of inputs and scalars.
+    pub inputs: usize,
+    /// Bytes of constants.
+    pub constants: usize,
+    /// The operation at which most is alive.
+    pub peak_op: String,
+    /// Where that operation was made.
+    pub peak_site: Site,
+    /// The largest values that are alive then, the largest first.
+    pub tenants: Vec<TenantError>,
+    /// The device.
+    pub device: String,
+}
+
+/// A value that takes memory where there is too little.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{op}` {what}, {bytes} bytes (made at {site})")]
+pub struct TenantError {
+    /// The operation that made it.
+    pub op: String,
+    /// Its type and shape, or that it is scratch memory.
+    pub what: String,
+    /// Its bytes.
+    pub bytes: usize,
+    /// Where the operation was made.
+    pub site: Site,
 }
 
 /// An operation refused its inputs: op, all shapes, the reason, the user's line.

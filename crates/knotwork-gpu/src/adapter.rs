@@ -2,7 +2,7 @@
 
 use knotwork_core::{
     Error, Result,
-    plan::{Capabilities, DeviceKind},
+    plan::{Capabilities, DeviceKind, Speed},
 };
 
 /// How much the compiler guards kernels.
@@ -165,5 +165,10 @@ pub(crate) fn capabilities(adapter: &wgpu::Adapter) -> Capabilities {
         subgroup_size: features
             .contains(wgpu::Features::SUBGROUP)
             .then_some((info.subgroup_min_size, info.subgroup_max_size)),
+        speed: match info.device_type {
+            wgpu::DeviceType::DiscreteGpu => Speed::DISCRETE,
+            wgpu::DeviceType::Cpu => Speed::SOFTWARE,
+            _ => Speed::INTEGRATED,
+        },
     }
 }

@@ -1,4 +1,4 @@
-//! A plan with everything bound once: replayed as one encoder, one pass, one submit.
+//! A plan with everything bound once: replayed as one encoder, one pass, one submit (more where a run is long).
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -176,20 +176,14 @@ impl GpuPrepared {
         self.context.device.create_command_encoder(&descriptor)
     }
 
-    /// Each dispatch in a submit of its own, waited for, so that one that fails is known. Gives an encoder for the rest.
-    fn one_by_one(&self, mut encoder: wgpu::CommandEncoder) -> Result<wgpu::CommandEncoder> {
-        for (call, dispatch) in self.calls.iter().zip(&self.plan.dispatches) {
-            record(&mut encoder, std::slice::from_ref(call));
-            let full = std::mem::replace(&mut encoder, self.encoder());
-            let submission = self.context.queue.submit([full.finish()]);
-            self.context.count.submits.fetch_add(1, Ordering::Relaxed);
-            self.context.wait_for(&submission).map_err(|e| {
-                let step = &self.plan.steps[dispatch.step];
-                let (kernel, op, site) = (&dispatch.kernel.name, step.op.name(), step.site);
-                self.context.fail(format!("in kernel `{kernel}` of `{op}` (made at {site}): {e}"))
-            })?;
-        }
-        Ok(encoder)
+    /// Waits for a submit of one dispatch; where it fails, that dispatch is known.
+    fn await_dispatch(&self, submission: &wgpu::SubmissionIndex, index: usize) -> Result<()> {
+        let Some(dispatch) = self.plan.dispatches.get(index) else { return Ok(()) };
+        self.context.wait_for(submission).map_err(|e| {
+            let step = &self.plan.steps[dispatch.step];
+            let (kernel, op, site) = (&dispatch.kernel.name, step.op.name(), step.site);
+            self.context.fail(format!("in kernel `{kernel}` of `{op}` (made at {site}): {e}"))
+        })
     }
 }
 
@@ -234,10 +228,17 @@ impl Prepared for GpuPrepared {
         if let Some(status) = self.status {
             encoder.clear_buffer(&self.buffers[status], 0, None);
         }
-        if self.plan.serial {
-            encoder = self.one_by_one(encoder)?;
-        } else {
-            record(&mut encoder, &self.calls);
+        let submits = &self.plan.submits;
+        for (k, range) in submits.iter().enumerate() {
+            record(&mut encoder, &self.calls[range.clone()]);
+            if k + 1 < submits.len() || self.plan.serial {
+                let full = std::mem::replace(&mut encoder, self.encoder());
+                let submission = context.queue.submit([full.finish()]);
+                context.count.submits.fetch_add(1, Ordering::Relaxed);
+                if self.plan.serial {
+                    self.await_dispatch(&submission, range.start)?;
+                }
+            }
         }
         slot.copy(&mut encoder, &self.buffers);
         let submission = context.queue.submit([encoder.finish()]);

@@ -16,7 +16,9 @@ fn devices() -> Vec<Device> {
     #[allow(unused_mut, reason = "without the feature `gpu` there is only one")]
     let mut all = vec![Device::cpu()];
     #[cfg(feature = "gpu")]
-    all.push(knotwork::gpu::open(&knotwork::gpu::Options::default()).expect("a GPU driver: `cargo xtask setup`"));
+    all.push(
+        knotwork::gpu::open(&knotwork::gpu::Options::default()).expect("a GPU driver: `cargo xtask setup`"),
+    );
     all
 }
 
@@ -190,7 +192,12 @@ fn the_log_of_a_negative_number_in_the_middle_is_named() {
         values[6] = 0.25;
         let x = HostTensor::new(&values, [3, 4]).unwrap();
         let found = program.check_finite([("x", &x)]).unwrap().unwrap();
-        assert_eq!((found.what.as_str(), found.site.line()), ("`log`", line), "on {}: {found}", device.info());
+        assert_eq!(
+            (found.what.as_str(), found.site.line()),
+            ("`log`", line),
+            "on {}: {found}",
+            device.info()
+        );
         assert_eq!((&found.element[..], found.nans, found.infinities), (&[1, 2][..], 1, 0));
         assert!(found.inputs_finite() && found.inputs[0].min == -0.5, "{found}");
         // Without the knob a run lets it pass; with it, the run fails.

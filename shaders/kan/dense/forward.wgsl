@@ -16,7 +16,14 @@ const FEATURES: u32 = HELD * DEPTH;
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> coef: array<f32>;
+// Fused steps may take the place of this function, with what it binds.
+#if !epilogue
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
+
+fn emit(at: u32, value: f32) {
+    y[at] = value;
+}
+#endif
 #if base
 @group(0) @binding(4) var<storage, read> base: array<f32>;
 #if scale
@@ -137,7 +144,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
             let row = row0 + r + e;
             let o = o0 + a * 4u + j;
             if row < params.rows && o < params.outputs {
-                y[(part * params.rows + row) * params.outputs + o] = acc[e][j];
+                emit((part * params.rows + row) * params.outputs + o, acc[e][j]);
             }
         }
     }

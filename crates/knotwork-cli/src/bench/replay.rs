@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use knotwork::{Device, graph::Update, prelude::*};
 
-use crate::networks::{Name, feeds};
+use crate::networks::Name;
 
 /// What a replay costs the host.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +30,7 @@ pub fn replay(device: &Device, name: Name, runs: usize) -> Result<Replay> {
     let outputs: Vec<&Tensor> = network.outputs.iter().collect();
     let updates: Vec<&Update> = network.updates.iter().collect();
     let mut program = device.compile(&network.graph, &outputs, &updates)?;
-    let feeds = feeds(&network)?;
+    let feeds = network.feeds()?;
     let run = |program: &mut Program| -> Result<Duration> {
         let start = Instant::now();
         let run = program.run(feeds.iter().map(|(k, v)| (k.as_str(), v)))?;

@@ -8,5 +8,5 @@ mod oracle;
 
 pub use fallback::CpuBackend;
 pub use io::{CpuInput, CpuIo, CpuOutput, Slice, SliceMut};
-pub(crate) use oracle::{bound, evaluate_values, leaf_value, reference};
 pub use oracle::{Oracle, evaluate};
+pub(crate) use oracle::{bound, evaluate_values, leaf_value, reference};

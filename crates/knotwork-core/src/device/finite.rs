@@ -196,7 +196,8 @@ impl Program {
                 }
                 let largest = with_provenance(made.site, || {
                     let magnitude = graph.value(value)?.abs()?;
-                    let single = if meta.dtype == DType::F16 { magnitude.cast(DType::F32)? } else { magnitude };
+                    let single =
+                        if meta.dtype == DType::F16 { magnitude.cast(DType::F32)? } else { magnitude };
                     let all: Vec<isize> = (0..meta.shape.rank() as isize).collect();
                     if all.is_empty() { Ok(single) } else { single.max(&all, false) }
                 })?;

@@ -160,14 +160,9 @@ impl Observer<'_> {
             check_finite: false,
             ..self.options
         };
-        let plan =
-            Arc::new(plan_for(&target, self.binding, self.device.capabilities(), &NoSlots, options)?);
-        let values = self
-            .device
-            .backend()
-            .prepare(plan, &[])?
-            .run(&RunInputs { feeds: &[], scalars: &[] })?
-            .wait()?;
+        let plan = Arc::new(plan_for(&target, self.binding, self.device.capabilities(), &NoSlots, options)?);
+        let values =
+            self.device.backend().prepare(plan, &[])?.run(&RunInputs { feeds: &[], scalars: &[] })?.wait()?;
         Ok(wanted.into_iter().zip(values).collect())
     }
 

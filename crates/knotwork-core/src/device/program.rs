@@ -296,7 +296,8 @@ impl Program {
         turn: &'a Turn<'_>,
         feeds: &HashMap<&'a str, &HostTensor>,
     ) -> Result<Oracle<'a>> {
-        let mut given: Oracle<'a> = feeds.iter().map(|(name, value)| (*name, HostTensor::clone(value))).collect();
+        let mut given: Oracle<'a> =
+            feeds.iter().map(|(name, value)| (*name, HostTensor::clone(value))).collect();
         let live = self.target.graph.live(&self.target.outputs, &self.target.updates);
         for (at, slot) in self.target.graph.slots.iter().enumerate().filter(|(_, s)| live[s.value.node]) {
             given.insert(&slot.name, turn.read(SlotId(at))?);

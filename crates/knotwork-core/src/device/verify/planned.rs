@@ -6,13 +6,7 @@ use super::{PlannedDifference, tolerance};
 use crate::{
     Result,
     cpu::{Oracle, evaluate_values},
-    device::{
-        Program,
-        observe::describe,
-        params::Turn,
-        program::execute,
-        summary::element,
-    },
+    device::{Program, observe::describe, params::Turn, program::execute, summary::element},
     plan::{PlanOptions, plan_for},
     tensor::{Binding, HostTensor},
 };
@@ -50,7 +44,8 @@ fn first_wrong(planned: &[HostTensor], unfused: &[HostTensor], oracle: &[HostTen
         let base = NODES * tolerance::of("", oracle.dtype()) * largest(&want).max(f64::MIN_POSITIVE);
         let allowed = base + UNFUSED * largest(&apart);
         // What unfused work makes no number of, a plan may; then there is nothing to compare.
-        let want: Vec<f64> = want.iter().zip(&near).map(|(&w, &n)| if n.is_finite() { w } else { n }).collect();
+        let want: Vec<f64> =
+            want.iter().zip(&near).map(|(&w, &n)| if n.is_finite() { w } else { n }).collect();
         let miss = tolerance::worst(&got, &want, |_| allowed)?;
         (miss.times > 1.0).then(|| Miss {
             result,

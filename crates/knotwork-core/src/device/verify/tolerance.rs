@@ -25,7 +25,8 @@ const TIMES: f64 = 16.0;
 pub(super) fn of(op: &str, dtype: DType) -> f64 {
     static LISTED: OnceLock<HashMap<&'static str, f64>> = OnceLock::new();
     let listed = LISTED.get_or_init(|| {
-        let largest = |op: &crate::ops::Registered| op.cases().iter().fold(0.0, |t: f64, c| t.max(c.tolerance));
+        let largest =
+            |op: &crate::ops::Registered| op.cases().iter().fold(0.0, |t: f64, c| t.max(c.tolerance));
         registry().iter().map(|op| (op.name, largest(op))).collect()
     });
     let single = listed.get(op).copied().unwrap_or(USUAL).max(USUAL / 2.0);
@@ -78,7 +79,8 @@ pub(super) fn movement(
 ) -> Result<Vec<Vec<f64>>> {
     let mut most: Vec<Vec<f64>> = outputs.iter().map(|o| vec![0.0; o.data.len()]).collect();
     for seed in MOVES {
-        let moved: Vec<Reference> = inputs.iter().enumerate().map(|(k, r)| shake(r, seed << 8 | k as u64)).collect();
+        let moved: Vec<Reference> =
+            inputs.iter().enumerate().map(|(k, r)| shake(r, seed << 8 | k as u64)).collect();
         for ((most, new), old) in most.iter_mut().zip(reference(op, &moved, site, binding)?).zip(outputs) {
             for ((m, n), o) in most.iter_mut().zip(&new.data).zip(&old.data) {
                 // Where it stops being a number, the last digit decides about everything.

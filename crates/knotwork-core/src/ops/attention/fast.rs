@@ -1,6 +1,8 @@
 //! The CPU path in f32: a row of scores at a time, over the keys that the mask allows. Rows that have work enough go to
 //! several threads; no sum depends on their number.
 
+use std::borrow::Cow;
+
 use rayon::prelude::*;
 
 use super::{
@@ -9,7 +11,7 @@ use super::{
     op::{AttentionOp, BiasForm, PartOf},
 };
 use crate::{
-    cpu::{CpuIo, Slice},
+    cpu::{CpuInput, CpuIo, Slice},
     ops::{
         elementwise::{math, vectorised},
         sparse_map::map_row,
@@ -216,7 +218,7 @@ impl Job<'_> {
         }
     }
 
-    /// The row with the cotangents of its scores. `mean` is what [`PartOf::Rows`] found; else it is found here, and given.
+    /// The row with the cotangents of its scores. `mean` is what was found before; else it is found here, and given.
     fn backward(&self, query: usize, row: &mut Row, mean: Option<f32>) -> [f32; 4] {
         let mut numbers = self.row(query, row);
         let first = self.place(query).3;
@@ -252,8 +254,8 @@ impl Job<'_> {
         numbers
     }
 
-    fn query_row(&self, query: usize, row: &mut Row, dq: &mut [f32]) {
-        self.backward(query, row, Some(self.numbers[query * 4 + 3]));
+    fn query_row(&self, query: usize, row: &mut Row, dq: &mut [f32]) -> [f32; 4] {
+        let numbers = self.backward(query, row, None);
         let first = self.place(query).3;
         dq.fill(0.0);
         vectorised(
@@ -264,6 +266,7 @@ impl Job<'_> {
                 }
             },
         );
+        numbers
     }
 
     /// The gradient to the keys or values of one key head: all the queries that look at them, one after the other.
@@ -306,13 +309,19 @@ impl Job<'_> {
     }
 }
 
+/// The elements row-major: borrowed where they lie so, else gathered.
+fn side_by_side<'a>(input: &CpuInput<'a>) -> Option<Cow<'a, [f32]>> {
+    if let Some(dense) = input.f32() {
+        return Some(Cow::Borrowed(dense));
+    }
+    let all = input.f32_strided()?;
+    Some(Cow::Owned(input.layout.positions().map(|at| all[at]).collect()))
+}
+
 /// Runs a part where everything lies as contiguous f32; false where not.
 pub(super) fn run(op: &AttentionOp, io: &mut CpuIo<'_>) -> bool {
-    let Some((q, k, v)) =
-        io.inputs[0].f32().zip(io.inputs[1].f32()).zip(io.inputs[2].f32()).map(|((q, k), v)| (q, k, v))
-    else {
-        return false;
-    };
+    let all = [0, 1, 2].map(|i| side_by_side(&io.inputs[i]));
+    let [Some(q), Some(k), Some(v)] = &all else { return false };
     let shape = |i: usize| io.inputs[i].layout.shape();
     let (bias, bias_shape) = match op.bias_input() {
         None => (&[][..], &[][..]),
@@ -334,12 +343,13 @@ pub(super) fn run(op: &AttentionOp, io: &mut CpuIo<'_>) -> bool {
         let Some(data) = data else { return false };
         tables.push(TableData { shape: shape(i).to_vec(), data });
     }
-    let (mut cotangent, mut numbers) = (&[][..], &[][..]);
+    let (mut cotangent, mut numbers) = (Cow::Borrowed(&[][..]), &[][..]);
     if op.part != PartOf::Forward {
         let at = op.cotangent_input();
-        let Some(both) = io.inputs[at].f32().zip(io.inputs[at + 1].f32()) else { return false };
+        let Some(both) = side_by_side(&io.inputs[at]).zip(io.inputs[at + 1].f32()) else { return false };
         (cotangent, numbers) = both;
     }
+    let cotangent = &*cotangent;
     let (qs, vs) = (shape(0).to_vec(), shape(2).to_vec());
     let (h, hkv, lq, lk, d, dv) = (qs[1], vs[1], qs[2], vs[2], qs[3], vs[3]);
     let job = Job { op, q, k, v, bias, bias_shape, cotangent, numbers, tables, h, hkv, lq, lk, d, dv };
@@ -377,7 +387,20 @@ pub(super) fn run(op: &AttentionOp, io: &mut CpuIo<'_>) -> bool {
             };
             each(out, 4, wide, one);
         }
-        PartOf::Query => each(out, d, wide, |row, (query, dq)| job.query_row(query, row, dq)),
+        PartOf::Query => {
+            let Some(rows) = second else { return false };
+            let one = |row: &mut Row, (query, (dq, numbers)): (usize, (&mut [f32], &mut [f32]))| {
+                numbers.copy_from_slice(&job.query_row(query, row, dq));
+            };
+            if wide {
+                let all = out.par_chunks_exact_mut(d).zip(rows.par_chunks_exact_mut(4)).enumerate();
+                all.for_each_init(Row::default, |row, x| one(row, x));
+            } else {
+                let mut row = Row::default();
+                let all = out.chunks_exact_mut(d).zip(rows.chunks_exact_mut(4)).enumerate();
+                all.for_each(|x| one(&mut row, x));
+            }
+        }
         PartOf::Key => each(out, lk * d, wide, |_, (head, out)| job.key_head(head, out, false)),
         PartOf::Value => each(out, lk * dv, wide, |_, (head, out)| job.key_head(head, out, true)),
         PartOf::Bias => job.bias_gradient(queries, out),

@@ -125,6 +125,11 @@ pub(super) fn lower(op: &AttentionOp, request: &KernelRequest<'_>) -> Result<Vec
         .u32(columns.next_power_of_two().min(THREADS))
         .u32(groups);
     params = steps.into_iter().chain([radius]).chain(sizes).chain([0]).fold(params, Params::u32);
+    for i in [0, 1, 2, op.cotangent_input()] {
+        let layout = request.inputs.get(i).map(|o| &o.layout).filter(|l| l.shape().len() == 4);
+        let words = layout.map_or([0; 4], |l| [l.offset(), l.strides()[0], l.strides()[1], l.strides()[2]]);
+        params = words.into_iter().fold(params, Params::u32);
+    }
     for (i, offset) in tables.clone().zip(&offsets) {
         params = [*offset, 0, 0, 0].into_iter().fold(params, Params::u32);
         let dims = shape(i);

@@ -7,6 +7,7 @@ mod index;
 mod kernels;
 mod mask;
 mod op;
+mod parts;
 mod reference;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ mod wgsl;
 
 pub use index::{Condition, Index};
 pub use mask::Mask;
+pub(crate) use parts::{Hidden, from_parts};
 
 use super::{Case, CaseInput, Cases, Registered};
 use crate::{Result, Site, error::OpError, graph::Tensor};

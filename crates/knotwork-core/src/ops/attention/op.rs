@@ -30,6 +30,7 @@ pub(super) enum PartOf {
     Forward,
     /// The four numbers, with the last, the mean of the cotangents, in its place.
     Rows,
+    /// The gradient to the queries, and what `Rows` gives.
     Query,
     Key,
     Value,
@@ -222,7 +223,7 @@ impl Op for AttentionOp {
                 vec![Meta::new(q.dtype, y), rows]
             }
             PartOf::Rows => vec![rows],
-            PartOf::Query => vec![q.clone()],
+            PartOf::Query => vec![q.clone(), rows],
             PartOf::Key => vec![k.clone()],
             PartOf::Value => vec![v.clone()],
             PartOf::Bias => vec![inputs[3].clone()],
@@ -250,16 +251,30 @@ impl Op for AttentionOp {
         let of = |part: PartOf, rows: &Tensor| {
             let mut inputs: Vec<&Tensor> = context.inputs.iter().collect();
             inputs.extend([g, rows]);
-            g.graph().apply_one(Self { part, setting: self.setting.clone() }, &inputs, Site::here())
+            g.graph().apply(Self { part, setting: self.setting.clone() }, &inputs, Site::here())
         };
-        let rows = of(PartOf::Rows, &context.outputs[1])?;
         let mut found = vec![None; context.inputs.len()];
-        for (i, part) in [PartOf::Query, PartOf::Key, PartOf::Value, PartOf::Bias].into_iter().enumerate() {
+        let part = if context.wanted[0] { PartOf::Query } else { PartOf::Rows };
+        let mut first = of(part, &context.outputs[1])?;
+        let rows = first.pop().ok_or_else(|| no_gradient("the numbers of the rows are missing"))?;
+        found[0] = first.pop();
+        for (i, part) in [(1, PartOf::Key), (2, PartOf::Value), (3, PartOf::Bias)] {
             if (i < 3 || self.bias_input().is_some()) && context.wanted[i] {
-                found[i] = Some(of(part, &rows)?);
+                found[i] = of(part, &rows)?.pop();
             }
         }
         Ok(found)
+    }
+
+    /// Rows of q, k, v and the cotangent lie anywhere, their elements side by side.
+    fn accepts(&self, input: usize, layout: &Layout) -> bool {
+        let rows = input < 3 || input == self.cotangent_input();
+        let side_by_side = layout.shape().last() == Some(&1) || layout.strides().last() == Some(&1);
+        layout.is_contiguous() || (rows && layout.shape().len() == 4 && side_by_side)
+    }
+
+    fn emits(&self) -> bool {
+        matches!(self.part, PartOf::Forward | PartOf::Query | PartOf::Key | PartOf::Value)
     }
 
     fn cost(&self, inputs: &[(DType, Layout)], outputs: &[(DType, Layout)]) -> Cost {

@@ -179,7 +179,7 @@ impl Job<'_> {
         row.numbers
     }
 
-    fn query_row(&self, query: usize, dq: &mut [f64]) {
+    fn query_row(&self, query: usize, dq: &mut [f64]) -> [f64; 4] {
         let (row, ds) = self.backward(query);
         let first = self.place(query).3;
         dq.fill(0.0);
@@ -187,6 +187,7 @@ impl Job<'_> {
             let w = ds[j] * row.slope[j];
             dq.iter_mut().zip(self.vector(1, first + j)).for_each(|(d, k)| *d += w * k);
         }
+        row.numbers
     }
 
     /// The gradient to the keys or values of one key head: all the queries that look at them, one after the other.
@@ -248,8 +249,9 @@ pub(super) fn run(op: &AttentionOp, inputs: &[Reference], outputs: &mut [Referen
             outputs[0].data = rows.concat();
         }
         PartOf::Query => {
-            let out = outputs[0].data.par_chunks_mut(job.d.max(1)).enumerate();
-            out.for_each(|(query, dq)| job.query_row(query, dq));
+            let [dq, rows] = outputs else { return };
+            let out = dq.data.par_chunks_mut(job.d.max(1)).zip(rows.data.par_chunks_mut(4)).enumerate();
+            out.for_each(|(query, (dq, row))| row.copy_from_slice(&job.query_row(query, dq)));
         }
         PartOf::Key | PartOf::Value => {
             let values = op.part == PartOf::Value;

@@ -222,6 +222,10 @@ impl Op for Convolution {
         kernels::lower(self, request)
     }
 
+    fn emits(&self) -> bool {
+        true
+    }
+
     fn grad(&self, context: &GradContext<'_>) -> Result<Vec<Option<Tensor>>> {
         let (a, b, g) = (&context.inputs[0], &context.inputs[1], context.cotangent()?);
         let spread = |t: &Tensor| [2, 3].map(|d: usize| t.shape().dims()[d].fixed().unwrap_or(0));

@@ -309,6 +309,11 @@ impl Op for KanSum {
         }
     }
 
+    fn emits(&self) -> bool {
+        // The dense kernel of the gradient to x adds to what it stored before.
+        self.kind == Kind::Forward || (self.kind == Kind::Input && self.splines().is_some())
+    }
+
     fn grad(&self, context: &GradContext<'_>) -> Result<Vec<Option<Tensor>>> {
         let input = |i: Option<usize>| i.map(|i| &context.inputs[i]);
         let wanted = |i: Option<usize>| i.is_some_and(|i| context.wanted[i]);

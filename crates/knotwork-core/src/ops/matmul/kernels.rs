@@ -19,6 +19,9 @@ const FEW: usize = 128;
 /// Indices of K that are worth a workgroup.
 const SPAN: usize = 256;
 
+/// Sums up to this length need no second dispatch where smaller tiles fill the device.
+const SHORT: usize = 2048;
+
 /// How a variant walks K.
 #[derive(Clone, Copy)]
 enum Walk {
@@ -104,7 +107,11 @@ pub(super) fn lower(sums: Option<usize>, request: &KernelRequest<'_>) -> Result<
     };
     // A large tile pays where it is mostly filled.
     let large = s.m.min(s.n) > 32;
-    let mut all = vec![variant("tile64", 4, Walk::Ranges), variant("tile16", 1, Walk::Ranges)];
+    let mut all = vec![
+        variant("tile64", 4, Walk::Ranges),
+        variant("tile32", 2, Walk::Ranges),
+        variant("tile16", 1, Walk::Ranges),
+    ];
     if !large {
         all.reverse();
     }
@@ -113,6 +120,11 @@ pub(super) fn lower(sums: Option<usize>, request: &KernelRequest<'_>) -> Result<
     if tiles < FEW && parts > 1 && s.k.div_ceil(parts) <= RANGE {
         let split = if large { ("tile64_split", 4) } else { ("tile16_split", 1) };
         all.insert(0, variant(split.0, split.1, Walk::Parts(parts)));
+        // Tiles of half the side fill the device as well, without a second dispatch.
+        if large && groups(2) >= FEW / 2 && s.k <= SHORT {
+            let half = all.iter().position(|l| l.variant == "tile32").unwrap_or(0);
+            all[..=half].rotate_right(1);
+        }
     }
     Ok(all)
 }

@@ -88,6 +88,10 @@ impl Op for InputGradient {
         row_variants("norm/input", &self.norm, &flags, &bindings, request)
     }
 
+    fn emits(&self) -> bool {
+        true
+    }
+
     fn grad(&self, context: &GradContext<'_>) -> Result<Vec<Option<Tensor>>> {
         // The statistics are functions of x: what flows through them is in the gradient to x.
         let (x, g) = (leaf(&context.inputs[0])?, leaf(&context.inputs[1])?);

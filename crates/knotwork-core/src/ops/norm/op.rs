@@ -104,6 +104,10 @@ impl Op for Normalise {
         row_variants("norm/forward", &self.norm, &flags, &bindings, request)
     }
 
+    fn emits(&self) -> bool {
+        true
+    }
+
     fn grad(&self, context: &GradContext<'_>) -> Result<Vec<Option<Tensor>>> {
         let (x, g) = (&context.inputs[0], context.cotangent()?);
         let (graph, rows) = (x.graph(), &context.outputs[1]);

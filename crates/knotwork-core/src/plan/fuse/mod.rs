@@ -5,7 +5,8 @@
 //! - What is left of elementwise work enters the one operation that reads it, where that can load through steps
 //!   (`Op::loads`) and bytes are saved.
 //!
-//! A producer moves down to its first reader, so nothing that it needs can depend on what it is fused with.
+//! A producer moves down to its first reader, or a reader moves up to a producer after which all that it needs is there:
+//! so nothing that one of them needs can depend on the other.
 
 mod group;
 mod prologue;
@@ -86,8 +87,9 @@ pub(super) fn fuse(draft: &mut Draft, capabilities: &Capabilities) {
     let mut fuser = Fuser { draft, uses, groups, gone, closed, reorders: gpu, buffers };
     for consumer in 0..fuser.draft.work.len() {
         // Inputs may grow while producers are taken in; look again until nothing changes.
-        while let Some((producer, by)) = fuser.candidate(consumer) {
-            fuser.take_in(producer, consumer, &by);
+        let mut at = consumer;
+        while let Some((producer, by)) = fuser.candidate(at) {
+            at = fuser.take_in(producer, at, &by);
         }
     }
     fuser.finish();
@@ -139,11 +141,11 @@ impl Fuser<'_> {
         let in_body = read.inputs.iter().filter(from_producer).count()
             == body_inputs.iter().filter(from_producer).count();
         let open = read.inputs.iter().filter(from_producer).all(|o| from.value(made, o.root).is_some());
-        let first = made.outputs.iter().all(|o| self.uses.readers[o.root].iter().all(|&w| w >= consumer));
+        let movable = self.is_first(producer, consumer) || self.is_ready(producer, consumer);
         let kept = made.outputs.iter().filter(|o| self.uses.needed_beside(o.root, consumer)).count();
         let buffers = made.inputs.len() + read.inputs.len() - 1 + kept + read.outputs.len();
         let small = buffers <= self.buffers && from.body.steps.len() + into.body.steps.len() < MAX_STEPS;
-        let (true, true, true, true, true) = (alike, in_body, open, first, small) else { return None };
+        let (true, true, true, true, true) = (alike, in_body, open, movable, small) else { return None };
         let place = made.outputs.iter().find(|o| o.root == operand.root)?;
         if !place.layout.is_contiguous() {
             return None;
@@ -153,9 +155,22 @@ impl Fuser<'_> {
         (by.in_order() || !stored || self.reorders).then_some(by)
     }
 
-    fn take_in(&mut self, producer: usize, consumer: usize, by: &Match) {
+    /// Whether nobody reads the producer before the consumer does.
+    fn is_first(&self, producer: usize, consumer: usize) -> bool {
+        let made = &self.draft.work[producer].outputs;
+        made.iter().all(|o| self.uses.readers[o.root].iter().all(|&w| w >= consumer))
+    }
+
+    /// Whether all that the consumer reads is there where the producer runs, but what that makes itself.
+    fn is_ready(&self, producer: usize, consumer: usize) -> bool {
+        let read = &self.draft.work[consumer].inputs;
+        read.iter().all(|o| self.uses.writer[o.root].is_none_or(|w| w <= producer))
+    }
+
+    /// Merges two pieces of work; gives the place where both are then.
+    fn take_in(&mut self, producer: usize, consumer: usize, by: &Match) -> usize {
         let (Some(from), Some(into)) = (self.groups[producer].take(), self.groups[consumer].take()) else {
-            return;
+            return consumer;
         };
         let (made, read) = (self.draft.work[producer].clone(), self.draft.work[consumer].clone());
         let keep: Vec<RootId> =
@@ -164,19 +179,27 @@ impl Fuser<'_> {
             // A layout could not be split as the shapes are: both stay as they are.
             (self.groups[producer], self.groups[consumer]) = (Some(from), Some(into));
             self.closed[producer] = true;
-            return;
+            return consumer;
         };
+        let (place, other) =
+            if self.is_first(producer, consumer) { (consumer, producer) } else { (producer, consumer) };
         for root in made.inputs.iter().chain(&read.inputs).map(|o| o.root) {
             self.uses.readers[root].retain(|&w| w != producer && w != consumer);
         }
         for root in work.inputs.iter().map(|o| o.root) {
-            self.uses.add_reader(root, consumer);
+            self.uses.add_reader(root, place);
         }
-        made.outputs.iter().for_each(|o| self.uses.writer[o.root] = None);
-        work.outputs.iter().for_each(|o| self.uses.writer[o.root] = Some(consumer));
-        self.draft.work[consumer] = work;
-        self.groups[consumer] = Some(group);
-        self.gone[producer] = true;
+        for root in made.outputs.iter().map(|o| o.root) {
+            self.uses.writer[root] = self.uses.writer[root].filter(|&w| w != producer);
+        }
+        for root in work.outputs.iter().map(|o| o.root) {
+            // Of several that write parts of a root the last counts.
+            self.uses.writer[root] = self.uses.writer[root].filter(|&w| w != other).max(Some(place));
+        }
+        self.draft.work[place] = work;
+        self.groups[place] = Some(group);
+        self.gone[other] = true;
+        place
     }
 
     /// Makes operations of the groups.
