@@ -1,6 +1,10 @@
 //! Every way in which the library can say no, each with the thing, the place and the limit.
 
-use std::{fmt, panic::Location};
+mod lost;
+
+use std::{fmt, panic::Location, sync::Arc};
+
+pub use lost::{DeviceLost, LastDispatch};
 
 use crate::tensor::DType;
 
@@ -126,6 +130,24 @@ pub enum Error {
         /// What it said.
         message: String,
     },
+    /// The device was lost, and everything on it. Every later call on its programs and parameters gives this error.
+    ///
+    /// To carry on: open a device again (the same one may be there), compile the program on it from the same graph, and
+    /// load the last checkpoint. Graphs, host tensors and other devices are as they were.
+    #[error(transparent)]
+    DeviceLost(Arc<DeviceLost>),
+    /// There was not enough memory. What was there before is as it was; the device goes on.
+    #[error("{device}: no memory for {what}{}: {message}", sized(*bytes))]
+    OutOfMemory {
+        /// What the memory was for.
+        what: String,
+        /// How many bytes it was to have; 0 where that is not known.
+        bytes: usize,
+        /// The device.
+        device: String,
+        /// The limit, or what the driver said.
+        message: String,
+    },
     /// The driver or a compiler refused a kernel.
     #[error("kernel `{kernel}` of `{node}` (made at {site}): {message}")]
     Kernel {
@@ -182,6 +204,10 @@ pub struct TenantError {
     pub bytes: usize,
     /// Where the operation was made.
     pub site: Site,
+}
+
+fn sized(bytes: usize) -> String {
+    if bytes > 0 { format!(", {bytes} bytes") } else { String::new() }
 }
 
 /// An operation refused its inputs: op, all shapes, the reason, the user's line.
@@ -250,6 +276,24 @@ pub enum FeedError {
         /// The shape it was given.
         got: String,
         /// Which dimension disagrees.
+        reason: String,
+    },
+    /// The memory that an app lends for an input cannot be read.
+    #[error("input `{name}` cannot be read from the memory lent for it: {reason}")]
+    Lent {
+        /// The input.
+        name: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The memory that an app lends for an output does not fit it.
+    #[error("output {index} cannot go into the memory lent for it, {got}: {reason}")]
+    Output {
+        /// The output, counted from 0.
+        index: usize,
+        /// What was lent.
+        got: String,
+        /// What is wrong.
         reason: String,
     },
     /// An index lies outside the range of what it selects from.

@@ -321,7 +321,7 @@ fn attention_is_recognised_in_its_parts() {
             "AtMost(key, query)",
             far(f64::from(f32::MIN)).select(&table(false).lt(0.5).unwrap(), &scaled).unwrap(),
         ),
-        ("AtMost(key, query)", scaled.add(&table(false).sub(1.0).unwrap().mul(1e35).unwrap()).unwrap()),
+        ("AtMost(key, query)", scaled.add(table(false).sub(1.0).unwrap().mul(1e35).unwrap()).unwrap()),
     ];
     for (attribute, scores) in written {
         let y = scores.softmax(-1).unwrap().matmul(&v).unwrap();

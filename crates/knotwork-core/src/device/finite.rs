@@ -1,11 +1,12 @@
 //! `Program::check_finite` and the knob of that name: the first NaN or infinity, by the node that made it.
 
-use std::{borrow::Borrow, collections::HashMap, fmt, ops::ControlFlow, sync::Arc};
+use std::{borrow::Borrow, fmt, ops::ControlFlow, sync::Arc};
 
 use super::{
-    Memory, Program,
+    External, Memory, Program, Value,
     observe::{Seen, describe},
     params::Turn,
+    program::Feeds,
     summary::{Summary, element, short},
     verify::inputs_of,
 };
@@ -161,8 +162,8 @@ impl Program {
         feeds: impl IntoIterator<Item = (&'n str, V)>,
     ) -> Result<Option<NonFinite>> {
         let feeds: Vec<(&str, V)> = feeds.into_iter().collect();
-        let feeds: Vec<(&str, &HostTensor)> = feeds.iter().map(|(n, v)| (*n, v.borrow())).collect();
-        let (binding, by_name) = self.bind_feeds(&feeds)?;
+        let host = feeds.iter().map(|(name, value)| (*name, Value::Host(value.borrow())));
+        let (binding, by_name) = self.bind_feeds(host)?;
         self.first_non_finite(&self.params().turn(), &binding, &by_name)
     }
 
@@ -170,7 +171,7 @@ impl Program {
         &self,
         turn: &Turn<'_>,
         binding: &Binding,
-        feeds: &HashMap<&str, &HostTensor>,
+        feeds: &Feeds<'_, '_>,
     ) -> Result<Option<NonFinite>> {
         let given = self.given(turn, feeds)?;
         let graph = self.graph_of_target();
@@ -231,7 +232,8 @@ impl Program {
         &self,
         turn: &Turn<'_>,
         binding: &Binding,
-        feeds: &HashMap<&str, &HostTensor>,
+        feeds: &Feeds<'_, '_>,
+        into: &[(usize, &External)],
         results: Result<Vec<HostTensor>>,
     ) -> Result<Vec<HostTensor>> {
         let mut results = match results {
@@ -242,19 +244,21 @@ impl Program {
             }
         };
         let Some(bad) = results.iter().position(|r| first_bad(r).is_some()) else {
-            results.truncate(self.target().outputs.len());
+            results.truncate(self.target().outputs.len() - into.len());
             return Ok(results);
         };
         self.restore_slots(turn)?;
-        let found = match self.first_non_finite(turn, binding, feeds)? {
-            Some(found) => Some(found),
-            None => {
-                let target = self.guard.target.as_ref().unwrap_or(self.target());
-                report(&target.graph, target.outputs[bad], &results[bad], Vec::new())
-                    .map(|r| NonFinite { planned_only: true, ..r })
-            }
+        // What was lent for a run is not there to run again with: the result that shows it is named.
+        let again = feeds.values().all(|v| matches!(v, Value::Host(_)));
+        let first = if again { self.first_non_finite(turn, binding, feeds)? } else { None };
+        let named = || {
+            let target = self.guard.target.as_ref().unwrap_or(self.target());
+            let sent = (0..target.outputs.len()).filter(|i| into.iter().all(|(lent, _)| lent != i));
+            let value = target.outputs[sent.clone().nth(bad)?];
+            let found = report(&target.graph, value, &results[bad], Vec::new())?;
+            Some(NonFinite { planned_only: again, ..found })
         };
-        match found {
+        match first.or_else(named) {
             Some(found) => Err(Error::NotFinite(Box::new(found))),
             None => Ok(results),
         }

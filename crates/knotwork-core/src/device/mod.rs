@@ -1,6 +1,7 @@
 //! Devices and programs: running a graph, on whatever backend there is.
 
 mod backend;
+mod external;
 mod feeds;
 mod finite;
 mod handle;
@@ -12,6 +13,7 @@ mod summary;
 mod verify;
 
 pub use backend::{Backend, Counters, Memory, Pending, Prepared, RunInputs};
+pub use external::{External, Lent, Value};
 pub use finite::NonFinite;
 pub use handle::{Device, DeviceInfo};
 pub use params::{ParamInfo, Params};

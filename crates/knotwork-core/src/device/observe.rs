@@ -161,8 +161,12 @@ impl Observer<'_> {
             ..self.options
         };
         let plan = Arc::new(plan_for(&target, self.binding, self.device.capabilities(), &NoSlots, options)?);
-        let values =
-            self.device.backend().prepare(plan, &[])?.run(&RunInputs { feeds: &[], scalars: &[] })?.wait()?;
+        let values = self
+            .device
+            .backend()
+            .prepare(plan, &[])?
+            .run(&RunInputs { feeds: &[], scalars: &[], into: &[] })?
+            .wait()?;
         Ok(wanted.into_iter().zip(values).collect())
     }
 

@@ -3,8 +3,8 @@
 use std::{borrow::Borrow, collections::HashMap, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use super::{
-    Device, Params, Pending, Prepared, RunInputs,
-    feeds::{Input, bind, check_indices, inputs},
+    Device, External, Params, Pending, Prepared, RunInputs, Value,
+    feeds::{Input, bind, check_indices, inputs, lend},
     finite::Guard,
     observe::Observer,
     params::Turn,
@@ -162,8 +162,25 @@ impl Program {
         feeds: impl IntoIterator<Item = (&'n str, V)>,
     ) -> Result<Run> {
         let feeds: Vec<(&str, V)> = feeds.into_iter().collect();
-        let feeds: Vec<(&str, &HostTensor)> = feeds.iter().map(|(name, v)| (*name, v.borrow())).collect();
-        let (binding, by_name) = self.bind_feeds(&feeds)?;
+        self.run_with(feeds.iter().map(|(name, value)| (*name, Value::Host(value.borrow()))), &[])
+    }
+
+    /// Like [`run`](Self::run), for an app that shares its device: inputs may lie in the app's device memory, and the
+    /// outputs listed in `into` (by their number, from 0) go into the app's device memory. Neither passes through the
+    /// host, and nothing waits. The result of the run holds the other outputs, in their order.
+    ///
+    /// The memory is read and written in the device queue's order: after what was submitted before this call, before
+    /// what is submitted after it. Indices in an app's memory are clamped and counted where a kernel reads them.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run), and where lent memory has another type or shape, or belongs to another device. Nothing has
+    /// run then.
+    pub fn run_with<'n, 'v>(
+        &mut self,
+        feeds: impl IntoIterator<Item = (&'n str, Value<'v>)>,
+        into: &[(usize, &External)],
+    ) -> Result<Run> {
+        let (binding, by_name) = self.bind_feeds(feeds)?;
         self.make_ready(&binding)?;
         let params = self.params.clone();
         let turn = params.turn();
@@ -173,11 +190,11 @@ impl Program {
         let Some((_, ready)) = self.plans.last_mut() else {
             return Err(Error::NoDevice("no plan was made".into()));
         };
-        let pending = execute(&ready.plan, &mut *ready.prepared, &by_name, &turn)?;
+        let pending = execute(&ready.plan, &mut *ready.prepared, &by_name, into, &turn)?;
         if !self.options.check_finite {
             return Ok(Run(pending));
         }
-        let outputs = self.judge(&turn, &binding, &by_name, pending.wait())?;
+        let outputs = self.judge(&turn, &binding, &by_name, into, pending.wait())?;
         Ok(Run(Box::new(Finished(outputs))))
     }
 
@@ -197,10 +214,10 @@ impl Program {
     /// Matches feeds to inputs, and finds what the named dimensions stand for.
     pub(super) fn bind_feeds<'n, 'v>(
         &self,
-        feeds: &[(&'n str, &'v HostTensor)],
-    ) -> Result<(Binding, HashMap<&'n str, &'v HostTensor>)> {
-        let mut by_name = HashMap::with_capacity(feeds.len());
-        for &(name, value) in feeds {
+        feeds: impl IntoIterator<Item = (&'n str, Value<'v>)>,
+    ) -> Result<(Binding, Feeds<'n, 'v>)> {
+        let mut by_name = HashMap::with_capacity(self.inputs.len());
+        for (name, value) in feeds {
             if by_name.insert(name, value).is_some() {
                 return Err(FeedError::Twice { name: name.into() }.into());
             }
@@ -244,17 +261,22 @@ impl Program {
     }
 }
 
+/// Values by the names of inputs.
+pub(super) type Feeds<'n, 'v> = HashMap<&'n str, Value<'v>>;
+
 /// Starts a run of a prepared plan with checked feeds.
 pub(super) fn execute(
     plan: &Plan,
     prepared: &mut dyn Prepared,
-    feeds: &HashMap<&str, &HostTensor>,
+    feeds: &Feeds<'_, '_>,
+    into: &[(usize, &External)],
     turn: &Turn<'_>,
 ) -> Result<Box<dyn Pending>> {
-    let values: Vec<&HostTensor> = plan.feeds.iter().map(|f| feeds[f.name.as_str()]).collect();
+    let values: Vec<Value<'_>> = plan.feeds.iter().map(|f| feeds[f.name.as_str()]).collect();
     check_indices(plan, &values)?;
+    let into = lend(plan, into)?;
     let scalars: Vec<f64> = plan.scalars.iter().map(|s| turn.scalar(&s.name, s.default)).collect();
-    prepared.run(&RunInputs { feeds: &values, scalars: &scalars })
+    prepared.run(&RunInputs { feeds: &values, scalars: &scalars, into: &into })
 }
 
 /// The outputs of a run that was waited for.
@@ -291,13 +313,14 @@ impl Program {
     }
 
     /// What the graph is given now, by name: feeds, slots, scalars.
-    pub(super) fn given<'a>(
-        &'a self,
-        turn: &'a Turn<'_>,
-        feeds: &HashMap<&'a str, &HostTensor>,
-    ) -> Result<Oracle<'a>> {
-        let mut given: Oracle<'a> =
-            feeds.iter().map(|(name, value)| (*name, HostTensor::clone(value))).collect();
+    pub(super) fn given<'a>(&'a self, turn: &'a Turn<'_>, feeds: &Feeds<'a, '_>) -> Result<Oracle<'a>> {
+        let mut given = Oracle::new();
+        for (name, value) in feeds {
+            let Value::Host(value) = value else {
+                return Err(Error::Params(format!("`{name}` lies in lent memory, which is not read here")));
+            };
+            given.insert(*name, HostTensor::clone(value));
+        }
         let live = self.target.graph.live(&self.target.outputs, &self.target.updates);
         for (at, slot) in self.target.graph.slots.iter().enumerate().filter(|(_, s)| live[s.value.node]) {
             given.insert(&slot.name, turn.read(SlotId(at))?);

@@ -36,12 +36,15 @@ pub(super) fn bind(
     Ok(draft)
 }
 
+/// The types and places of an operation's outputs.
+type Results = Vec<(Meta, Operand)>;
+
 struct Binder {
     draft: Draft,
     /// Every value so far: its type and shape in numbers, and where it is.
     values: HashMap<ValueId, (Meta, Operand)>,
     /// Work that was done already, by what it does.
-    seen: HashMap<(Option<RegionId>, String), Vec<(Meta, Operand)>>,
+    seen: HashMap<(Option<RegionId>, String), Results>,
     /// The checkpoint region of the node at hand: equal work is done once only within it.
     region: Option<RegionId>,
 }

@@ -14,6 +14,7 @@ mod lifetimes;
 mod lower;
 mod memory;
 mod order;
+mod poison;
 mod preview;
 mod rewrite;
 mod rooms;
@@ -30,6 +31,7 @@ pub use kernel::{
     BindTo, ConstantValue, DispatchSpec, FUSED_BINDING, Flat, Grid, Kernel, KernelOperand, KernelRequest,
     Lowering, Needs, Params, Scratch, Source,
 };
+pub use poison::{Fill, POISON};
 
 use crate::{
     Site,

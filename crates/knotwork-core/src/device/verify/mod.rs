@@ -9,7 +9,7 @@ use std::{borrow::Borrow, ops::ControlFlow};
 pub use report::{Difference, NodeCheck, PlannedDifference, Verification};
 
 use super::{
-    Program,
+    Program, Value,
     observe::{Seen, describe},
     summary::{Summary, element},
 };
@@ -51,8 +51,8 @@ impl Program {
         feeds: impl IntoIterator<Item = (&'n str, V)>,
     ) -> Result<Verification> {
         let feeds: Vec<(&str, V)> = feeds.into_iter().collect();
-        let feeds: Vec<(&str, &HostTensor)> = feeds.iter().map(|(n, v)| (*n, v.borrow())).collect();
-        let (binding, by_name) = self.bind_feeds(&feeds)?;
+        let host = feeds.iter().map(|(name, value)| (*name, Value::Host(value.borrow())));
+        let (binding, by_name) = self.bind_feeds(host)?;
         let params = self.params().clone();
         let turn = params.turn();
         let given = self.given(&turn, &by_name)?;

@@ -1,12 +1,18 @@
 //! The program's own plan, fused and with shared memory, against the oracle.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use super::{PlannedDifference, tolerance};
 use crate::{
     Result,
     cpu::{Oracle, evaluate_values},
-    device::{Program, observe::describe, params::Turn, program::execute, summary::element},
+    device::{
+        Program,
+        observe::describe,
+        params::Turn,
+        program::{Feeds, execute},
+        summary::element,
+    },
     plan::{PlanOptions, plan_for},
     tensor::{Binding, HostTensor},
 };
@@ -63,7 +69,7 @@ impl Program {
         &self,
         turn: &Turn<'_>,
         binding: &Binding,
-        feeds: &HashMap<&str, &HostTensor>,
+        feeds: &Feeds<'_, '_>,
         given: &Oracle<'_>,
         unfused: &[HostTensor],
     ) -> Result<Option<PlannedDifference>> {
@@ -101,7 +107,7 @@ impl Program {
         &self,
         turn: &Turn<'_>,
         binding: &Binding,
-        feeds: &HashMap<&str, &HostTensor>,
+        feeds: &Feeds<'_, '_>,
         options: PlanOptions,
     ) -> Result<Vec<HostTensor>> {
         let options = PlanOptions { check_finite: false, ..options };
@@ -111,7 +117,7 @@ impl Program {
         let mut prepared = self.device().backend().prepare(plan.clone(), &turn.chunks())?;
         let slots: Vec<_> = target.updates.iter().map(|(slot, _)| *slot).collect();
         let before = slots.iter().map(|s| turn.read(*s)).collect::<Result<Vec<_>>>()?;
-        let ran = execute(&plan, &mut *prepared, feeds, turn).and_then(|pending| pending.wait());
+        let ran = execute(&plan, &mut *prepared, feeds, &[], turn).and_then(|pending| pending.wait());
         let after = slots.iter().map(|s| turn.read(*s)).collect::<Result<Vec<_>>>();
         // Put back whatever happened.
         slots.iter().zip(&before).try_for_each(|(slot, value)| turn.write(*slot, value))?;
