@@ -7,7 +7,7 @@ use std::{
 
 use knotwork_core::{
     Error, FeedError, Result,
-    device::{External, Memory, Pending, Prepared, RunInputs, Value},
+    device::{External, Memory, Pending, Prepared, RunInputs, Timeline, Value},
     plan::{BufferKind, Dispatch, FUSED_BINDING, Plan},
 };
 
@@ -23,7 +23,7 @@ use crate::{
 };
 
 #[derive(Debug)]
-struct Call {
+pub(crate) struct Call {
     pipeline: Arc<Pipeline>,
     bind_group: wgpu::BindGroup,
     /// Where its uniforms lie: `params`, and `fused` where it has one.
@@ -34,7 +34,7 @@ struct Call {
 }
 
 impl Call {
-    fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
+    pub fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
         self.fills.iter().for_each(|f| f.record(pass));
         pass.set_pipeline(&self.pipeline.pipeline);
         pass.set_bind_group(0, &self.bind_group, &self.offsets);
@@ -45,15 +45,15 @@ impl Call {
 /// A prepared plan on a GPU.
 #[derive(Debug)]
 pub(crate) struct GpuPrepared {
-    context: Arc<Context>,
+    pub(crate) context: Arc<Context>,
     plan: Arc<Plan>,
-    buffers: Vec<Buffer>,
-    calls: Vec<Call>,
-    ring: Ring,
+    pub(crate) buffers: Vec<Buffer>,
+    pub(crate) calls: Vec<Call>,
+    pub(crate) ring: Ring,
     scalars: Option<(usize, Vec<u8>)>,
     status: Option<usize>,
     /// What an error names if the device is lost in a run.
-    names: Arc<[Named]>,
+    pub(crate) names: Arc<[Named]>,
 }
 
 impl GpuPrepared {
@@ -230,18 +230,17 @@ impl Prepared for GpuPrepared {
         context.count.dispatches.fetch_add(self.calls.len() as u64, Ordering::Relaxed);
         Ok(Box::new(slot.sent(submission, run, taken.iter().map(Option::is_some).collect())))
     }
+
+    fn profile(&mut self, inputs: &RunInputs<'_>) -> Result<Option<Timeline>> {
+        self.context.failure.check()?;
+        self.timed(inputs).map(Some)
+    }
 }
 
 impl GpuPrepared {
-    /// Writes what the host gives, records the run and submits it.
-    fn send(
-        &mut self,
-        run: u64,
-        inputs: &RunInputs<'_>,
-        given: &[Option<&Region>],
-        taken: &[Option<&Region>],
-        slot: &Slot,
-    ) -> Result<wgpu::SubmissionIndex> {
+    /// Feeds of the host and scalars into their buffers.
+    pub fn write(&mut self, inputs: &RunInputs<'_>) {
+        let _span = tracing::trace_span!("write", feeds = inputs.feeds.len()).entered();
         let context = &self.context;
         for (feed, value) in self.plan.feeds.iter().zip(inputs.feeds) {
             if let Value::Host(value) = value {
@@ -254,18 +253,43 @@ impl GpuPrepared {
             }
             context.queue.write_buffer(&self.buffers[*buffer], 0, bytes);
         }
-        let mut encoder =
-            context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("run") });
+    }
+
+    /// An encoder of a run, before its dispatches.
+    pub fn encoder(&self) -> wgpu::CommandEncoder {
+        let mut encoder = self
+            .context
+            .device
+            .create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("run") });
+        if let Some(status) = self.status {
+            encoder.clear_buffer(&self.buffers[status], 0, None);
+        }
+        encoder
+    }
+}
+
+impl GpuPrepared {
+    /// Writes what the host gives, records the run and submits it.
+    fn send(
+        &mut self,
+        run: u64,
+        inputs: &RunInputs<'_>,
+        given: &[Option<&Region>],
+        taken: &[Option<&Region>],
+        slot: &Slot,
+    ) -> Result<wgpu::SubmissionIndex> {
+        self.write(inputs);
+        let context = &self.context;
+        let submits = &self.plan.submits;
+        let encode =
+            tracing::trace_span!("encode", dispatches = self.calls.len(), submits = submits.len()).entered();
+        let mut encoder = self.encoder();
         for (feed, region) in self.plan.feeds.iter().zip(given) {
             if let Some(region) = region.filter(|r| r.bytes > 0) {
                 let to = &self.buffers[feed.buffer.0];
                 encoder.copy_buffer_to_buffer(&region.buffer, region.offset, to, 0, region.bytes);
             }
         }
-        if let Some(status) = self.status {
-            encoder.clear_buffer(&self.buffers[status], 0, None);
-        }
-        let submits = &self.plan.submits;
         for (k, range) in submits.iter().enumerate() {
             if self.plan.serial {
                 context.failure.only(run, range.start);
@@ -285,7 +309,10 @@ impl GpuPrepared {
             }
         }
         slot.copy(&mut encoder, &self.buffers, taken);
-        Ok(context.queue.submit([encoder.finish()]))
+        let commands = encoder.finish();
+        drop(encode);
+        let _span = tracing::trace_span!("submit").entered();
+        Ok(context.queue.submit([commands]))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{any::Any, fmt::Debug, future::Future, pin::Pin, sync::Arc, time::Duration};
 
-use super::{DeviceInfo, External, Value};
+use super::{DeviceInfo, External, Timeline, Value};
 use crate::{
     Result,
     plan::{Capabilities, Plan},
@@ -68,6 +68,16 @@ pub trait Prepared: Debug + Send {
     /// Where the device fails.
     #[doc(hidden)]
     fn replay_bare(&mut self) -> Result<Option<Duration>> {
+        Ok(None)
+    }
+
+    /// A run that is waited for and of which every dispatch is timed; `None` where the backend does not do that, and
+    /// nothing has run then.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    fn profile(&mut self, inputs: &RunInputs<'_>) -> Result<Option<Timeline>> {
+        let _ = inputs;
         Ok(None)
     }
 }

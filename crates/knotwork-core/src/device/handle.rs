@@ -1,8 +1,11 @@
 //! The handle on a device.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
-use super::{Backend, Counters, Params, PlanCounters, Program, plans::PlanCache};
+use super::{Backend, Counters, Params, Peak, PlanCounters, Program, plans::PlanCache};
 use crate::{
     Result,
     graph::{Graph, Tensor, Update},
@@ -51,6 +54,7 @@ impl fmt::Display for DeviceInfo {
 pub struct Device {
     backend: Arc<dyn Backend>,
     plans: Arc<PlanCache>,
+    peak: Arc<OnceLock<Peak>>,
 }
 
 impl Device {
@@ -63,13 +67,17 @@ impl Device {
     /// A device over a backend of one's own.
     #[must_use]
     pub fn from_backend(backend: Arc<dyn Backend>) -> Self {
-        Self { backend, plans: Arc::default() }
+        Self { backend, plans: Arc::default(), peak: Arc::default() }
     }
 
     /// The backend.
     #[must_use]
     pub fn backend(&self) -> &Arc<dyn Backend> {
         &self.backend
+    }
+
+    pub(super) fn known_peak(&self) -> &OnceLock<Peak> {
+        &self.peak
     }
 
     /// Name, kind and driver.

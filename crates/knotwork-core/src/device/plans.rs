@@ -122,7 +122,7 @@ fn write(
     let graph = &target.graph;
     let live = graph.live(&target.outputs, &target.updates);
     for (index, node) in graph.nodes.iter().enumerate().filter(|(i, _)| live[*i]) {
-        (index, &node.inputs, &node.outputs, node.site).hash(h);
+        (index, &node.inputs, &node.outputs, node.site, node.phase).hash(h);
         match &node.kind {
             Kind::Op(op) => (0, op.name(), op.attributes()).hash(h),
             Kind::Leaf(Leaf::Input(name)) => (1, name).hash(h),

@@ -190,7 +190,10 @@ impl Program {
         let Some((_, ready)) = self.plans.last_mut() else {
             return Err(Error::NoDevice("no plan was made".into()));
         };
-        let pending = execute(&ready.plan, &mut *ready.prepared, &by_name, into, &turn)?;
+        let pending = {
+            let _span = tracing::trace_span!("run", steps = ready.plan.steps.len()).entered();
+            execute(&ready.plan, &by_name, into, &turn, |inputs| ready.prepared.run(inputs))?
+        };
         if !self.options.check_finite {
             return Ok(Run(pending));
         }
@@ -209,6 +212,23 @@ impl Program {
         let _turn = self.params.turn();
         let Some((_, ready)) = self.plans.last_mut() else { return Ok(None) };
         Ok(ready.prepared.replay_bare()?.map(|time| (time, ready.plan.dispatches.len())))
+    }
+
+    /// Checks the feeds, makes the plan for their sizes ready, and hands it over for as long as nobody else may use the
+    /// parameters.
+    pub(super) fn with_ready<'n, 'v, R>(
+        &mut self,
+        feeds: impl IntoIterator<Item = (&'n str, Value<'v>)>,
+        into: &[(usize, &External)],
+        f: impl FnOnce(&Plan, &mut dyn Prepared, &RunInputs<'_>) -> Result<R>,
+    ) -> Result<R> {
+        let (binding, by_name) = self.bind_feeds(feeds)?;
+        self.make_ready(&binding)?;
+        let Some((_, ready)) = self.plans.last_mut() else {
+            return Err(Error::NoDevice("no plan was made".into()));
+        };
+        let turn = self.params.turn();
+        execute(&ready.plan, &by_name, into, &turn, |inputs| f(&ready.plan, &mut *ready.prepared, inputs))
     }
 
     /// Matches feeds to inputs, and finds what the named dimensions stand for.
@@ -235,6 +255,25 @@ impl Program {
             .last()
             .map(|(_, r)| r.plan.clone())
             .ok_or_else(|| Error::NoDevice("no plan was made".into()))
+    }
+
+    /// The plan for these sizes as text, for people: see [`Plan::explain`].
+    ///
+    /// ```
+    /// use knotwork_core::{DType, Device, Dim, Graph};
+    /// let g = Graph::new();
+    /// let y = g.input("x", DType::F32, [Dim::named("batch"), 8.into()])?.tanh()?;
+    /// let mut program = Device::cpu().compile(&g, &[&y], &[])?;
+    /// let text = program.explain(&[("batch".into(), 4)].into())?;
+    /// assert!(text.starts_with("planned for cpu: 1 node -> 1 step\n") && text.contains("f32[4, 8]"));
+    /// # Ok::<(), knotwork_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`plan`](Self::plan).
+    pub fn explain(&mut self, binding: &Binding) -> Result<String> {
+        let plan = self.plan(binding)?;
+        Ok(format!("planned for {}: {}", self.device.capabilities().device, plan.explain()))
     }
 
     /// Puts the plan for a binding last in the list.
@@ -264,19 +303,19 @@ impl Program {
 /// Values by the names of inputs.
 pub(super) type Feeds<'n, 'v> = HashMap<&'n str, Value<'v>>;
 
-/// Starts a run of a prepared plan with checked feeds.
-pub(super) fn execute(
+/// Puts values into a plan's order, checks them against it, and hands them over.
+pub(super) fn execute<R>(
     plan: &Plan,
-    prepared: &mut dyn Prepared,
     feeds: &Feeds<'_, '_>,
     into: &[(usize, &External)],
     turn: &Turn<'_>,
-) -> Result<Box<dyn Pending>> {
+    run: impl FnOnce(&RunInputs<'_>) -> Result<R>,
+) -> Result<R> {
     let values: Vec<Value<'_>> = plan.feeds.iter().map(|f| feeds[f.name.as_str()]).collect();
     check_indices(plan, &values)?;
     let into = lend(plan, into)?;
     let scalars: Vec<f64> = plan.scalars.iter().map(|s| turn.scalar(&s.name, s.default)).collect();
-    prepared.run(&RunInputs { feeds: &values, scalars: &scalars, into: &into })
+    run(&RunInputs { feeds: &values, scalars: &scalars, into: &into })
 }
 
 /// The outputs of a run that was waited for.

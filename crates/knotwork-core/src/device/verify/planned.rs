@@ -117,7 +117,7 @@ impl Program {
         let mut prepared = self.device().backend().prepare(plan.clone(), &turn.chunks())?;
         let slots: Vec<_> = target.updates.iter().map(|(slot, _)| *slot).collect();
         let before = slots.iter().map(|s| turn.read(*s)).collect::<Result<Vec<_>>>()?;
-        let ran = execute(&plan, &mut *prepared, feeds, &[], turn).and_then(|pending| pending.wait());
+        let ran = execute(&plan, feeds, &[], turn, |inputs| prepared.run(inputs)?.wait());
         let after = slots.iter().map(|s| turn.read(*s)).collect::<Result<Vec<_>>>();
         // Put back whatever happened.
         slots.iter().zip(&before).try_for_each(|(slot, value)| turn.write(*slot, value))?;

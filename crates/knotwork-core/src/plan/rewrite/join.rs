@@ -141,5 +141,6 @@ fn copy_into(draft: &Draft, uses: &Uses, part: Part, whole: &Operand) -> Work {
         inputs: vec![from],
         outputs: vec![Operand { root: whole.root, layout: place }],
         aliases: Vec::new(),
+        nodes: draft.work[part.work].nodes.clone(),
     }
 }
