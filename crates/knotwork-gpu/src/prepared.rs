@@ -207,12 +207,19 @@ impl Prepared for GpuPrepared {
         let taken = lent_outputs(&self.context, inputs)?;
         let slot = self.ring.take()?;
         let context = self.context.clone();
+        let refused = |e: wgpu::Error| context.refused("a run", 0, &e);
+        let parts = context.guarded(|| self.record(inputs, &given, &taken, &slot)).map_err(refused)?;
         let run = context.failure.sends(&self.names);
-        let submission = context
-            .guarded(|| self.send(inputs, &given, &taken, &slot))
-            .map_err(|e| context.refused("a run", 0, &e))?;
-        context.taken(&submission)?;
-        context.count.submits.fetch_add(1, Ordering::Relaxed);
+        let mut last = None;
+        // One after the other, and none after one that is refused: what follows would run on old values.
+        for part in parts {
+            let _span = tracing::trace_span!("submit").entered();
+            let submission = context.guarded(|| context.queue.submit([part])).map_err(refused)?;
+            context.taken(&submission)?;
+            context.count.submits.fetch_add(1, Ordering::Relaxed);
+            last = Some(submission);
+        }
+        let submission = last.ok_or_else(|| context.fail("a run without a submit"))?;
         context.count.dispatches.fetch_add(self.calls.len() as u64, Ordering::Relaxed);
         Ok(Box::new(slot.sent(submission, run, taken.iter().map(Option::is_some).collect())))
     }
@@ -223,20 +230,27 @@ impl Prepared for GpuPrepared {
 }
 
 impl GpuPrepared {
-    /// Writes what the host gives, records the run and submits it.
-    fn send(
+    /// Writes what the host gives, and records the run: one part for each of the plan's submits.
+    fn record(
         &mut self,
         inputs: &RunInputs<'_>,
         given: &[Option<&Region>],
         taken: &[Option<&Region>],
         slot: &Slot,
-    ) -> wgpu::SubmissionIndex {
+    ) -> Vec<wgpu::CommandBuffer> {
         self.write(inputs);
         let context = &self.context;
         let submits = &self.plan.submits;
-        let encode =
+        let _span =
             tracing::trace_span!("encode", dispatches = self.calls.len(), submits = submits.len()).entered();
         let mut encoder = self.encoder(given);
+        if submits.len() > 1 {
+            // Memory that cannot take an output any more must be refused with the first part, not with the last.
+            for region in taken.iter().flatten().filter(|r| r.bytes > 0) {
+                encoder.clear_buffer(&region.buffer, region.offset, Some(4));
+            }
+        }
+        let mut parts = Vec::with_capacity(submits.len());
         for (k, range) in submits.iter().enumerate() {
             {
                 let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
@@ -245,15 +259,12 @@ impl GpuPrepared {
             if k + 1 < submits.len() {
                 let next = wgpu::CommandEncoderDescriptor { label: Some("run, continued") };
                 let full = std::mem::replace(&mut encoder, context.device.create_command_encoder(&next));
-                context.queue.submit([full.finish()]);
-                context.count.submits.fetch_add(1, Ordering::Relaxed);
+                parts.push(full.finish());
             }
         }
         slot.copy(&mut encoder, &self.buffers, taken);
-        let commands = encoder.finish();
-        drop(encode);
-        let _span = tracing::trace_span!("submit").entered();
-        context.queue.submit([commands])
+        parts.push(encoder.finish());
+        parts
     }
 
     /// What the host gives into its buffers: feeds and scalars.
