@@ -53,7 +53,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
                 for (var c = 0u; c < 4u; c++) {
                     let column = block + c * width + lane;
                     if column < params.size {
-                        sum[c] += d * k[start + column];
+                        sum[c] += d * k[k_at(start, column)];
                     }
                 }
             }

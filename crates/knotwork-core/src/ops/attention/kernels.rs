@@ -56,6 +56,16 @@ pub(super) fn lower(op: &AttentionOp, request: &KernelRequest<'_>) -> Result<Vec
     let masked = !matches!(s.mask.expression(), Expression::Truth(true));
     flag(masked, "masked");
 
+    // Where the rows of q, k, v and the cotangent lie, and the steps between the elements of a row.
+    let rows_at = [0, 1, 2, op.cotangent_input()].map(|i| match request.inputs.get(i).map(|o| &o.layout) {
+        Some(l) if i < 3 || op.part != PartOf::Forward => {
+            let (steps, single) = (l.strides(), l.shape()[3] <= 1);
+            ([l.offset(), steps[0], steps[1], steps[2]], if single { 1 } else { steps[3] })
+        }
+        _ => ([0; 4], 1),
+    });
+    flag(rows_at.iter().any(|&(_, apart)| apart != 1), "apart");
+
     let mut bindings: Vec<BindTo> = (0..3).map(BindTo::Input).collect();
     if op.part != PartOf::Forward {
         bindings.extend([BindTo::Input(op.cotangent_input()), BindTo::Input(op.cotangent_input() + 1)]);
@@ -125,11 +135,8 @@ pub(super) fn lower(op: &AttentionOp, request: &KernelRequest<'_>) -> Result<Vec
         .u32(columns.next_power_of_two().min(THREADS))
         .u32(groups);
     params = steps.into_iter().chain([radius]).chain(sizes).chain([0]).fold(params, Params::u32);
-    for i in [0, 1, 2, op.cotangent_input()] {
-        let layout = request.inputs.get(i).map(|o| &o.layout).filter(|l| l.shape().len() == 4);
-        let words = layout.map_or([0; 4], |l| [l.offset(), l.strides()[0], l.strides()[1], l.strides()[2]]);
-        params = words.into_iter().fold(params, Params::u32);
-    }
+    params = rows_at.iter().flat_map(|(first, _)| first).fold(params, |p, &n| p.u32(n));
+    params = rows_at.iter().fold(params, |p, (_, apart)| p.u32(*apart));
     for (i, offset) in tables.clone().zip(&offsets) {
         params = [*offset, 0, 0, 0].into_iter().fold(params, Params::u32);
         let dims = shape(i);
