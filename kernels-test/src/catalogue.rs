@@ -129,7 +129,9 @@ fn kernels(op: &Registered) -> Result<String, String> {
         let outputs: Vec<&Tensor> = outputs.iter().collect();
         let mut seen: Vec<Vec<&str>> = Vec::new();
         for variant in std::iter::once(None).chain((1..).map(Some)) {
-            let options = PlanOptions { variant, ..PlanOptions::default() };
+            // Each operation as itself, neither fused nor rewritten.
+            let plain = PlanOptions { no_fuse: true, no_rewrite: true, ..PlanOptions::default() };
+            let options = PlanOptions { variant, ..plain };
             let mut program = device.compile(&graph, &outputs, &[]).map_err(say)?.with_options(options);
             let plan = program.plan(&Default::default()).map_err(say)?;
             let variants: Vec<&str> = plan.steps.iter().map(|s| s.variant).collect();

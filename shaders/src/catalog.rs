@@ -89,6 +89,7 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("optimizer/copy", include_str!("../optimizer/copy.wgsl")),
     ("optimizer/sgd", include_str!("../optimizer/sgd.wgsl")),
     ("pad", include_str!("../pad.wgsl")),
+    ("poison", include_str!("../poison.wgsl")),
     ("poly_norm/forward", include_str!("../poly_norm/forward.wgsl")),
     ("poly_norm/input", include_str!("../poly_norm/input.wgsl")),
     ("polynomial/moments", include_str!("../polynomial/moments.wgsl")),

@@ -246,4 +246,57 @@ mod tests {
         let device = knotwork::gpu::open(&knotwork::gpu::Options::default()).unwrap();
         Name::ALL.into_iter().for_each(|name| agree(name, &device));
     }
+
+    /// Bytes of the arena over the least that they could be, and the same without reuse.
+    fn over_bound(name: Name) -> (f64, f64) {
+        let ratio = |no_alias| {
+            let reused = plan(name, PlanOptions { no_alias, ..PlanOptions::default() });
+            let least = plan(name, PlanOptions::default()).live_peak;
+            reused.arena_bytes() as f64 / least as f64
+        };
+        (ratio(false), ratio(true))
+    }
+
+    #[test]
+    fn memory_is_close_to_what_is_alive_at_once() {
+        for (name, most) in
+            [(Name::Mlp, 1.15), (Name::Kan, 1.15), (Name::Conv, 1.3), (Name::Transformer, 1.15)]
+        {
+            let (reused, apart) = over_bound(name);
+            println!("{name:?}: {reused:.3} of the bound, {apart:.3} without reuse");
+            assert!(reused <= most && reused < apart, "{name:?}: {reused}");
+        }
+    }
+
+    /// All that plans say, kernels and bindings as well.
+    fn plans() -> String {
+        let all = Name::ALL.map(|name| {
+            let plan = plan(name, PlanOptions::default());
+            format!("{name:?}: {plan}\n{:?}\n{:?}\n", plan.dispatches, plan.submits)
+        });
+        all.concat()
+    }
+
+    /// What another process prints for the test below.
+    #[test]
+    #[ignore = "prints plans for the test beside it"]
+    fn print_plans() {
+        println!("PLANS{}SNALP", plans());
+    }
+
+    /// Every process, and every hash map in it, hashes with a key of its own.
+    #[test]
+    fn the_same_network_gives_the_same_bytes_of_plan_in_every_process() {
+        let here = plans();
+        assert_eq!(here, plans());
+        for _ in 0..2 {
+            let other = std::process::Command::new(std::env::current_exe().unwrap())
+                .args(["networks::tests::print_plans", "--exact", "--ignored", "--nocapture"])
+                .output()
+                .unwrap();
+            let text = String::from_utf8(other.stdout).unwrap();
+            let there = text.split_once("PLANS").and_then(|(_, t)| t.split_once("SNALP")).map(|(t, _)| t);
+            assert_eq!(there, Some(here.as_str()));
+        }
+    }
 }

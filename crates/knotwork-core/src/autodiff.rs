@@ -1,10 +1,10 @@
 //! Gradients, graph to graph: each is more nodes of the same graph, made before any planning.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     Error, Result, Site,
-    graph::{Graph, Kind, Tensor, ValueId, with_provenance},
+    graph::{Graph, Kind, Recomputed, Tensor, ValueId, with_provenance},
 };
 
 /// What an operation sees when it is asked for its gradient.
@@ -124,10 +124,13 @@ impl Graph {
     }
 
     /// Walks back from the outputs over the nodes that lie between them and `targets`.
-    fn walk(&self, outputs: &[(&Tensor, &Tensor)], targets: &[ValueId]) -> Result<HashMap<ValueId, Tensor>> {
+    fn walk(&self, outputs: &[(&Tensor, &Tensor)], targets: &[ValueId]) -> Result<BTreeMap<ValueId, Tensor>> {
         let last = outputs.iter().map(|(y, _)| y.id().node).max().unwrap_or(0);
-        let depends = self.depends_on(targets, last);
-        let mut gradients: HashMap<ValueId, Tensor> = HashMap::new();
+        let wanted_nodes: BTreeSet<usize> = targets.iter().map(|t| t.node).collect();
+        let depends = self.depends_on(&wanted_nodes, last);
+        let targets: BTreeSet<ValueId> = targets.iter().copied().collect();
+        let mut recomputed = Recomputed::new(self);
+        let mut gradients: BTreeMap<ValueId, Tensor> = BTreeMap::new();
         for (y, dy) in outputs {
             accumulate(&mut gradients, y.id(), (*dy).clone())?;
         }
@@ -150,9 +153,14 @@ impl Graph {
             if !wanted.contains(&true) {
                 continue;
             }
+            if node.region.is_some() {
+                let arrived = ids.iter().filter_map(|v| gradients.get(v)).map(Tensor::id);
+                recomputed.enter(&node, &arrived.collect::<Vec<_>>());
+            }
+            let at_hand = |&v: &ValueId| self.handle(recomputed.view(v, node.region));
             let context = GradContext {
-                inputs: &node.inputs.iter().map(|&v| self.handle(v)).collect::<Vec<_>>(),
-                outputs: &ids.iter().map(|&v| self.handle(v)).collect::<Vec<_>>(),
+                inputs: &node.inputs.iter().map(at_hand).collect::<Vec<_>>(),
+                outputs: &ids.iter().map(at_hand).collect::<Vec<_>>(),
                 cotangents: &ids.iter().map(|v| gradients.get(v).cloned()).collect::<Vec<_>>(),
                 wanted: &wanted,
             };
@@ -168,21 +176,36 @@ impl Graph {
                 }
             }
         }
+        // A value and its copies are one value: their gradients add up.
+        let copies: Vec<(ValueId, ValueId)> = gradients
+            .keys()
+            .filter_map(|v| {
+                let of = ValueId { node: self.node(v.node).recompute.as_ref()?.of, ..*v };
+                (targets.contains(&of) && !targets.contains(v)).then_some((*v, of))
+            })
+            .collect();
+        for (copy, of) in copies {
+            if let Some(gradient) = gradients.get(&copy).cloned() {
+                accumulate(&mut gradients, of, gradient)?;
+            }
+        }
         Ok(gradients)
     }
 
-    /// For each node up to `last`, whether a target lies at it or before it on some path.
-    fn depends_on(&self, targets: &[ValueId], last: usize) -> Vec<bool> {
+    /// For each node up to `last`, whether a target, or a copy of one, lies at it or before it on some path.
+    fn depends_on(&self, targets: &BTreeSet<usize>, last: usize) -> Vec<bool> {
         let mut depends = vec![false; last + 1];
         for index in 0..=last {
-            depends[index] = targets.iter().any(|t| t.node == index)
-                || self.node(index).inputs.iter().any(|v| depends[v.node]);
+            let node = self.node(index);
+            let copied = node.recompute.as_ref().is_some_and(|r| targets.contains(&r.of));
+            depends[index] =
+                copied || targets.contains(&index) || node.inputs.iter().any(|v| depends[v.node]);
         }
         depends
     }
 }
 
-fn accumulate(gradients: &mut HashMap<ValueId, Tensor>, at: ValueId, gradient: Tensor) -> Result<()> {
+fn accumulate(gradients: &mut BTreeMap<ValueId, Tensor>, at: ValueId, gradient: Tensor) -> Result<()> {
     let sum = match gradients.remove(&at) {
         Some(before) => before.add(&gradient)?,
         None => gradient,

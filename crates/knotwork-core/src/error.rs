@@ -1,6 +1,10 @@
 //! Every way in which the library can say no, each with the thing, the place and the limit.
 
-use std::{fmt, panic::Location};
+mod lost;
+
+use std::{fmt, panic::Location, sync::Arc};
+
+pub use lost::{DeviceLost, LastDispatch};
 
 use crate::tensor::DType;
 
@@ -94,6 +98,9 @@ pub enum Error {
         /// The device.
         device: String,
     },
+    /// The plan needs more memory than its budget.
+    #[error(transparent)]
+    Budget(Box<BudgetError>),
     /// Indices that were computed on the device lay outside their range; they were clamped.
     #[error("`{op}` (made at {site}): {count} indices out of range 0..{bound}; they were clamped")]
     IndexOutOfRange {
@@ -120,6 +127,24 @@ pub enum Error {
         /// What it said.
         message: String,
     },
+    /// The device was lost, and everything on it. Every later call on its programs and parameters gives this error.
+    ///
+    /// To carry on: open a device again (the same one may be there), compile the program on it from the same graph, and
+    /// load the last checkpoint. Graphs, host tensors and other devices are as they were.
+    #[error(transparent)]
+    DeviceLost(Arc<DeviceLost>),
+    /// There was not enough memory. What was there before is as it was; the device goes on.
+    #[error("{device}: no memory for {what}{}: {message}", sized(*bytes))]
+    OutOfMemory {
+        /// What the memory was for.
+        what: String,
+        /// How many bytes it was to have; 0 where that is not known.
+        bytes: usize,
+        /// The device.
+        device: String,
+        /// The limit, or what the driver said.
+        message: String,
+    },
     /// The driver or a compiler refused a kernel.
     #[error("kernel `{kernel}` of `{node}` (made at {site}): {message}")]
     Kernel {
@@ -132,6 +157,54 @@ pub enum Error {
         /// What the compiler said, with the numbered WGSL around the place.
         message: String,
     },
+}
+
+/// A plan needs more memory than `PlanOptions::budget`. Nothing was allocated.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error(
+    "plan for {device}: {needed} bytes are needed (values {arena}, parameters and states {parameters}, inputs {inputs}, \
+     constants {constants}), the budget is {budget}; most is alive at `{peak_op}` (made at {peak_site}): {}",
+    tenants.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+)]
+pub struct BudgetError {
+    /// The budget in bytes.
+    pub budget: usize,
+    /// What the plan needs in bytes: the sum of the four below.
+    pub needed: usize,
+    /// Bytes that activations, gradients and other values share.
+    pub arena: usize,
+    /// Bytes of parameters and states.
+    pub parameters: usize,
+    /// Bytes of inputs and scalars.
+    pub inputs: usize,
+    /// Bytes of constants.
+    pub constants: usize,
+    /// The operation at which most is alive.
+    pub peak_op: String,
+    /// Where that operation was made.
+    pub peak_site: Site,
+    /// The largest values that are alive then, the largest first.
+    pub tenants: Vec<TenantError>,
+    /// The device.
+    pub device: String,
+}
+
+/// A value that takes memory where there is too little.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{op}` {what}, {bytes} bytes (made at {site})")]
+pub struct TenantError {
+    /// The operation that made it.
+    pub op: String,
+    /// Its type and shape, or that it is scratch memory.
+    pub what: String,
+    /// Its bytes.
+    pub bytes: usize,
+    /// Where the operation was made.
+    pub site: Site,
+}
+
+fn sized(bytes: usize) -> String {
+    if bytes > 0 { format!(", {bytes} bytes") } else { String::new() }
 }
 
 /// An operation refused its inputs: op, all shapes, the reason, the user's line.
@@ -200,6 +273,24 @@ pub enum FeedError {
         /// The shape it was given.
         got: String,
         /// Which dimension disagrees.
+        reason: String,
+    },
+    /// The memory that an app lends for an input cannot be read.
+    #[error("input `{name}` cannot be read from the memory lent for it: {reason}")]
+    Lent {
+        /// The input.
+        name: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The memory that an app lends for an output does not fit it.
+    #[error("output {index} cannot go into the memory lent for it, {got}: {reason}")]
+    Output {
+        /// The output, counted from 0.
+        index: usize,
+        /// What was lent.
+        got: String,
+        /// What is wrong.
         reason: String,
     },
     /// An index lies outside the range of what it selects from.

@@ -25,6 +25,8 @@ pub mod tensor;
 
 pub use autodiff::GradContext;
 pub use device::{Counters, Device, DeviceInfo, Program, Run};
-pub use error::{Error, FeedError, OpError, Result, Site};
+pub use error::{
+    BudgetError, DeviceLost, Error, FeedError, LastDispatch, OpError, Result, Site, TenantError,
+};
 pub use graph::{Graph, Operand, Tensor, Update};
 pub use tensor::{DType, Dim, HostTensor, Layout, Shape};

@@ -227,7 +227,7 @@ fn gradients_of_slices_are_written_side_by_side() {
         y.slice(1, 3, 6).unwrap().transpose(0, 1).unwrap(),
     );
     let s = |t: &Tensor| t.square().unwrap().sum(&[0, 1], false).unwrap();
-    let loss = s(&a).add(&s(&b)).unwrap().add(&s(&c.tanh().unwrap())).unwrap();
+    let loss = s(&a).add(s(&b)).unwrap().add(s(&c.tanh().unwrap())).unwrap();
     let dx = loss.grad(&[&x]).unwrap().remove(0);
     let rewritten = gpu(&g, &[&dx]);
     assert_eq!(applied(&rewritten, "join"), 1, "{rewritten}");
@@ -237,7 +237,7 @@ fn gradients_of_slices_are_written_side_by_side() {
     // Parts of parts.
     let (top, bottom) = (y.slice(0, 0, 1).unwrap(), y.slice(0, 1, 4).unwrap());
     let corner = (bottom.slice(1, 0, 5).unwrap(), bottom.slice(1, 5, 6).unwrap());
-    let loss = s(&top).add(&s(&corner.0)).unwrap().add(&s(&corner.1).mul(2.0).unwrap()).unwrap();
+    let loss = s(&top).add(s(&corner.0)).unwrap().add(s(&corner.1).mul(2.0).unwrap()).unwrap();
     let dx = loss.grad(&[&x]).unwrap().remove(0);
     assert_eq!(applied(&gpu(&g, &[&dx]), "join"), 2);
     check(&g, &[&dx], &[("x", wave(&[4, 6], 1.0))]);
@@ -249,7 +249,7 @@ fn slices_that_overlap_or_leave_gaps_are_added() {
     let x = g.input("x", DType::F32, [4, 6]).unwrap();
     let s = |from, to| x.slice(1, from, to).unwrap().square().unwrap().sum(&[0, 1], false).unwrap();
     for (first, second) in [((0, 4), (3, 6)), ((0, 2), (3, 6)), ((0, 3), (0, 3))] {
-        let loss = s(first.0, first.1).add(&s(second.0, second.1).mul(2.0).unwrap()).unwrap();
+        let loss = s(first.0, first.1).add(s(second.0, second.1).mul(2.0).unwrap()).unwrap();
         let dx = loss.grad(&[&x]).unwrap().remove(0);
         assert_eq!(applied(&gpu(&g, &[&dx]), "join"), 0);
         check(&g, &[&dx], &[("x", wave(&[4, 6], 1.0))]);
@@ -284,6 +284,117 @@ fn a_loss_and_its_gradient_leave_one_kernel() {
     let b = g.vjp(&[(&other, &loss)], &[&x]).unwrap().remove(0);
     assert_eq!(applied(&gpu(&g, &[&a, &b]), "loss_and_gradient"), 1);
     check(&g, &[&a, &b], &feeds);
+}
+
+/// Queries, keys and values of a batch of 2 with 3 heads, 5 queries and 7 keys, and what feeds them.
+fn heads(g: &Graph) -> ([Tensor; 3], Vec<(&'static str, HostTensor)>) {
+    let shapes = [("q", [2, 3, 5, 4]), ("k", [2, 3, 7, 4]), ("v", [2, 3, 7, 6])];
+    let feeds = shapes.map(|(name, shape)| (name, wave(&shape, 2.0))).to_vec();
+    (shapes.map(|(name, shape)| g.input(name, DType::F32, shape).unwrap()), feeds)
+}
+
+#[test]
+fn attention_is_recognised_in_its_parts() {
+    let g = Graph::new();
+    let ([q, k, v], mut feeds) = heads(&g);
+    let relative = g.input("relative", DType::F32, [3, 5, 7]).unwrap();
+    feeds.push(("relative", wave(&[3, 5, 7], 1.0)));
+    let scores = q.matmul(&k.transpose(-2, -1).unwrap()).unwrap();
+    let table = |hole: bool| {
+        let causal = (0..35).map(|at| at % 7 <= at / 7 + 2 && !(hole && at == 8));
+        g.tensor(
+            HostTensor::new(&causal.map(|c| f32::from(u8::from(c))).collect::<Vec<_>>(), [5, 7]).unwrap(),
+        )
+        .unwrap()
+    };
+    let shown = |hole: bool| table(hole).gt(0.5).unwrap().broadcast_to([2, 3, 5, 7]).unwrap();
+    let far = |x: f64| g.constant(DType::F32, x).unwrap();
+    let scaled = scores.mul(0.5).unwrap();
+    let biased = scores.div(2.0).unwrap().add(&relative).unwrap();
+    let written = [
+        ("mask=true", scores.clone()),
+        ("scale=Some(0.5)", scaled.clone()),
+        ("bias=Some(Scores)", biased.clone()),
+        ("AtMost(key, query)", scaled.select(&shown(false), far(f64::NEG_INFINITY)).unwrap()),
+        ("t0[\"row\", \"key\"]", biased.select(&shown(true), far(-1e38)).unwrap()),
+        (
+            "AtMost(key, query)",
+            far(f64::from(f32::MIN)).select(&table(false).lt(0.5).unwrap(), &scaled).unwrap(),
+        ),
+        ("AtMost(key, query)", scaled.add(table(false).sub(1.0).unwrap().mul(1e35).unwrap()).unwrap()),
+    ];
+    for (attribute, scores) in written {
+        let y = scores.softmax(-1).unwrap().matmul(&v).unwrap();
+        let plan = gpu(&g, &[&y]);
+        assert_eq!(applied(&plan, "attention_from_parts"), 1, "{attribute} {plan}");
+        let attention = plan.steps.iter().find(|s| s.op.name() == "attention").unwrap();
+        assert!(attention.op.attributes().contains(attribute), "{}", attention.op.attributes());
+        let all = relative.mul(2.0).unwrap();
+        check(&g, &[&y, &all], &feeds);
+    }
+}
+
+#[test]
+fn attention_of_fewer_dimensions_and_of_permuted_heads() {
+    let g = Graph::new();
+    let x = g.input("x", DType::F32, [5, 12]).unwrap();
+    let heads =
+        |at: usize| x.slice(1, at, at + 4).unwrap().reshape([5, 2, 2]).unwrap().permute(&[1, 0, 2]).unwrap();
+    let scores = heads(0).matmul(&heads(4).transpose(-2, -1).unwrap()).unwrap();
+    let y = scores
+        .softmax(-1)
+        .unwrap()
+        .matmul(&heads(8))
+        .unwrap()
+        .permute(&[1, 0, 2])
+        .unwrap()
+        .reshape([5, 4])
+        .unwrap();
+    let flat = x.matmul(&x.transpose(0, 1).unwrap()).unwrap().softmax(1).unwrap().matmul(&x).unwrap();
+    let plan = gpu(&g, &[&y, &flat]);
+    assert_eq!(applied(&plan, "attention_from_parts"), 2, "{plan}");
+    check(&g, &[&y, &flat], &[("x", wave(&[5, 12], 1.0))]);
+}
+
+#[test]
+fn what_is_not_attention_stays() {
+    let g = Graph::new();
+    let ([q, k, v], feeds) = heads(&g);
+    let scores = q.matmul(&k.transpose(-2, -1).unwrap()).unwrap().mul(0.5).unwrap();
+    let times = |t: &Tensor| t.matmul(&v).unwrap();
+    let weights = scores.softmax(-1).unwrap();
+    let none = |outputs: &[&Tensor]| {
+        assert_eq!(applied(&gpu(&g, outputs), "attention_from_parts"), 0);
+        check(&g, outputs, &feeds);
+    };
+    // Weights or scores that are wanted themselves; a gradient wants them.
+    none(&[&times(&weights), &weights]);
+    none(&[&times(&weights), &scores]);
+    let y = times(&weights);
+    let dims: Vec<isize> = (0..4).collect();
+    none(&[&y, &y.square().unwrap().sum(&dims, false).unwrap().grad(&[&q]).unwrap()[0]]);
+    // Over the queries instead of the keys.
+    none(&[&times(&scores.softmax(-2).unwrap())]);
+    // A mask that only lowers the scores, one that leaves a query nothing, and one that is data.
+    let shown = |hidden: &[usize]| {
+        let all = (0..35).map(|at| f32::from(u8::from(!hidden.contains(&at)))).collect::<Vec<_>>();
+        let all = g.tensor(HostTensor::new(&all, [5, 7]).unwrap()).unwrap();
+        all.gt(0.5).unwrap().broadcast_to([2, 3, 5, 7]).unwrap()
+    };
+    let far = |x: f64| g.constant(DType::F32, x).unwrap();
+    none(&[&times(&scores.select(&shown(&[3]), far(-2.0)).unwrap().softmax(-1).unwrap())]);
+    let row: Vec<usize> = (7..14).collect();
+    none(&[&times(&scores.select(&shown(&row), far(-1e38)).unwrap().softmax(-1).unwrap())]);
+    none(&[&times(
+        &scores
+            .select(&q.sum(&[-1], true).unwrap().gt(0.0).unwrap(), far(-1e38))
+            .unwrap()
+            .softmax(-1)
+            .unwrap(),
+    )]);
+    // A scale after the bias is one of the bias as well.
+    let bias = g.tensor(wave(&[5, 7], 1.0)).unwrap();
+    none(&[&times(&scores.add(&bias).unwrap().mul(3.0).unwrap().softmax(-1).unwrap())]);
 }
 
 #[test]

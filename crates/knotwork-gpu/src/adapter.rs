@@ -2,7 +2,7 @@
 
 use knotwork_core::{
     Error, Result,
-    plan::{Capabilities, DeviceKind},
+    plan::{Capabilities, DeviceKind, Speed},
 };
 
 /// How much the compiler guards kernels.
@@ -31,7 +31,7 @@ impl std::fmt::Display for Profile {
 }
 
 /// Which adapter to open, and how.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Part of the adapter's name, in any case; `None` takes the best: discrete, integrated, virtual, then software.
     pub selector: Option<String>,
@@ -39,6 +39,20 @@ pub struct Options {
     pub profile: Profile,
     /// Whether to pass by adapters that run on the CPU.
     pub hardware_only: bool,
+    /// Whether memory is filled with NaN before a value is written to it, so that an element that a kernel leaves out, or
+    /// reads too late, shows. Costs about a dispatch more for each. On in debug builds, off in release builds.
+    pub poison: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            selector: None,
+            profile: Profile::default(),
+            hardware_only: false,
+            poison: cfg!(debug_assertions),
+        }
+    }
 }
 
 /// What is known of an adapter before it is opened.
@@ -141,19 +155,22 @@ pub(crate) fn summary(adapter: &wgpu::Adapter) -> AdapterSummary {
         class: class.into(),
         interface: info.backend.to_string(),
         driver: [info.driver.as_str(), info.driver_info.as_str()].join(" ").trim().to_owned(),
-        capabilities: capabilities(adapter),
+        capabilities: capabilities(&info, &adapter.limits(), has),
         features: known.iter_names().map(|(name, flag)| (name.to_owned(), has.contains(flag))).collect(),
         name: info.name,
     }
 }
 
-/// What plans may rely on, once the device is opened with the adapter's limits and the wanted features.
-pub(crate) fn capabilities(adapter: &wgpu::Adapter) -> Capabilities {
-    let (info, limits, features) = (adapter.get_info(), adapter.limits(), adapter.features());
+/// What plans may rely on, on a device with these limits and features.
+pub(crate) fn capabilities(
+    info: &wgpu::AdapterInfo,
+    limits: &wgpu::Limits,
+    features: wgpu::Features,
+) -> Capabilities {
     let bytes = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
     Capabilities {
         kind: DeviceKind::Gpu,
-        device: info.name,
+        device: info.name.clone(),
         max_binding_bytes: bytes(limits.max_storage_buffer_binding_size),
         max_buffer_bytes: bytes(limits.max_buffer_size),
         max_storage_buffers: limits.max_storage_buffers_per_shader_stage,
@@ -165,5 +182,10 @@ pub(crate) fn capabilities(adapter: &wgpu::Adapter) -> Capabilities {
         subgroup_size: features
             .contains(wgpu::Features::SUBGROUP)
             .then_some((info.subgroup_min_size, info.subgroup_max_size)),
+        speed: match info.device_type {
+            wgpu::DeviceType::DiscreteGpu => Speed::DISCRETE,
+            wgpu::DeviceType::Cpu => Speed::SOFTWARE,
+            _ => Speed::INTEGRATED,
+        },
     }
 }

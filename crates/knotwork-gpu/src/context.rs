@@ -1,8 +1,9 @@
 //! An open device: what everything else of the backend shares.
 
 use std::{
+    any::Any,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -17,6 +18,7 @@ use knotwork_core::{
 use crate::{
     adapter::{Profile, capabilities, wanted_features},
     cache::DiskCache,
+    failure::Failure,
     memory::GpuMemory,
     pipeline::Pipelines,
     prepared::GpuPrepared,
@@ -32,8 +34,18 @@ pub(crate) struct Context {
     pub uniform_alignment: usize,
     pub pipelines: Pipelines,
     pub count: Count,
-    /// What the driver said outside of any call of ours, or when the device was lost: from then on every call fails.
-    failure: Arc<Mutex<Option<String>>>,
+    /// Whether memory is filled with NaN before a value is written to it.
+    pub poison: bool,
+    pub failure: Arc<Failure>,
+}
+
+/// How a device is driven, whoever opened it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Manner {
+    pub profile: Profile,
+    pub poison: bool,
+    /// Whether the device's own callbacks, on errors and on its loss, are ours to set.
+    pub callbacks: bool,
 }
 
 /// How many objects were made.
@@ -48,8 +60,8 @@ pub(crate) struct Count {
 }
 
 impl Context {
-    pub async fn open(adapter: &wgpu::Adapter, profile: Profile) -> Result<Self> {
-        let adapter_info = adapter.get_info();
+    /// Opens an adapter with all that it has and Knotwork knows.
+    pub async fn open(adapter: &wgpu::Adapter, manner: Manner) -> Result<Self> {
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("knotwork"),
             required_features: adapter.features() & wanted_features(),
@@ -58,55 +70,106 @@ impl Context {
             memory_hints: wgpu::MemoryHints::Performance,
             trace: wgpu::Trace::Off,
         };
-        let (device, queue) = adapter
-            .request_device(&descriptor)
-            .await
-            .map_err(|e| Error::NoDevice(format!("`{}` could not be opened: {e}", adapter_info.name)))?;
-        let failure: Arc<Mutex<Option<String>>> = Arc::default();
-        let keep = |failure: &Arc<Mutex<Option<String>>>, what: String| {
-            failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(what);
-        };
-        let on_error = failure.clone();
-        device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| keep(&on_error, e.to_string())));
-        let on_loss = failure.clone();
-        device.set_device_lost_callback(move |reason, message| {
-            if reason != wgpu::DeviceLostReason::Destroyed {
-                keep(&on_loss, format!("the device was lost: {message}"));
-            }
-        });
-        let disk = DiskCache::open(&device, &adapter_info);
+        let (device, queue) = adapter.request_device(&descriptor).await.map_err(|e| {
+            Error::NoDevice(format!("`{}` could not be opened: {e}", adapter.get_info().name))
+        })?;
+        Ok(Self::over(device, queue, manner))
+    }
+
+    /// Over a device that is open.
+    pub fn over(device: wgpu::Device, queue: wgpu::Queue, manner: Manner) -> Self {
+        let adapter = device.adapter_info();
         let info = DeviceInfo {
-            name: adapter_info.name.clone(),
+            name: adapter.name.clone(),
             kind: DeviceKind::Gpu,
-            driver: [adapter_info.driver.as_str(), adapter_info.driver_info.as_str()]
-                .join(" ")
-                .trim()
-                .to_owned(),
-            interface: adapter_info.backend.to_string(),
-            profile: profile.to_string(),
+            driver: [adapter.driver.as_str(), adapter.driver_info.as_str()].join(" ").trim().to_owned(),
+            interface: adapter.backend.to_string(),
+            profile: manner.profile.to_string(),
         };
-        Ok(Self {
-            uniform_alignment: adapter.limits().min_uniform_buffer_offset_alignment as usize,
-            capabilities: capabilities(adapter),
-            pipelines: Pipelines::new(profile, disk),
+        let failure = Arc::new(Failure::new(info.to_string()));
+        if manner.callbacks {
+            let stray = failure.clone();
+            device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| stray.stray(e.to_string())));
+            let on_loss = failure.clone();
+            device.set_device_lost_callback(move |reason, message| {
+                on_loss.lose(&format!("{} {message}", why(reason)));
+            });
+        }
+        let limits = device.limits();
+        Self {
+            uniform_alignment: limits.min_uniform_buffer_offset_alignment as usize,
+            capabilities: capabilities(&adapter, &limits, device.features()),
+            pipelines: Pipelines::new(manner.profile, DiskCache::open(&device, &adapter)),
+            poison: manner.poison,
             device,
             queue,
             info,
             count: Count::default(),
             failure,
-        })
+        }
     }
 
     pub fn fail(&self, message: impl Into<String>) -> Error {
         Error::Device { device: self.info.to_string(), message: message.into() }
     }
 
-    /// The failure that the device reported, if it did.
-    pub fn check(&self) -> Result<()> {
-        match &*self.failure.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(message) => Err(self.fail(message.clone())),
-            None => Ok(()),
+    /// What the driver said against something of ours, as our error.
+    pub fn refused(&self, what: &str, bytes: usize, error: &wgpu::Error) -> Error {
+        if let Err(lost) = self.failure.check() {
+            return lost;
         }
+        match error {
+            wgpu::Error::OutOfMemory { source } => self.no_memory(what, bytes, &source.to_string()),
+            other => self.fail(format!("{what}: {other}")),
+        }
+    }
+
+    fn no_memory(&self, what: &str, bytes: usize, message: &str) -> Error {
+        Error::OutOfMemory {
+            what: what.into(),
+            bytes,
+            device: self.info.to_string(),
+            message: message.into(),
+        }
+    }
+
+    /// The loss of the device, if it was lost. It asks the driver, which tells no other way of a device that was destroyed:
+    /// calls on such a one do nothing and say nothing.
+    pub fn alive(&self) -> Result<()> {
+        self.failure.check()?;
+        // What it says beside is nothing that was asked for.
+        let _ = self.poll(wgpu::PollType::Poll);
+        self.failure.check()
+    }
+
+    /// Whether a submission was taken: a lost device takes none, and does not say so.
+    pub fn taken(&self, submission: &wgpu::SubmissionIndex) -> Result<()> {
+        let now = wgpu::PollType::Wait {
+            submission_index: Some(submission.clone()),
+            timeout: Some(Duration::ZERO),
+        };
+        match self.poll(now) {
+            Ok(_) | Err(wgpu::PollError::Timeout) => self.failure.check(),
+            Err(refused) => Err(self.gone(&refused.to_string())),
+        }
+    }
+
+    /// Polls. wgpu panics where the driver reports the loss of the device to a poll; it has called the callback then.
+    fn poll(&self, how: wgpu::PollType) -> Result<wgpu::PollStatus, wgpu::PollError> {
+        let poll = std::panic::AssertUnwindSafe(|| self.device.poll(how));
+        std::panic::catch_unwind(poll).unwrap_or_else(|_| {
+            self.failure.lose("the driver reported its loss while it was waited for");
+            Ok(wgpu::PollStatus::Poll)
+        })
+    }
+
+    /// The error of a device that no longer answers: with its own reason where it gives one.
+    pub fn gone(&self, otherwise: &str) -> Error {
+        if let Err(lost) = self.alive() {
+            return lost;
+        }
+        self.failure.lose(otherwise);
+        self.failure.check().err().unwrap_or_else(|| self.fail(otherwise))
     }
 
     /// Runs `f`, and turns what the driver says against it into an error.
@@ -131,8 +194,11 @@ impl Context {
             usage,
             mapped_at_creation: false,
         };
-        self.guarded(|| self.device.create_buffer(&descriptor))
-            .map_err(|e| self.fail(format!("no buffer of {bytes} bytes for {label}: {e}")))
+        if bytes > self.capabilities.max_buffer_bytes {
+            let limit = format!("a buffer has at most {} bytes", self.capabilities.max_buffer_bytes);
+            return Err(self.no_memory(label, bytes, &limit));
+        }
+        self.guarded(|| self.device.create_buffer(&descriptor)).map_err(|e| self.refused(label, bytes, &e))
     }
 
     /// Writes bytes; the length is padded to a multiple of 4, which every buffer has room for.
@@ -150,10 +216,22 @@ impl Context {
 
     /// Waits for a submission.
     pub fn wait_for(&self, submission: &wgpu::SubmissionIndex) -> Result<()> {
-        let poll =
+        let wait =
             wgpu::PollType::Wait { submission_index: Some(submission.clone()), timeout: Some(TIMEOUT) };
-        self.device.poll(poll).map_err(|e| self.fail(format!("waiting for a run failed: {e}")))?;
-        self.check()
+        match self.poll(wait) {
+            Ok(_) => self.failure.check(),
+            Err(wgpu::PollError::Timeout) => {
+                Err(self.gone(&format!("a run had not come back after {} seconds", TIMEOUT.as_secs())))
+            }
+            Err(refused) => Err(self.gone(&refused.to_string())),
+        }
+    }
+}
+
+fn why(reason: wgpu::DeviceLostReason) -> &'static str {
+    match reason {
+        wgpu::DeviceLostReason::Destroyed => "it was destroyed",
+        wgpu::DeviceLostReason::Unknown => "the driver says:",
     }
 }
 
@@ -174,13 +252,17 @@ impl Backend for GpuBackend {
     }
 
     fn allocate(&self, bytes: usize) -> Result<Arc<dyn Memory>> {
-        self.0.check()?;
+        self.0.alive()?;
         Ok(Arc::new(GpuMemory::new(&self.0, bytes)?))
     }
 
     fn prepare(&self, plan: Arc<Plan>, chunks: &[Arc<dyn Memory>]) -> Result<Box<dyn Prepared>> {
-        self.0.check()?;
+        self.0.alive()?;
         Ok(Box::new(GpuPrepared::new(&self.0, plan, chunks)?))
+    }
+
+    fn as_any(&self) -> Option<&dyn Any> {
+        Some(self)
     }
 
     fn counters(&self) -> Counters {

@@ -1,5 +1,6 @@
 //! The wgpu backend of Knotwork: it compiles the kernels of a plan, makes its buffers and bindings once, and replays
-//! it as one encoder, one pass, one submit. It names no operation, and nothing else names wgpu.
+//! it as one encoder, one pass, one submit. It names no operation, and nothing else names wgpu; its own API shows wgpu's types
+//! only behind the [`raw`] door.
 //!
 //! ```no_run
 //! let device = knotwork_gpu::open(&knotwork_gpu::Options::default())?;
@@ -11,9 +12,12 @@ mod adapter;
 mod background;
 mod cache;
 mod context;
+mod failure;
 mod memory;
 mod pipeline;
+mod poison;
 mod prepared;
+pub mod raw;
 mod readback;
 
 use std::sync::Arc;
@@ -35,6 +39,7 @@ pub fn open(options: &Options) -> Result<Device> {
 /// Where there is none that fits the options; the message lists those there are.
 pub async fn open_async(options: &Options) -> Result<Device> {
     let adapter = adapter::choose(options).await?;
-    let context = context::Context::open(&adapter, options.profile).await?;
+    let manner = context::Manner { profile: options.profile, poison: options.poison, callbacks: true };
+    let context = context::Context::open(&adapter, manner).await?;
     Ok(Device::from_backend(Arc::new(context::GpuBackend(Arc::new(context)))))
 }

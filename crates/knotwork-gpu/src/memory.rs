@@ -16,7 +16,7 @@ pub(crate) const STORAGE: wgpu::BufferUsages =
 /// One chunk of persistent memory.
 #[derive(Debug)]
 pub(crate) struct GpuMemory {
-    context: Arc<Context>,
+    pub context: Arc<Context>,
     pub buffer: wgpu::Buffer,
 }
 
@@ -30,25 +30,37 @@ impl GpuMemory {
 
 impl Memory for GpuMemory {
     fn write(&self, offset: usize, value: &HostTensor) -> Result<()> {
-        self.context.check()?;
-        self.context.write(&self.buffer, offset, &value.device_bytes());
-        Ok(())
+        self.context.alive()?;
+        // Sent at once: a device that is lost refuses what is sent, while it takes a write without a word.
+        let bytes = value.device_bytes();
+        let send = || {
+            self.context.write(&self.buffer, offset, &bytes);
+            self.context.queue.submit([])
+        };
+        let sent = self.context.guarded(send);
+        let sent = sent.map_err(|e| self.context.refused("writing a parameter", bytes.len(), &e))?;
+        self.context.taken(&sent)
     }
 
     fn read(&self, offset: usize, dtype: DType, shape: &[usize]) -> Result<HostTensor> {
-        self.context.check()?;
+        self.context.alive()?;
         let bytes = (dtype.bytes() * shape.iter().product::<usize>()).div_ceil(4) * 4;
         if bytes == 0 {
             return HostTensor::from_device_bytes(dtype, shape, &[]);
         }
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let staging = self.context.buffer("reading a parameter", bytes, usage)?;
-        let mut encoder =
-            self.context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        encoder.copy_buffer_to_buffer(&self.buffer, offset as u64, &staging, 0, bytes as u64);
-        let submission = self.context.queue.submit([encoder.finish()]);
+        let send = || {
+            let mut encoder =
+                self.context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            encoder.copy_buffer_to_buffer(&self.buffer, offset as u64, &staging, 0, bytes as u64);
+            let submission = self.context.queue.submit([encoder.finish()]);
+            staging.map_async(wgpu::MapMode::Read, .., |_| {});
+            submission
+        };
+        let submission = self.context.guarded(send);
+        let submission = submission.map_err(|e| self.context.refused("reading a parameter", bytes, &e))?;
         self.context.count.reads.fetch_add(1, Ordering::Relaxed);
-        staging.map_async(wgpu::MapMode::Read, .., |_| {});
         self.context.wait_for(&submission)?;
         read_mapped(&self.context, &staging, |data| HostTensor::from_device_bytes(dtype, shape, data))
     }

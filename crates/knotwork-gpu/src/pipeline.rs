@@ -107,18 +107,25 @@ impl Pipelines {
             }
         });
         // The composer's validation says the same as wgpu's, with the numbered WGSL and the file that it came from.
+        let fatal = |e: &wgpu::Error| {
+            let fatal = matches!(e, wgpu::Error::OutOfMemory { .. }) || context.alive().is_err();
+            fatal.then(|| context.refused(&format!("the kernel `{}`", kernel.name), 0, e))
+        };
         let module = module.map_err(|e| {
+            if let Some(fatal) = fatal(&e) {
+                return fatal;
+            }
             refuse(validate(&composed).err().map_or_else(|| e.to_string(), |located| located.to_string()))
         })?;
-        let layout = self.layout(context, wanted);
-        let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-            label: None,
-            bind_group_layouts: &[Some(&layout)],
-            immediate_size: 0,
-        });
         context.count.pipelines.fetch_add(1, Ordering::Relaxed);
-        let pipeline = context.guarded(|| {
-            device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        let made = context.guarded(|| {
+            let layout = self.layout(context, wanted);
+            let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+                label: None,
+                bind_group_layouts: &[Some(&layout)],
+                immediate_size: 0,
+            });
+            let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
                 label: Some(&kernel.name),
                 layout: Some(&pipeline_layout),
                 module: &module,
@@ -128,10 +135,10 @@ impl Pipelines {
                     zero_initialize_workgroup_memory: !trusted,
                 },
                 cache: self.disk.as_ref().map(|d| &d.cache),
-            })
+            });
+            Pipeline { pipeline, layout }
         });
-        let pipeline = pipeline.map_err(|e| refuse(format!("{e}\n{}", numbered(&composed.text))))?;
-        Ok(Pipeline { pipeline, layout })
+        made.map_err(|e| fatal(&e).unwrap_or_else(|| refuse(format!("{e}\n{}", numbered(&composed.text)))))
     }
 
     fn layout(&self, context: &Context, wanted: &Wanted<'_>) -> wgpu::BindGroupLayout {

@@ -1,18 +1,21 @@
-//! A plan with everything bound once: replayed as one encoder, one pass, one submit.
+//! A plan with everything bound once: replayed as one encoder, one pass, one submit (more where a run is long).
 
 use std::sync::{Arc, atomic::Ordering};
 
 use knotwork_core::{
-    Error, Result,
-    device::{Memory, Pending, Prepared, RunInputs},
+    Error, FeedError, Result,
+    device::{External, Memory, Pending, Prepared, RunInputs, Value},
     plan::{BufferKind, Dispatch, FUSED_BINDING, Plan},
 };
 
 use crate::{
     context::Context,
+    failure::{Named, names},
     memory::{GpuMemory, STORAGE},
     pipeline::{Pipeline, Wanted},
-    readback::{Contents, Ring},
+    poison::{Filling, fillings},
+    raw::Region,
+    readback::{Contents, Ring, Slot},
 };
 
 #[derive(Debug)]
@@ -22,6 +25,17 @@ struct Call {
     /// Where its uniforms lie: `params`, and `fused` where it has one.
     offsets: Vec<u32>,
     grid: [u32; 3],
+    /// What is filled with NaN before it, where that is asked for.
+    fills: Vec<Filling>,
+}
+
+impl Call {
+    fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
+        self.fills.iter().for_each(|f| f.record(pass));
+        pass.set_pipeline(&self.pipeline.pipeline);
+        pass.set_bind_group(0, &self.bind_group, &self.offsets);
+        pass.dispatch_workgroups(self.grid[0], self.grid[1], self.grid[2]);
+    }
 }
 
 /// A prepared plan on a GPU.
@@ -34,6 +48,8 @@ pub(crate) struct GpuPrepared {
     ring: Ring,
     scalars: Option<(usize, Vec<u8>)>,
     status: Option<usize>,
+    /// What an error names if the device is lost in a run.
+    names: Arc<[Named]>,
 }
 
 impl GpuPrepared {
@@ -52,13 +68,20 @@ impl GpuPrepared {
             })
             .collect();
         let pipelines = context.pipelines.get(context, &wanted)?;
-        let calls = calls(context, &plan, &buffers, pipelines)?;
+        let mut calls = calls(context, &plan, &buffers, pipelines)?;
+        if context.poison {
+            for (filled, fills) in fillings(context, &plan, &buffers)? {
+                calls[filled].fills = fills;
+            }
+        }
         let find = |kind: fn(&BufferKind) -> bool| plan.buffers.iter().position(|b| kind(&b.kind));
         let scalars = find(|k| matches!(k, BufferKind::Scalars)).map(|b| (b, vec![0; plan.buffers[b].bytes]));
         let status = find(|k| matches!(k, BufferKind::Status));
         let contents = Arc::new(Contents::new(&plan, status));
         let ring = Ring::new(context, contents)?;
-        Ok(Self { context: context.clone(), buffers, calls, ring, scalars, status, plan })
+        context.alive()?;
+        let names = names(&plan);
+        Ok(Self { context: context.clone(), buffers, calls, ring, scalars, status, names, plan })
     }
 }
 
@@ -76,11 +99,14 @@ fn buffers(context: &Arc<Context>, plan: &Plan, chunks: &[Arc<dyn Memory>]) -> R
             let label = match &buffer.kind {
                 BufferKind::Feed(f) => plan.feeds[*f].name.as_str(),
                 BufferKind::Constant(_) => "constant",
-                _ => "arena",
+                BufferKind::Arena => "activations and gradients",
+                _ => "scalars and status words",
             };
             let made = context.buffer(label, buffer.bytes, STORAGE)?;
             if let BufferKind::Constant(value) = &buffer.kind {
-                context.write(&made, 0, &value.device_bytes());
+                let bytes = value.device_bytes();
+                let written = context.guarded(|| context.write(&made, 0, &bytes));
+                written.map_err(|e| context.refused("a constant", bytes.len(), &e))?;
             }
             Ok(made)
         })
@@ -113,7 +139,8 @@ fn calls(
         plan.dispatches.iter().map(|d| blocks(d).map(&mut put).collect()).collect::<Vec<Vec<u32>>>();
     let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
     let uniforms = context.buffer("params", bytes.len().max(align), usage)?;
-    context.write(&uniforms, 0, &bytes);
+    let written = context.guarded(|| context.write(&uniforms, 0, &bytes));
+    written.map_err(|e| context.refused("params", bytes.len(), &e))?;
     let mut calls = Vec::with_capacity(plan.dispatches.len());
     for ((dispatch, pipeline), offsets) in plan.dispatches.iter().zip(pipelines).zip(offsets) {
         let binding = |buffer, offset: usize, size: usize| {
@@ -144,25 +171,54 @@ fn calls(
             entries: &entries,
         };
         let step = &plan.steps[dispatch.step];
-        let bind_group =
-            context.guarded(|| context.device.create_bind_group(&descriptor)).map_err(|e| Error::Kernel {
+        let bind_group = context.guarded(|| context.device.create_bind_group(&descriptor)).map_err(|e| {
+            if matches!(e, wgpu::Error::OutOfMemory { .. }) || context.alive().is_err() {
+                return context.refused("a bind group", 0, &e);
+            }
+            Error::Kernel {
                 kernel: dispatch.kernel.name.clone(),
                 node: step.op.name().into(),
                 site: step.site,
                 message: e.to_string(),
-            })?;
-        calls.push(Call { pipeline, bind_group, offsets, grid: dispatch.grid });
+            }
+        })?;
+        calls.push(Call { pipeline, bind_group, offsets, grid: dispatch.grid, fills: Vec::new() });
     }
     Ok(calls)
 }
 
 impl Prepared for GpuPrepared {
     fn run(&mut self, inputs: &RunInputs<'_>) -> Result<Box<dyn Pending>> {
-        let context = &self.context;
-        context.check()?;
+        self.context.failure.check()?;
+        let given = lent_inputs(&self.context, &self.plan, inputs)?;
+        let taken = lent_outputs(&self.context, inputs)?;
         let slot = self.ring.take()?;
+        let context = self.context.clone();
+        let run = context.failure.sends(&self.names);
+        let submission = context
+            .guarded(|| self.send(inputs, &given, &taken, &slot))
+            .map_err(|e| context.refused("a run", 0, &e))?;
+        context.taken(&submission)?;
+        context.count.submits.fetch_add(1, Ordering::Relaxed);
+        context.count.dispatches.fetch_add(self.calls.len() as u64, Ordering::Relaxed);
+        Ok(Box::new(slot.sent(submission, run, taken.iter().map(Option::is_some).collect())))
+    }
+}
+
+impl GpuPrepared {
+    /// Writes what the host gives, records the run and submits it.
+    fn send(
+        &mut self,
+        inputs: &RunInputs<'_>,
+        given: &[Option<&Region>],
+        taken: &[Option<&Region>],
+        slot: &Slot,
+    ) -> wgpu::SubmissionIndex {
+        let context = &self.context;
         for (feed, value) in self.plan.feeds.iter().zip(inputs.feeds) {
-            context.write(&self.buffers[feed.buffer.0], 0, &value.device_bytes());
+            if let Value::Host(value) = value {
+                context.write(&self.buffers[feed.buffer.0], 0, &value.device_bytes());
+            }
         }
         if let Some((buffer, bytes)) = &mut self.scalars {
             for (scalar, value) in self.plan.scalars.iter().zip(inputs.scalars) {
@@ -172,21 +228,75 @@ impl Prepared for GpuPrepared {
         }
         let mut encoder =
             context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("run") });
+        for (feed, region) in self.plan.feeds.iter().zip(given) {
+            if let Some(region) = region.filter(|r| r.bytes > 0) {
+                let to = &self.buffers[feed.buffer.0];
+                encoder.copy_buffer_to_buffer(&region.buffer, region.offset, to, 0, region.bytes);
+            }
+        }
         if let Some(status) = self.status {
             encoder.clear_buffer(&self.buffers[status], 0, None);
         }
-        {
-            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            for call in &self.calls {
-                pass.set_pipeline(&call.pipeline.pipeline);
-                pass.set_bind_group(0, &call.bind_group, &call.offsets);
-                pass.dispatch_workgroups(call.grid[0], call.grid[1], call.grid[2]);
+        let submits = &self.plan.submits;
+        for (k, range) in submits.iter().enumerate() {
+            {
+                let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+                self.calls[range.clone()].iter().for_each(|call| call.record(&mut pass));
+            }
+            if k + 1 < submits.len() {
+                let next = wgpu::CommandEncoderDescriptor { label: Some("run, continued") };
+                let full = std::mem::replace(&mut encoder, context.device.create_command_encoder(&next));
+                context.queue.submit([full.finish()]);
+                context.count.submits.fetch_add(1, Ordering::Relaxed);
             }
         }
-        slot.copy(&mut encoder, &self.buffers);
-        let submission = context.queue.submit([encoder.finish()]);
-        context.count.submits.fetch_add(1, Ordering::Relaxed);
-        context.count.dispatches.fetch_add(self.calls.len() as u64, Ordering::Relaxed);
-        Ok(Box::new(slot.sent(submission)))
+        slot.copy(&mut encoder, &self.buffers, taken);
+        context.queue.submit([encoder.finish()])
     }
+}
+
+/// The app's memory behind a lent tensor, or why it cannot be used so.
+fn region<'a>(
+    context: &Context,
+    external: &'a External,
+    usage: wgpu::BufferUsages,
+) -> Result<&'a Region, String> {
+    let region: &Region = external.memory().downcast_ref().ok_or("it is no memory of a GPU")?;
+    if !std::ptr::eq(&*region.context, context) {
+        return Err(format!("it was lent to another device than {}", context.info));
+    }
+    if !region.buffer.usage().contains(usage) {
+        return Err(format!("its buffer was made without the usage {usage:?}"));
+    }
+    Ok(region)
+}
+
+/// For each feed, the app's memory that it is copied from, where it lies in some.
+fn lent_inputs<'a>(
+    context: &Context,
+    plan: &Plan,
+    inputs: &RunInputs<'a>,
+) -> Result<Vec<Option<&'a Region>>> {
+    let feeds = plan.feeds.iter().zip(inputs.feeds);
+    feeds
+        .map(|(feed, value)| match value {
+            Value::Host(_) => Ok(None),
+            Value::External(external) => {
+                let found = region(context, external, wgpu::BufferUsages::COPY_SRC);
+                Ok(Some(found.map_err(|reason| FeedError::Lent { name: feed.name.clone(), reason })?))
+            }
+        })
+        .collect()
+}
+
+/// For each output, the app's memory that it is copied to, where it goes into some; empty where none does.
+fn lent_outputs<'a>(context: &Context, inputs: &RunInputs<'a>) -> Result<Vec<Option<&'a Region>>> {
+    let into = inputs.into.iter().enumerate();
+    into.map(|(index, external)| {
+        let Some(external) = *external else { return Ok(None) };
+        let found = region(context, external, wgpu::BufferUsages::COPY_DST);
+        let refuse = |reason| FeedError::Output { index, got: external.to_string(), reason };
+        Ok(Some(found.map_err(refuse)?))
+    })
+    .collect()
 }

@@ -15,7 +15,7 @@ use knotwork_core::{
     plan::{Place, Plan, StatusWord},
 };
 
-use crate::{background, context::Context};
+use crate::{background, context::Context, raw::Region};
 
 /// Runs that may be under way at once before the next one waits for the oldest.
 const RING: usize = 3;
@@ -48,8 +48,9 @@ impl Contents {
         Self { outputs, status, words, bytes }
     }
 
-    /// Turns the staging buffer's bytes into tensors, and counted indices into an error.
-    fn decode(&self, data: &[u8]) -> Result<Vec<HostTensor>> {
+    /// Turns the staging buffer's bytes into tensors, but for the outputs that went into lent memory, and counted indices
+    /// into an error.
+    fn decode(&self, data: &[u8], lent: &[bool]) -> Result<Vec<HostTensor>> {
         if let Some((_, size, at)) = self.status {
             let stride = size / self.words.len().max(1);
             for (k, (word, op, site)) in self.words.iter().enumerate() {
@@ -66,16 +67,11 @@ impl Contents {
                 }
             }
         }
-        self.outputs
-            .iter()
-            .map(|(place, at)| {
-                HostTensor::from_device_bytes(
-                    place.dtype,
-                    place.layout.shape(),
-                    data.get(*at..).unwrap_or(&[]),
-                )
-            })
-            .collect()
+        let kept = self.outputs.iter().enumerate().filter(|(i, _)| !lent.get(*i).is_some_and(|l| *l));
+        kept.map(|(_, (place, at))| {
+            HostTensor::from_device_bytes(place.dtype, place.layout.shape(), data.get(*at..).unwrap_or(&[]))
+        })
+        .collect()
     }
 }
 
@@ -85,7 +81,8 @@ struct Staging {
     contents: Arc<Contents>,
     /// Absent where a run sends nothing back.
     buffer: Option<wgpu::Buffer>,
-    submission: Mutex<Option<wgpu::SubmissionIndex>>,
+    /// The run that fills it: where it was sent, and its number.
+    submission: Mutex<Option<(wgpu::SubmissionIndex, u64)>>,
     mapped: Arc<AtomicBool>,
 }
 
@@ -134,15 +131,18 @@ impl Staging {
         }))
     }
 
-    fn submission(&self) -> Option<wgpu::SubmissionIndex> {
-        self.submission.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// Waits for the run that fills it, where one does.
+    fn settle(&self) -> Result<()> {
+        let sent = self.submission.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some((submission, run)) = sent else { return Ok(()) };
+        self.context.wait_for(&submission)?;
+        self.context.failure.back(run);
+        Ok(())
     }
 
     /// Makes it usable again after a result that was never read.
     fn recycle(&self) -> Result<()> {
-        if let Some(submission) = self.submission() {
-            self.context.wait_for(&submission)?;
-        }
+        self.settle()?;
         if let (true, Some(buffer)) = (self.mapped.swap(false, Ordering::AcqRel), &self.buffer) {
             buffer.unmap();
         }
@@ -155,49 +155,71 @@ impl Staging {
 pub(crate) struct Slot(Arc<Staging>);
 
 impl Slot {
-    pub fn copy(&self, encoder: &mut wgpu::CommandEncoder, buffers: &[wgpu::Buffer]) {
-        let Some(staging) = &self.0.buffer else { return };
+    /// Records the copies of the outputs: into lent memory where there is some, else into the staging buffer.
+    pub fn copy(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        buffers: &[wgpu::Buffer],
+        into: &[Option<&Region>],
+    ) {
         let contents = &self.0.contents;
-        for (place, at) in &contents.outputs {
+        for (i, (place, at)) in contents.outputs.iter().enumerate() {
             let size = place.bytes.div_ceil(4) * 4;
-            if size > 0 {
+            let lent = into.get(i).copied().flatten().map(|r| (&r.buffer, r.offset));
+            let staging = || self.0.buffer.as_ref().map(|b| (b, *at as u64));
+            if let (Some((to, at)), true) = (lent.or_else(staging), size > 0) {
                 let from = &buffers[place.buffer.0];
-                encoder.copy_buffer_to_buffer(from, place.offset as u64, staging, *at as u64, size as u64);
+                encoder.copy_buffer_to_buffer(from, place.offset as u64, to, at, size as u64);
             }
         }
-        if let Some((buffer, size, at)) = contents.status {
+        if let (Some((buffer, size, at)), Some(staging)) = (contents.status, &self.0.buffer) {
             encoder.copy_buffer_to_buffer(&buffers[buffer], 0, staging, at as u64, size as u64);
         }
     }
 
-    pub fn sent(self, submission: wgpu::SubmissionIndex) -> GpuPending {
+    /// The run was sent.
+    pub fn sent(self, submission: wgpu::SubmissionIndex, run: u64, lent: Vec<bool>) -> GpuPending {
         let staging = self.0;
-        *staging.submission.lock().unwrap_or_else(PoisonError::into_inner) = Some(submission);
+        let outputs = staging.contents.outputs.len();
+        if lent.len() == outputs && lent.iter().all(|l| *l) && staging.contents.status.is_none() {
+            // Nothing comes back: nobody has to wait for it, unless asked to.
+            return GpuPending { staging, lent, alone: Some((submission, run)) };
+        }
+        *staging.submission.lock().unwrap_or_else(PoisonError::into_inner) = Some((submission, run));
         if let Some(buffer) = &staging.buffer {
             let mapped = staging.mapped.clone();
             buffer.map_async(wgpu::MapMode::Read, .., move |result| {
                 mapped.store(result.is_ok(), Ordering::Release)
             });
         }
-        GpuPending(staging)
+        GpuPending { staging, lent, alone: None }
     }
 }
 
 /// The results of a run under way.
 #[derive(Debug)]
-pub(crate) struct GpuPending(Arc<Staging>);
+pub(crate) struct GpuPending {
+    staging: Arc<Staging>,
+    /// Which outputs went into an app's memory; empty where none did.
+    lent: Vec<bool>,
+    /// A run that sends nothing back, and its number.
+    alone: Option<(wgpu::SubmissionIndex, u64)>,
+}
 
 impl Pending for GpuPending {
     fn wait(self: Box<Self>) -> Result<Vec<HostTensor>> {
-        let staging = &self.0;
-        if let Some(submission) = staging.submission() {
-            staging.context.wait_for(&submission)?;
+        let staging = &self.staging;
+        if let Some((submission, run)) = &self.alone {
+            staging.context.wait_for(submission)?;
+            staging.context.failure.back(*run);
+            return Ok(Vec::new());
         }
-        let Some(buffer) = &staging.buffer else { return staging.contents.decode(&[]) };
+        staging.settle()?;
+        let Some(buffer) = &staging.buffer else { return staging.contents.decode(&[], &self.lent) };
         if !staging.mapped.swap(false, Ordering::AcqRel) {
-            return Err(staging.context.fail("the results of a run could not be mapped"));
+            return Err(staging.context.gone("the results of a run could not be mapped"));
         }
-        read_mapped(&staging.context, buffer, |data| staging.contents.decode(data))
+        read_mapped(&staging.context, buffer, |data| staging.contents.decode(data, &self.lent))
     }
 
     fn outputs(self: Box<Self>) -> Pin<Box<dyn Future<Output = Result<Vec<HostTensor>>> + Send>> {
@@ -212,7 +234,7 @@ pub(crate) fn read_mapped<R>(
     read: impl FnOnce(&[u8]) -> Result<R>,
 ) -> Result<R> {
     let view =
-        buffer.get_mapped_range(..).map_err(|e| context.fail(format!("a buffer is not mapped: {e}")))?;
+        buffer.get_mapped_range(..).map_err(|e| context.gone(&format!("a buffer is not mapped: {e}")))?;
     let result = read(&view);
     drop(view);
     buffer.unmap();

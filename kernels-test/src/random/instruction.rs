@@ -1,6 +1,6 @@
 //! One step of making a random graph.
 
-use knotwork::{DType, Result, Tensor};
+use knotwork::{DType, HostTensor, Result, Tensor};
 
 /// Numbers that choose operands, dimensions and the like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +57,35 @@ const TABLE: &[Make] = &[
     |a, b, _| a.mse_loss(b),
     |a, _, _| a.detach(),
     |a, _, _| a.cast(DType::F32),
+    // What rewriting rules look for.
+    |a, _, _| a.neg()?.neg()?.mul(1.0)?.sub(0.0)?.cast(DType::F32),
+    |a, _, _| a.mul(&a.graph().constant(a.dtype(), 0.4)?.tanh()?.add(0.3)?),
+    |a, _, _| a.add(&a.graph().tensor(ramp(sizes(a).last().copied().unwrap_or(1))?)?.sigmoid()?.square()?),
+    |a, b, _| a.tanh()?.matmul(&b.tanh()?)?.transpose(-2, -1),
+    |a, _, p| {
+        // Parts that together are the whole, each with a function of its own.
+        let (d, n) = (dim(a, p.0), length(a, p));
+        let cut = from(a, p);
+        let (low, high) = (a.slice(d, 0, cut)?.neg()?, a.slice(d, cut, n)?.tanh()?);
+        low.pad(d, 0, n - cut)?.add(&high.pad(d, cut, 0)?)
+    },
+    |a, b, _| {
+        let (q, k) = (a.tanh()?, b.tanh()?);
+        q.matmul(&k.transpose(-2, -1)?)?.mul(0.7)?.softmax(-1)?.matmul(&k)
+    },
+    |a, _, _| {
+        let rows = sizes(a).first().copied().unwrap_or(0);
+        let classes = sizes(a).get(1).copied().unwrap_or(1).max(1);
+        let target: Vec<i32> = (0..rows).map(|row| (row * 5 % classes) as i32).collect();
+        let loss = a.cross_entropy_with(&a.graph().tensor(HostTensor::new(&target, [rows])?)?, 0.1)?;
+        a.sub(&a.graph().vjp(&[(&loss, &a.graph().constant(a.dtype(), 0.5)?)], &[a])?[0])?.add(&loss)
+    },
 ];
+
+/// The numbers from −1 up in steps of a third.
+fn ramp(n: usize) -> Result<HostTensor> {
+    HostTensor::new(&(0..n).map(|i| i as f32 / 3.0 - 1.0).collect::<Vec<_>>(), [n])
+}
 
 fn sizes(t: &Tensor) -> Vec<usize> {
     t.shape().fixed().unwrap_or_default()

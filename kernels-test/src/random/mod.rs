@@ -61,10 +61,26 @@ impl RandomGraph {
             feeds.push(BTreeMap::from([("x", x), ("y", y)]));
         }
         let leaves = pool.clone();
-        for instruction in instructions {
-            // Refusals are for other tests; here they only mean that the instruction is left out.
-            if let Some(made) = instruction.apply(&pool).ok().filter(|t| size(t) <= 400) {
-                pool.push(made);
+        // Some graphs have checkpoint regions, each around a few instructions, or around two such regions.
+        let (few, nested) = [(usize::MAX, false), (3, false), (2, true)][random.below(3)];
+        let mut all = instructions.iter();
+        while all.len() > 0 {
+            let mut follow = || {
+                for instruction in all.by_ref().take(few) {
+                    // Refusals are for other tests; here they only mean that the instruction is left out.
+                    if let Some(made) = instruction.apply(&pool).ok().filter(|t| size(t) <= 400) {
+                        pool.push(made);
+                    }
+                }
+                Ok(())
+            };
+            match (few, nested) {
+                (usize::MAX, _) => follow()?,
+                (_, false) => graph.checkpoint(follow)?,
+                (_, true) => graph.checkpoint(|| {
+                    graph.checkpoint(&mut follow)?;
+                    graph.checkpoint(&mut follow)
+                })?,
             }
         }
         // Every value counts, the leaves as well, so that nothing is dead and every input is read.
@@ -118,12 +134,21 @@ fn size(t: &Tensor) -> usize {
 
 /// The knobs under which values must agree.
 #[must_use]
-pub fn knobs() -> [PlanOptions; 4] {
-    [(false, false), (true, true), (true, false), (false, true)].map(|(no_fuse, no_alias)| PlanOptions {
+pub fn knobs() -> [PlanOptions; 5] {
+    let knob = |(no_fuse, no_alias, no_rewrite)| PlanOptions {
         no_fuse,
         no_alias,
+        no_rewrite,
         ..PlanOptions::default()
-    })
+    };
+    [
+        (false, false, false),
+        (true, true, true),
+        (true, false, false),
+        (false, true, false),
+        (false, false, true),
+    ]
+    .map(knob)
 }
 
 /// Makes `count` graphs and checks each on every backend. `failed` is told of each that does not hold; the number of

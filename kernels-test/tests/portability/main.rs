@@ -16,7 +16,7 @@ use kernels_test::{harness, paper::paper};
 use knotwork::{
     Result,
     ops::registry,
-    plan::{Capabilities, ConstantValue, Dispatch, Source},
+    plan::{Capabilities, ConstantValue, Dispatch, FUSED_BINDING, Source},
 };
 use knotwork_shaders::{
     Constant, Root, SHADERS, Validated, compose, validate,
@@ -93,6 +93,12 @@ fn declares(validated: &Validated, dispatch: &Dispatch, limits: &Capabilities) -
                 let given = dispatch.params.words().len() * 4;
                 if size as usize > given.next_multiple_of(16) {
                     return Err(format!("its parameters take {size} bytes; the dispatch has {given}"));
+                }
+            }
+            (Some(b), naga::AddressSpace::Uniform) if b.group == 0 && b.binding == FUSED_BINDING => {
+                let given = dispatch.params.fused().len() * 4;
+                if size as usize > given.next_multiple_of(16) {
+                    return Err(format!("its fused steps take {size} bytes; the dispatch has {given}"));
                 }
             }
             (Some(b), naga::AddressSpace::Storage { access }) if b.group == 0 => {

@@ -1,6 +1,10 @@
 //! Memory of the CPU backend: buffers that many steps read and one writes at a time.
 
-use std::{cell::UnsafeCell, sync::Arc};
+use std::{
+    alloc::{Layout, alloc_zeroed},
+    cell::UnsafeCell,
+    sync::Arc,
+};
 
 use half::f16;
 
@@ -23,9 +27,33 @@ pub(super) struct Block {
 // the `&mut` of the prepared plan that owns it (all other buffers).
 unsafe impl Sync for Block {}
 
+/// Zeros that cost no time until they are touched; `None` where there is not so much memory.
+fn zeroed(n: usize) -> Option<Vec<u64>> {
+    let layout = Layout::array::<u64>(n).ok()?;
+    if n == 0 {
+        return Some(Vec::new());
+    }
+    // SAFETY: the layout is that of `n` words and not empty; memory of the global allocator with a vector's own layout
+    // may be given to a vector, and zeros are valid words.
+    unsafe {
+        let start = alloc_zeroed(layout).cast::<u64>();
+        (!start.is_null()).then(|| Vec::from_raw_parts(start, n, n))
+    }
+}
+
 impl Block {
-    pub fn new(bytes: usize) -> Arc<Self> {
-        Arc::new(Self { words: UnsafeCell::new(vec![0; bytes.div_ceil(8)]), bytes })
+    /// Zeroed memory, or `None` where the system has none: an allocation that fails ends nothing.
+    pub fn new(bytes: usize) -> Option<Arc<Self>> {
+        let words = zeroed(bytes.div_ceil(8))?;
+        Some(Arc::new(Self { words: UnsafeCell::new(words), bytes }))
+    }
+
+    /// Writes one word over and over: `offset` and `bytes` are multiples of 4.
+    pub fn fill(&self, offset: usize, bytes: usize, word: u32) {
+        // SAFETY: the range lies inside and is aligned to 4 bytes; see the note on `Sync` for who may call.
+        unsafe {
+            std::slice::from_raw_parts_mut(self.pointer(offset, bytes).cast::<u32>(), bytes / 4).fill(word)
+        }
     }
 
     fn pointer(&self, offset: usize, bytes: usize) -> *mut u8 {

@@ -15,10 +15,10 @@ use super::{
 };
 use crate::{
     Error, Result,
-    device::{Backend, Counters, DeviceInfo, Memory, Pending, Prepared, RunInputs},
+    device::{Backend, Counters, DeviceInfo, Memory, Pending, Prepared, RunInputs, Value},
     error::OpError,
     ops::Reference,
-    plan::{BufferKind, Capabilities, DeviceKind, Place, Plan, Step},
+    plan::{BufferKind, Capabilities, DeviceKind, Fill, POISON, Place, Plan, Step},
     tensor::{HostTensor, format_shape},
 };
 
@@ -28,6 +28,7 @@ pub struct CpuBackend {
     info: DeviceInfo,
     capabilities: Capabilities,
     count: Arc<Count>,
+    poison: bool,
 }
 
 /// What was made and done so far.
@@ -49,12 +50,30 @@ impl CpuBackend {
             interface: "cpu".into(),
             profile: "none".into(),
         };
-        Self { info, capabilities: Capabilities::cpu(), count: Arc::default() }
+        Self {
+            info,
+            capabilities: Capabilities::cpu(),
+            count: Arc::default(),
+            poison: cfg!(debug_assertions),
+        }
     }
 
-    fn block(&self, bytes: usize) -> Arc<Block> {
+    /// Whether memory is filled with NaN before a value is written to it, so that an element that a step leaves out, or
+    /// reads too late, shows. On in debug builds without being asked for; it costs a pass over the memory.
+    #[must_use]
+    pub fn poison(mut self, on: bool) -> Self {
+        self.poison = on;
+        self
+    }
+
+    fn block(&self, what: &str, bytes: usize) -> Result<Arc<Block>> {
         self.count.buffers.fetch_add(1, Ordering::Relaxed);
-        Block::new(bytes)
+        Block::new(bytes).ok_or_else(|| Error::OutOfMemory {
+            what: what.into(),
+            bytes,
+            device: self.info.to_string(),
+            message: "the system refused it".into(),
+        })
     }
 }
 
@@ -81,7 +100,7 @@ impl Backend for CpuBackend {
     }
 
     fn allocate(&self, bytes: usize) -> Result<Arc<dyn Memory>> {
-        Ok(Arc::new(CpuMemory(self.block(bytes))))
+        Ok(Arc::new(CpuMemory(self.block("parameters", bytes)?)))
     }
 
     fn prepare(&self, plan: Arc<Plan>, chunks: &[Arc<dyn Memory>]) -> Result<Box<dyn Prepared>> {
@@ -94,16 +113,20 @@ impl Backend for CpuBackend {
                     .map(|m| m.0.clone())
                     .ok_or_else(|| Error::Params("a chunk of parameters lies on another device".into()))?,
                 BufferKind::Constant(value) => {
-                    let block = self.block(buffer.bytes);
+                    let block = self.block("a constant", buffer.bytes)?;
                     block.write_bytes(0, &value.device_bytes());
                     block
                 }
-                _ => self.block(buffer.bytes),
+                BufferKind::Feed(f) => {
+                    self.block(&format!("input `{}`", plan.feeds[*f].name), buffer.bytes)?
+                }
+                _ => self.block("activations and gradients", buffer.bytes)?,
             };
             buffers.push(block);
         }
         plan.steps.iter().try_for_each(check_disjoint)?;
-        Ok(Box::new(CpuPrepared { plan, buffers, count: self.count.clone() }))
+        let fills = if self.poison { plan.fills() } else { Vec::new() };
+        Ok(Box::new(CpuPrepared { plan, buffers, fills, count: self.count.clone() }))
     }
 
     fn counters(&self) -> Counters {
@@ -150,12 +173,22 @@ fn check_disjoint(step: &Step) -> Result<()> {
 struct CpuPrepared {
     plan: Arc<Plan>,
     buffers: Vec<Arc<Block>>,
+    /// What is poisoned before which step, in order.
+    fills: Vec<Fill>,
     count: Arc<Count>,
 }
 
 impl Prepared for CpuPrepared {
     fn run(&mut self, inputs: &RunInputs<'_>) -> Result<Box<dyn Pending>> {
-        for (feed, value) in self.plan.feeds.iter().zip(inputs.feeds) {
+        let values = inputs.feeds.iter().map(|v| match v {
+            Value::Host(v) => Some(*v),
+            Value::External(_) => None,
+        });
+        let values: Option<Vec<&HostTensor>> = values.collect();
+        let (Some(values), true) = (values, inputs.into.iter().all(Option::is_none)) else {
+            return Err(Error::Params("memory of a GPU was lent to the CPU".into()));
+        };
+        for (feed, value) in self.plan.feeds.iter().zip(values) {
             self.buffers[feed.buffer.0].write_bytes(0, &value.device_bytes());
         }
         for (k, buffer) in self.plan.buffers.iter().enumerate() {
@@ -166,7 +199,11 @@ impl Prepared for CpuPrepared {
                 }
             }
         }
-        for step in &self.plan.steps {
+        let mut fills = self.fills.iter().peekable();
+        for (k, step) in self.plan.steps.iter().enumerate() {
+            while let Some(fill) = fills.next_if(|f| f.step <= k) {
+                self.buffers[fill.buffer.0].fill(fill.offset, fill.bytes, POISON);
+            }
             self.step(step)?;
         }
         self.count.runs.fetch_add(1, Ordering::Relaxed);

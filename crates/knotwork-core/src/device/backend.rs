@@ -2,7 +2,7 @@
 
 use std::{any::Any, fmt::Debug, future::Future, pin::Pin, sync::Arc};
 
-use super::DeviceInfo;
+use super::{DeviceInfo, External, Value};
 use crate::{
     Result,
     plan::{Capabilities, Plan},
@@ -57,9 +57,12 @@ pub trait Prepared: Debug + Send {
 #[derive(Clone, Copy, Debug)]
 pub struct RunInputs<'a> {
     /// A value for each of the plan's feeds, in order.
-    pub feeds: &'a [&'a HostTensor],
+    pub feeds: &'a [Value<'a>],
     /// A value for each of the plan's scalars, in order.
     pub scalars: &'a [f64],
+    /// For each of the plan's outputs, in order, the memory that takes it, where an app lends some; these outputs are not
+    /// sent back. Empty where none is lent.
+    pub into: &'a [Option<&'a External>],
 }
 
 /// The outputs of a run that may still be under way.
@@ -93,6 +96,11 @@ pub trait Backend: Debug + Send + Sync {
     /// # Errors
     /// Where a kernel is refused or memory runs out.
     fn prepare(&self, plan: Arc<Plan>, chunks: &[Arc<dyn Memory>]) -> Result<Box<dyn Prepared>>;
+
+    /// Itself, for doors into one backend; `None` where there are none.
+    fn as_any(&self) -> Option<&dyn Any> {
+        None
+    }
 
     /// How many device objects it has made.
     fn counters(&self) -> Counters;

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
+use super::{External, Value};
 use crate::{
     FeedError, Result,
     graph::{Kind, Leaf, Snapshot},
     plan::{FeedCheck, Plan},
-    tensor::{Binding, DType, Data, HostTensor, Shape, format_shape},
+    tensor::{Binding, DType, Data, Shape, format_shape},
 };
 
 /// An input of a graph.
@@ -32,7 +33,7 @@ pub(super) fn inputs(graph: &Snapshot, live: &[bool]) -> Vec<Input> {
 }
 
 /// Matches values to inputs by name, and finds what the named dimensions stand for.
-pub(super) fn bind(inputs: &[Input], feeds: &HashMap<&str, &HostTensor>) -> Result<Binding, FeedError> {
+pub(super) fn bind(inputs: &[Input], feeds: &HashMap<&str, Value<'_>>) -> Result<Binding, FeedError> {
     if let Some(name) = feeds.keys().filter(|n| inputs.iter().all(|i| i.name != **n)).min() {
         let known: Vec<&str> = inputs.iter().map(|i| i.name.as_str()).collect();
         return Err(FeedError::Extra { name: (*name).into(), known: known.join(", ") });
@@ -97,10 +98,12 @@ pub(super) fn bind(inputs: &[Input], feeds: &HashMap<&str, &HostTensor>) -> Resu
     Ok(binding)
 }
 
-/// Indices among the feeds must lie within what they select from.
-pub(super) fn check_indices(plan: &Plan, feeds: &[&HostTensor]) -> Result<(), FeedError> {
+/// Indices among the feeds must lie within what they select from. Those in an app's memory are not seen here: kernels
+/// clamp and count them.
+pub(super) fn check_indices(plan: &Plan, feeds: &[Value<'_>]) -> Result<(), FeedError> {
     for check in &plan.checks {
-        let bad = match feeds[check.feed].data() {
+        let Value::Host(feed) = feeds[check.feed] else { continue };
+        let bad = match feed.data() {
             Data::I32(v) => outside(check, |at| v.get(at).map(|&i| i.into())),
             Data::U32(v) => outside(check, |at| v.get(at).map(|&i| i.into())),
             _ => None,
@@ -123,4 +126,28 @@ pub(super) fn check_indices(plan: &Plan, feeds: &[&HostTensor]) -> Result<(), Fe
 fn outside(check: &FeedCheck, read: impl Fn(usize) -> Option<i64>) -> Option<(usize, i64)> {
     let mut elements = check.layout.positions().filter_map(|at| Some((at, read(at)?)));
     elements.find(|&(_, i)| i < 0 || i as u64 >= check.bound as u64)
+}
+
+/// Puts lent memory into the order of the outputs, checked against them.
+pub(super) fn lend<'a>(
+    plan: &Plan,
+    into: &[(usize, &'a External)],
+) -> Result<Vec<Option<&'a External>>, FeedError> {
+    if into.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut all = vec![None; plan.outputs.len()];
+    for &(index, external) in into {
+        let refuse = |reason: String| FeedError::Output { index, got: external.to_string(), reason };
+        let (Some(place), Some(slot)) = (plan.outputs.get(index), all.get_mut(index)) else {
+            return Err(refuse(format!("the program has {} outputs", plan.outputs.len())));
+        };
+        if (place.dtype, place.layout.shape()) != (external.dtype(), external.shape()) {
+            return Err(refuse(format!("it is {}{}", place.dtype, format_shape(place.layout.shape()))));
+        }
+        if slot.replace(external).is_some() {
+            return Err(refuse("it was given memory twice".into()));
+        }
+    }
+    Ok(all)
 }

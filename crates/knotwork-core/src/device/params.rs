@@ -98,6 +98,8 @@ impl Params {
             }
             chunks.push((chunk, size));
         }
+        // Kept only when all are there: where memory runs out, nothing has changed.
+        let mut made = Vec::new();
         for (members, size) in chunks {
             let memory = self.device.backend().allocate(size.max(align))?;
             for (id, slot, offset) in members {
@@ -108,10 +110,11 @@ impl Params {
                     dtype: slot.init.dtype(),
                     shape: slot.init.shape().to_vec(),
                 };
-                entries.push((*id, Entry { info, chunk: inner.chunks.len(), offset }));
+                entries.push((*id, Entry { info, chunk: inner.chunks.len() + made.len(), offset }));
             }
-            inner.chunks.push((memory, size.max(align)));
+            made.push((memory, size.max(align)));
         }
+        inner.chunks.extend(made);
         inner.entries.extend(entries);
         Ok(())
     }
@@ -130,6 +133,17 @@ impl Params {
         let inner = self.lock();
         let entry = find(&inner, name)?;
         inner.chunks[entry.chunk].0.read(entry.offset, entry.info.dtype, &entry.info.shape)
+    }
+
+    /// The memory in which a parameter or state lies, from which byte on, and how many bytes it has: for a backend's doors.
+    ///
+    /// # Errors
+    /// Where there is none of that name.
+    pub fn memory(&self, name: &str) -> Result<(Arc<dyn Memory>, usize, usize)> {
+        let inner = self.lock();
+        let entry = find(&inner, name)?;
+        let bytes = entry.info.dtype.bytes() * entry.info.shape.iter().product::<usize>();
+        Ok((inner.chunks[entry.chunk].0.clone(), entry.offset, bytes))
     }
 
     /// All parameters and states with their values, of one moment: no run comes between two of them.

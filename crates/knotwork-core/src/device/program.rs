@@ -3,8 +3,8 @@
 use std::{borrow::Borrow, collections::HashMap, sync::Arc};
 
 use super::{
-    Device, Params, Pending, Prepared, RunInputs,
-    feeds::{Input, bind, check_indices, inputs},
+    Device, External, Params, Pending, Prepared, RunInputs, Value,
+    feeds::{Input, bind, check_indices, inputs, lend},
 };
 use crate::{
     Error, FeedError, Result, Site,
@@ -144,10 +144,28 @@ impl Program {
         feeds: impl IntoIterator<Item = (&'n str, V)>,
     ) -> Result<Run> {
         let feeds: Vec<(&str, V)> = feeds.into_iter().collect();
-        let mut by_name: HashMap<&str, &HostTensor> = HashMap::with_capacity(feeds.len());
-        for (name, value) in &feeds {
-            if by_name.insert(name, value.borrow()).is_some() {
-                return Err(FeedError::Twice { name: (*name).into() }.into());
+        self.run_with(feeds.iter().map(|(name, value)| (*name, Value::Host(value.borrow()))), &[])
+    }
+
+    /// Like [`run`](Self::run), for an app that shares its device: inputs may lie in the app's device memory, and the
+    /// outputs listed in `into` (by their number, from 0) go into the app's device memory. Neither passes through the
+    /// host, and nothing waits. The result of the run holds the other outputs, in their order.
+    ///
+    /// The memory is read and written in the device queue's order: after what was submitted before this call, before
+    /// what is submitted after it. Indices in an app's memory are clamped and counted where a kernel reads them.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run), and where lent memory has another type or shape, or belongs to another device. Nothing has
+    /// run then.
+    pub fn run_with<'n, 'v>(
+        &mut self,
+        feeds: impl IntoIterator<Item = (&'n str, Value<'v>)>,
+        into: &[(usize, &External)],
+    ) -> Result<Run> {
+        let mut by_name: HashMap<&str, Value<'v>> = HashMap::new();
+        for (name, value) in feeds {
+            if by_name.insert(name, value).is_some() {
+                return Err(FeedError::Twice { name: name.into() }.into());
             }
         }
         let binding = bind(&self.inputs, &by_name)?;
@@ -155,11 +173,12 @@ impl Program {
         let Some((_, ready)) = self.plans.last_mut() else {
             return Err(Error::NoDevice("no plan was made".into()));
         };
-        let values: Vec<&HostTensor> = ready.plan.feeds.iter().map(|f| by_name[f.name.as_str()]).collect();
+        let values: Vec<Value<'_>> = ready.plan.feeds.iter().map(|f| by_name[f.name.as_str()]).collect();
         check_indices(&ready.plan, &values)?;
+        let into = lend(&ready.plan, into)?;
         let turn = self.params.turn();
         let scalars: Vec<f64> = ready.plan.scalars.iter().map(|s| turn.scalar(&s.name, s.default)).collect();
-        let pending = ready.prepared.run(&RunInputs { feeds: &values, scalars: &scalars })?;
+        let pending = ready.prepared.run(&RunInputs { feeds: &values, scalars: &scalars, into: &into })?;
         drop(turn);
         Ok(Run(pending))
     }

@@ -6,7 +6,8 @@ use std::{
 };
 
 use super::{
-    Constant, Kind, Leaf, Meta, Node, Slot, SlotGroup, SlotId, Tensor, ValueId, provenance::resolve,
+    Constant, Kind, Leaf, Meta, Node, Slot, SlotGroup, SlotId, Tensor, ValueId, checkpoint::Region,
+    provenance::resolve,
 };
 use crate::{
     Error, Result, Site,
@@ -35,6 +36,7 @@ pub(super) struct Inner {
     pub nodes: Vec<Arc<Node>>,
     pub slots: Vec<Slot>,
     pub names: HashMap<String, ValueId>,
+    pub regions: Vec<Region>,
 }
 
 /// A graph as it was at one moment, for the planner and the oracle.
@@ -304,7 +306,7 @@ impl Graph {
             site,
         })?;
         let inputs = inputs.iter().map(|t| t.id()).collect();
-        Ok(self.push(Node { kind: Kind::Op(op), inputs, outputs, site }))
+        Ok(self.push(Node { kind: Kind::Op(op), inputs, outputs, site, region: None, recompute: None }))
     }
 
     /// Like [`apply`](Self::apply), for an operation of one output.
@@ -376,23 +378,43 @@ impl Graph {
 
     fn leaf(&self, leaf: Leaf, meta: Meta, site: Site) -> Result<Tensor> {
         let site = resolve(site);
-        let node = Node { kind: Kind::Leaf(leaf), inputs: Vec::new(), outputs: vec![meta], site };
+        let node = Node {
+            kind: Kind::Leaf(leaf),
+            inputs: Vec::new(),
+            outputs: vec![meta],
+            site,
+            region: None,
+            recompute: None,
+        };
         let id = self.push(node)[0].id();
         Ok(self.handle(id))
     }
 
-    fn push(&self, node: Node) -> Vec<Tensor> {
+    fn push(&self, mut node: Node) -> Vec<Tensor> {
         let outputs = node.outputs.clone();
-        let index = {
-            let mut inner = self.write();
-            inner.nodes.push(Arc::new(node));
-            inner.nodes.len() - 1
-        };
+        node.region = self.open_region();
+        let index = self.push_copy(node);
         outputs
             .into_iter()
             .enumerate()
             .map(|(output, meta)| Tensor::new(self.clone(), ValueId { node: index, output }, meta))
             .collect()
+    }
+
+    /// Adds a node to the region that it names.
+    pub(super) fn push_copy(&self, node: Node) -> usize {
+        let mut inner = self.write();
+        let (index, region) = (inner.nodes.len(), node.region);
+        inner.nodes.push(Arc::new(node));
+        if let Some(region) = region.and_then(|r| inner.regions.get_mut(r.0)) {
+            region.nodes.push(index);
+        }
+        index
+    }
+
+    /// What tells graphs apart while they are there.
+    pub(super) fn address(&self) -> usize {
+        Arc::as_ptr(&self.inner).addr()
     }
 
     pub(super) fn from_inner(inner: Inner) -> Self {
@@ -404,7 +426,7 @@ impl Graph {
         self.inner.read().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Inner> {
+    pub(super) fn write(&self) -> RwLockWriteGuard<'_, Inner> {
         self.inner.write().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

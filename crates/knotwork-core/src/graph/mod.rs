@@ -1,6 +1,7 @@
 //! A graph of pure operations. Every node remembers the line of user code that made it.
 
 mod build;
+mod checkpoint;
 mod node;
 mod provenance;
 mod rebuild;
@@ -8,6 +9,8 @@ mod tensor;
 
 pub(crate) use build::Snapshot;
 pub use build::{Graph, Update};
+pub(crate) use checkpoint::Recomputed;
+pub use checkpoint::{Recompute, RegionId};
 pub use node::{Constant, Kind, Leaf, Meta, Node, Slot, SlotGroup, SlotId, ValueId};
 pub use provenance::within as with_provenance;
 pub use tensor::{Operand, Tensor};

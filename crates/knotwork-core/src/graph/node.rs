@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
+use super::{Recompute, RegionId};
 use crate::{
     Site,
     ops::Op,
@@ -98,6 +99,10 @@ pub struct Node {
     pub outputs: Vec<Meta>,
     /// The line of user code that made it.
     pub site: Site,
+    /// The checkpoint region inside which it was made, the innermost.
+    pub region: Option<RegionId>,
+    /// Where it computes a value once more that a checkpoint region did not keep: of what.
+    pub recompute: Option<Recompute>,
 }
 
 impl Node {

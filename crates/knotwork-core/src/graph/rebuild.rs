@@ -26,6 +26,7 @@ impl Graph {
             nodes: Vec::with_capacity(old.nodes.len()),
             slots: old.slots.clone(),
             names: old.names.clone(),
+            regions: old.regions.clone(),
         };
         for slot in &mut new.slots {
             slot.init = Arc::new(slot.init.cast(wide(slot.init.dtype())));

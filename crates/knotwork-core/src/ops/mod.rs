@@ -1,6 +1,6 @@
 //! Operations: one file each. A file opens with the method that users call and implements one trait.
 
-mod attention;
+pub(crate) mod attention;
 mod case;
 mod causal_product;
 mod conv2d;

@@ -9,6 +9,8 @@ pub enum Role {
     /// The product of `[.., M, K]` and `[.., K, N]`, leading dimensions alike, which reads its operands through any
     /// order of the last two dimensions.
     Product,
+    /// Softmax over the last dimension.
+    Softmax,
     /// The sum over some dimensions: a bit mask of them.
     Sum(u64),
     /// Zeros before and after one dimension.

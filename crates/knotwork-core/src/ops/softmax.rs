@@ -6,7 +6,7 @@ mod tests;
 use rayon::prelude::*;
 
 use super::{
-    Case, CaseInput, Cases, Cost, Op, Reference, Registered,
+    Case, CaseInput, Cases, Cost, Op, Reference, Registered, Role,
     elementwise::{math, vectorised},
 };
 use crate::{
@@ -184,6 +184,10 @@ impl Op for Softmax {
 
     fn emits(&self) -> bool {
         true
+    }
+
+    fn role(&self) -> Option<Role> {
+        (!self.log).then_some(Role::Softmax)
     }
 
     fn grad(&self, context: &GradContext<'_>) -> Result<Vec<Option<Tensor>>> {

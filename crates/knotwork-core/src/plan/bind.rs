@@ -6,7 +6,7 @@ use super::work::{Draft, Operand, RootKind, Work};
 use crate::{
     Error, Result,
     error::{FeedError, OpError},
-    graph::{Constant, Kind, Leaf, Meta, SlotId, Snapshot, ValueId},
+    graph::{Constant, Kind, Leaf, Meta, RegionId, SlotId, Snapshot, ValueId},
     ops::{
         Op,
         elementwise::{Argument, Body, Fused, Step},
@@ -22,7 +22,8 @@ pub(super) fn bind(
     binding: &Binding,
 ) -> Result<Draft> {
     let live = graph.live(outputs, updates);
-    let mut binder = Binder { draft: Draft::default(), values: HashMap::new(), seen: HashMap::new() };
+    let mut binder =
+        Binder { draft: Draft::default(), values: HashMap::new(), seen: HashMap::new(), region: None };
     for index in (0..graph.nodes.len()).filter(|&i| live[i]) {
         binder.node(graph, index, binding)?;
     }
@@ -35,17 +36,24 @@ pub(super) fn bind(
     Ok(draft)
 }
 
+/// The types and places of an operation's outputs.
+type Results = Vec<(Meta, Operand)>;
+
 struct Binder {
     draft: Draft,
     /// Every value so far: its type and shape in numbers, and where it is.
     values: HashMap<ValueId, (Meta, Operand)>,
     /// Work that was done already, by what it does.
-    seen: HashMap<String, Vec<(Meta, Operand)>>,
+    seen: HashMap<(Option<RegionId>, String), Results>,
+    /// The checkpoint region of the node at hand: equal work is done once only within it.
+    region: Option<RegionId>,
 }
 
 impl Binder {
     fn node(&mut self, graph: &Snapshot, index: usize, binding: &Binding) -> Result<()> {
         let node = &graph.nodes[index];
+        self.region = node.region;
+        let first = self.draft.work.len();
         let results = match &node.kind {
             Kind::Leaf(leaf) => vec![self.leaf(leaf, &node.outputs[0], binding)?],
             Kind::Op(op) => {
@@ -56,6 +64,12 @@ impl Binder {
                 self.operation(&op, &inputs, node.site)?
             }
         };
+        for work in self.draft.work[first..].iter().flat_map(|w| &w.outputs) {
+            self.draft.regions.extend(node.region.map(|r| (work.root, r)));
+            let before =
+                node.recompute.iter().flat_map(|r| r.after.iter()).filter_map(|v| self.values.get(v));
+            self.draft.after.extend(before.map(|(_, o)| (work.root, o.root)));
+        }
         for (output, result) in results.into_iter().enumerate() {
             self.values.insert(ValueId { node: index, output }, result);
         }
@@ -77,11 +91,11 @@ impl Binder {
             Leaf::Slot(id) => (RootKind::Slot(*id), None),
             Leaf::Constant(Constant::Tensor(t)) => (RootKind::Constant(t.clone()), None),
             Leaf::Constant(Constant::Scalar(x)) => {
-                (RootKind::Number(*x), Some(format!("{:?} {}", x.to_bits(), meta.dtype)))
+                (RootKind::Number(*x), Some((None, format!("{:?} {}", x.to_bits(), meta.dtype))))
             }
             Leaf::Constant(Constant::Size(dim)) => {
                 let n = dim.bind(binding).map_err(|name| unbound(&name))? as f64;
-                (RootKind::Number(n), Some(format!("{:?} {}", n.to_bits(), meta.dtype)))
+                (RootKind::Number(n), Some((None, format!("{:?} {}", n.to_bits(), meta.dtype))))
             }
         };
         if let Some(found) = key.as_ref().and_then(|k| self.seen.get(k)) {
@@ -138,6 +152,7 @@ impl Binder {
             op.attributes(),
             operands.iter().zip(&metas).map(|(o, m)| (o.root, &o.layout, m.dtype)).collect::<Vec<_>>()
         );
+        let key = (self.region, key);
         if let Some(found) = self.seen.get(&key) {
             return Ok(found.clone());
         }
@@ -200,7 +215,7 @@ impl Binder {
     }
 
     fn copy(&mut self, from: &Operand, site: crate::Site) -> Operand {
-        let key = format!("copy {from:?}");
+        let key = (self.region, format!("copy {from:?}"));
         if let Some(found) = self.seen.get(&key) {
             return found[0].1.clone();
         }

@@ -4,10 +4,13 @@ use super::{
     Capabilities, DeviceKind, Plan,
     bind::{bind, is_whole},
     fuse::fuse,
+    in_place::{keep_apart, loosen},
     lower::{Lowered, lower},
     memory::assemble,
+    order::order,
     rewrite::rewrite,
-    work::{Draft, Operand, RootId, RootKind},
+    uses::Uses,
+    work::{Draft, Operand, RootKind},
 };
 use crate::{
     Result,
@@ -27,6 +30,11 @@ pub struct PlanOptions {
     /// The n-th kernel variant that the device can run, counted from 0, of every operation that has more than n;
     /// the others take their best. So each variant can be tested.
     pub variant: Option<usize>,
+    /// Bytes that a plan may take in all: what its steps share, parameters and states, inputs, constants. Planning
+    /// fails where it needs more, and names the largest values at the peak.
+    pub budget: Option<usize>,
+    /// Microseconds that a submit may take by estimate before it is split; 100,000 where it is not set.
+    pub submit_micros: Option<u64>,
 }
 
 /// What a program computes: values of a graph, and new values for slots.
@@ -64,9 +72,11 @@ pub(crate) fn plan_for(
     if !options.no_fuse {
         fuse(&mut draft, capabilities);
     }
-    order(&mut draft);
-    if !options.no_alias {
-        share_in_place(&mut draft);
+    order(&mut draft, slots);
+    if options.no_alias {
+        keep_apart(&mut draft);
+    } else if capabilities.kind == DeviceKind::Gpu {
+        loosen(&mut draft, capabilities);
     }
     let lowered = match capabilities.kind {
         DeviceKind::Cpu => draft.work.iter().map(|_| Lowered::default()).collect(),
@@ -77,28 +87,26 @@ pub(crate) fn plan_for(
 
 /// Outputs of a run are contiguous, and hold what slots held before the run's updates.
 fn give_outputs_memory(draft: &mut Draft) {
+    let uses = Uses::of(draft);
+    let mut changes = vec![false; draft.roots.len()];
+    draft.updates.iter().for_each(|(_, slot, _)| changes[*slot] = true);
     for i in 0..draft.outputs.len() {
         let operand = draft.outputs[i].clone();
         let root = &draft.roots[operand.root];
-        let changes = draft.updates.iter().any(|(_, slot, _)| *slot == operand.root);
         let in_memory = matches!(
             root.kind,
             RootKind::Computed | RootKind::Constant(_) | RootKind::Feed(_) | RootKind::Slot(_)
         );
-        if in_memory && !changes && is_whole(&operand.layout, root.count) {
+        if in_memory && !changes[operand.root] && is_whole(&operand.layout, root.count) {
             continue;
         }
-        draft.outputs[i] = copy(draft, &operand);
+        draft.outputs[i] = copy(draft, &operand, &uses);
     }
 }
 
-fn copy(draft: &mut Draft, from: &Operand) -> Operand {
-    let site = draft
-        .work
-        .iter()
-        .find(|w| w.writes(from.root))
-        .or(draft.work.last())
-        .map_or_else(crate::Site::here, |w| w.site);
+fn copy(draft: &mut Draft, from: &Operand, uses: &Uses) -> Operand {
+    let writer = uses.writers[from.root].first().map(|&k| &draft.work[k]);
+    let site = writer.or(draft.work.last()).map_or_else(crate::Site::here, |w| w.site);
     draft.materialise(from.root);
     let (work, to) = draft.copy_work(from, site);
     draft.work.push(work);
@@ -108,99 +116,23 @@ fn copy(draft: &mut Draft, from: &Operand) -> Operand {
 /// Every update ends in a root that is written straight into its slot: the operation's own output where it
 /// works in place on the slot, else a copy (which fusion may merge with what it copies).
 fn route_updates(draft: &mut Draft) {
+    let uses = Uses::of(draft);
+    let mut taken = vec![false; draft.roots.len()];
     for (slot, slot_root, operand) in draft.updates.clone() {
-        if operand.root == slot_root && is_whole(&operand.layout, draft.roots[slot_root].count) {
+        let count = draft.roots[slot_root].count;
+        if operand.root == slot_root && is_whole(&operand.layout, count) {
             continue;
         }
-        let own = draft.work.iter().any(|w| {
+        let own = uses.writers[operand.root].iter().map(|&k| &draft.work[k]).any(|w| {
             w.op.body().is_none()
                 && w.op.in_place().iter().any(|&(i, o)| {
                     w.outputs[o].root == operand.root
                         && w.inputs[i].root == slot_root
-                        && is_whole(&w.inputs[i].layout, draft.roots[slot_root].count)
+                        && is_whole(&w.inputs[i].layout, count)
                 })
         });
-        let taken = draft.into_slot.iter().any(|(r, _)| *r == operand.root);
-        let root = if own && !taken { operand.root } else { copy(draft, &operand).root };
+        let own = own && !std::mem::replace(&mut taken[operand.root], true);
+        let root = if own { operand.root } else { copy(draft, &operand, &uses).root };
         draft.into_slot.push((root, slot));
-    }
-}
-
-/// Work that writes slots goes last, and never before work that reads the old value.
-fn order(draft: &mut Draft) {
-    let written: Vec<(RootId, RootId)> = draft
-        .into_slot
-        .iter()
-        .filter_map(|(root, slot)| {
-            draft.updates.iter().find(|(s, _, _)| s == slot).map(|(_, slot_root, _)| (*root, *slot_root))
-        })
-        .collect();
-    let mut late = vec![false; draft.work.len()];
-    for k in 0..draft.work.len() {
-        let work = &draft.work[k];
-        late[k] = work.outputs.iter().any(|o| written.iter().any(|(w, _)| *w == o.root))
-            || (0..k).any(|j| late[j] && draft.work[j].outputs.iter().any(|o| work.reads(o.root)));
-    }
-    let (mut last, first): (Vec<_>, Vec<_>) =
-        std::mem::take(&mut draft.work).into_iter().zip(late).partition(|(_, late)| *late);
-    draft.work = first.into_iter().chain(last.drain(..)).map(|(w, _)| w).collect();
-    for (root, slot_root) in written {
-        let Some(writer) = draft.work.iter().position(|w| w.writes(root)) else { continue };
-        let read_later = draft.work[writer + 1..].iter().any(|w| w.reads(slot_root));
-        let work = &mut draft.work[writer];
-        let alias = work.op.in_place().into_iter().find(|&(i, o)| {
-            work.outputs[o].root == root
-                && work.inputs[i].root == slot_root
-                && is_whole(&work.inputs[i].layout, draft.roots[slot_root].count)
-        });
-        let reads = work.inputs.iter().filter(|o| o.root == slot_root).count();
-        match alias {
-            Some(pair) if !read_later && reads == 1 => work.aliases.push(pair),
-            _ if !read_later && reads == 0 => {}
-            _ => through_temporary(draft, root),
-        }
-    }
-}
-
-/// The writer keeps a root of its own; a copy at the very end brings it into the slot.
-fn through_temporary(draft: &mut Draft, root: RootId) {
-    let Some(entry) = draft.into_slot.iter().position(|(r, _)| *r == root) else { return };
-    let shape = vec![draft.roots[root].count];
-    let from = draft.whole(root, &shape);
-    let site = draft.work.iter().find(|w| w.writes(root)).map_or_else(crate::Site::here, |w| w.site);
-    let (work, to) = draft.copy_work(&from, site);
-    draft.work.push(work);
-    draft.into_slot[entry].0 = to.root;
-}
-
-/// Lets an output take the memory of an input that nothing reads afterwards.
-fn share_in_place(draft: &mut Draft) {
-    for k in 0..draft.work.len() {
-        for (i, o) in draft.work[k].op.in_place() {
-            let work = &draft.work[k];
-            if work.aliases.iter().any(|&(a, b)| a == i || b == o) || i >= work.inputs.len() {
-                continue;
-            }
-            let (input, output) = (&work.inputs[i], work.outputs[o].root);
-            let (from, to) = (&draft.roots[input.root], &draft.roots[output]);
-            let held = |r: RootId| {
-                draft.outputs.iter().any(|o| o.root == r)
-                    || draft.into_slot.iter().any(|(s, _)| *s == r)
-                    || draft.packs.iter().flatten().any(|p| *p == r)
-            };
-            let fits = matches!(from.kind, RootKind::Computed)
-                && is_whole(&input.layout, from.count)
-                && is_whole(&work.outputs[o].layout, to.count)
-                && from.dtype == to.dtype
-                && from.count == to.count
-                && !held(input.root)
-                && !draft.into_slot.iter().any(|(s, _)| *s == output)
-                && !draft.packs.iter().flatten().any(|p| *p == output)
-                && work.inputs.iter().filter(|o| o.root == input.root).count() == 1
-                && draft.work[k + 1..].iter().all(|w| !w.reads(input.root));
-            if fits {
-                draft.work[k].aliases.push((i, o));
-            }
-        }
     }
 }

@@ -34,6 +34,26 @@ pub struct Capabilities {
     pub f16: bool,
     /// The smallest and largest subgroup, where shaders have subgroup operations.
     pub subgroup_size: Option<(u32, u32)>,
+    /// How fast it is at least.
+    pub speed: Speed,
+}
+
+/// Estimates on the low side, so that a submit is rather split too early than too late.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Speed {
+    /// Floating-point operations a second.
+    pub flops_per_second: f64,
+    /// Bytes read or written a second.
+    pub bytes_per_second: f64,
+}
+
+impl Speed {
+    /// A software driver, or a processor's cores.
+    pub const SOFTWARE: Self = Self { flops_per_second: 2e9, bytes_per_second: 2e9 };
+    /// A graphics processor that shares the memory of the host.
+    pub const INTEGRATED: Self = Self { flops_per_second: 1e11, bytes_per_second: 1e10 };
+    /// A graphics processor with memory of its own.
+    pub const DISCRETE: Self = Self { flops_per_second: 1e12, bytes_per_second: 1e11 };
 }
 
 impl Capabilities {
@@ -52,6 +72,7 @@ impl Capabilities {
             offset_alignment: 64,
             f16: true,
             subgroup_size: None,
+            speed: Speed::SOFTWARE,
         }
     }
 
@@ -70,6 +91,7 @@ impl Capabilities {
             offset_alignment: 256,
             f16: false,
             subgroup_size: None,
+            speed: Speed::INTEGRATED,
         }
     }
 }

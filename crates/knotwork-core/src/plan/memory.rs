@@ -1,15 +1,17 @@
 //! Gives every root its memory, and writes the plan down.
 
-use std::collections::HashMap;
-
 use super::{
     BindTo, Buffer, BufferId, BufferKind, BufferRange, Capabilities, DeviceKind, Dispatch, Feed, FeedCheck,
     Flat, Grid, Place, Plan, PlanOptions, ScalarSlot, StatusWord, Step,
+    budget::{check_budget, check_sizes},
     build::SlotPlaces,
+    lifetimes::Lifetimes,
     lower::Lowered,
+    rooms::{Room, rooms},
+    submits::{SUBMIT_SECONDS, submits},
     work::{Draft, RootId, RootKind},
 };
-use crate::{Error, Result, tensor::DType};
+use crate::{Error, Layout, Result, tensor::DType};
 
 /// A range of a buffer.
 #[derive(Clone, Copy, Debug)]
@@ -19,23 +21,15 @@ struct Span {
     bytes: usize,
 }
 
-/// Buffers that are reused whole: the smallest free one that fits, else the largest one grows.
-#[derive(Default)]
-struct Arena {
-    free: Vec<BufferId>,
-}
-
 struct Memory<'a> {
     plan: Plan,
-    arena: Arena,
-    spans: HashMap<RootId, Span>,
+    /// By root.
+    spans: Vec<Option<Span>>,
     align: usize,
-    reuse: bool,
     capabilities: &'a Capabilities,
-    live: usize,
 }
 
-fn round_up(n: usize, to: usize) -> usize {
+pub(super) fn round_up(n: usize, to: usize) -> usize {
     n.div_ceil(to) * to
 }
 
@@ -45,31 +39,19 @@ impl Memory<'_> {
         BufferId(self.plan.buffers.len() - 1)
     }
 
-    fn take(&mut self, bytes: usize) -> BufferId {
-        self.live += bytes;
-        self.plan.live_peak = self.plan.live_peak.max(self.live);
-        let size = |m: &Self, b: &BufferId| m.plan.buffers[b.0].bytes;
-        let fitting = (0..self.arena.free.len())
-            .filter(|&i| size(self, &self.arena.free[i]) >= bytes)
-            .min_by_key(|&i| (size(self, &self.arena.free[i]), self.arena.free[i]));
-        let largest =
-            (0..self.arena.free.len()).max_by_key(|&i| (size(self, &self.arena.free[i]), self.arena.free[i]));
-        match fitting.or(largest) {
-            Some(i) => {
-                let id = self.arena.free.swap_remove(i);
-                let buffer = &mut self.plan.buffers[id.0];
-                buffer.bytes = buffer.bytes.max(round_up(bytes, 16));
-                id
-            }
-            None => self.add(BufferKind::Arena, bytes),
-        }
-    }
-
-    fn give(&mut self, buffer: BufferId, bytes: usize) {
-        self.live -= bytes;
-        if self.reuse {
-            self.arena.free.push(buffer);
-        }
+    /// Where an operand of work lies.
+    fn place(&self, draft: &Draft, root: RootId, layout: &Layout, site: crate::Site) -> Result<Place> {
+        let span = self.spans[root].ok_or_else(|| Error::Graph {
+            message: format!("the planner gave value {root} no memory; this is a mistake of the planner"),
+            site,
+        })?;
+        Ok(Place {
+            buffer: span.buffer,
+            offset: span.offset,
+            bytes: span.bytes,
+            dtype: draft.roots[root].dtype,
+            layout: layout.clone(),
+        })
     }
 }
 
@@ -93,46 +75,42 @@ pub(super) fn assemble(
             slots: Vec::new(),
             rewrites: draft.rewrites.clone(),
             live_peak: 0,
+            submits: Vec::new(),
         },
-        arena: Arena::default(),
-        spans: HashMap::new(),
+        spans: vec![None; draft.roots.len()],
         align: capabilities.offset_alignment.max(16),
-        reuse: !options.no_alias,
         capabilities,
-        live: 0,
     };
     place_leaves(&mut memory, &draft, slots);
-    let packs = packs(&draft);
-    let last_use = last_uses(&draft, &packs);
     let status = lowered
         .iter()
         .flat_map(|l| l.0.iter().flat_map(|l| &l.dispatches))
         .any(|d| d.bindings.contains(&BindTo::Status))
         .then(|| memory.add(BufferKind::Status, 0));
-    for (k, work) in draft.work.iter().enumerate() {
-        for (o, root) in work.outputs.iter().map(|o| &o.root).enumerate() {
-            if let Some(&(i, _)) = work.aliases.iter().find(|(_, b)| *b == o) {
-                let span = memory.spans[&work.inputs[i].root];
-                memory.spans.insert(*root, span);
-            } else if !memory.spans.contains_key(root) {
-                place(&mut memory, &draft, &packs, *root);
-            }
+    let lives = Lifetimes::of(&draft).with_scratch(&lowered);
+    memory.plan.live_peak = lives.peak().0;
+    check_sizes(&draft, &lives, capabilities)?;
+    let rooms = rooms(&draft, &lowered, &lives, capabilities, !options.no_alias);
+    let first = memory.plan.buffers.len();
+    for &bytes in &rooms.buffers {
+        memory.add(BufferKind::Arena, bytes);
+    }
+    let arena_span = |tenant: usize, bytes| {
+        let Room { buffer, offset } = rooms.of_tenant[tenant];
+        Span { buffer: BufferId(first + buffer), offset, bytes }
+    };
+    for (root, tenant) in lives.of_root.iter().enumerate() {
+        if let Some(tenant) = *tenant {
+            memory.spans[root] = Some(arena_span(tenant, draft.roots[root].bytes()));
         }
+    }
+    check_budget(&draft, &lives, &memory.plan, options.budget, capabilities)?;
+    for (k, work) in draft.work.iter().enumerate() {
+        // An update that is written in place lies where the slot lies.
         let step = memory.plan.steps.len();
-        let find = |m: &Memory<'_>, root: RootId, layout: crate::Layout| {
-            let span = m.spans[&root];
-            Place {
-                buffer: span.buffer,
-                offset: span.offset,
-                bytes: span.bytes,
-                dtype: draft.roots[root].dtype,
-                layout,
-            }
-        };
-        let inputs: Vec<Place> =
-            work.inputs.iter().map(|o| find(&memory, o.root, o.layout.clone())).collect();
-        let outputs: Vec<Place> =
-            work.outputs.iter().map(|o| find(&memory, o.root, o.layout.clone())).collect();
+        let find = |o: &super::work::Operand| memory.place(&draft, o.root, &o.layout, work.site);
+        let inputs: Vec<Place> = work.inputs.iter().map(find).collect::<Result<_>>()?;
+        let outputs: Vec<Place> = work.outputs.iter().map(find).collect::<Result<_>>()?;
         let shapes: Vec<Vec<usize>> = work.inputs.iter().map(|o| o.layout.shape().to_vec()).collect();
         let bound = work.op.indices(&shapes);
         if let Some((input, bound)) = bound
@@ -145,14 +123,8 @@ pub(super) fn assemble(
         let mut variant = "";
         if let Some(lowering) = &lowered[k].0 {
             variant = lowering.variant;
-            let scratch: Vec<(BufferId, usize)> = lowering
-                .scratch
-                .iter()
-                .map(|s| {
-                    let bytes = s.dtype.bytes() * s.count;
-                    (memory.take(bytes), bytes)
-                })
-                .collect();
+            let scratch: Vec<Span> =
+                lives.scratch[k].iter().map(|&t| arena_span(t, lives.tenants[t].bytes)).collect();
             for spec in &lowering.dispatches {
                 let range = |p: &Place, writes| BufferRange {
                     buffer: p.buffer,
@@ -167,8 +139,8 @@ pub(super) fn assemble(
                         BindTo::Input(i) => range(&inputs[i], false),
                         BindTo::Output(o) => range(&outputs[o], true),
                         BindTo::Scratch(s) | BindTo::ScratchRead(s) => {
-                            let (buffer, bytes) = scratch[s];
-                            BufferRange { buffer, offset: 0, bytes, writes: b.writes() }
+                            let Span { buffer, offset, bytes } = scratch[s];
+                            BufferRange { buffer, offset, bytes, writes: b.writes() }
                         }
                         BindTo::Status => {
                             let word = memory.plan.status.len();
@@ -207,9 +179,6 @@ pub(super) fn assemble(
                     memory.capabilities,
                 );
             }
-            for (buffer, bytes) in scratch {
-                memory.give(buffer, bytes);
-            }
         }
         memory.plan.steps.push(Step {
             op: work.op.clone(),
@@ -219,21 +188,16 @@ pub(super) fn assemble(
             aliases: work.aliases.clone(),
             variant,
         });
-        release(&mut memory, &draft, &packs, &last_use, k);
     }
     for operand in &draft.outputs {
-        let span = memory.spans[&operand.root];
-        memory.plan.outputs.push(Place {
-            buffer: span.buffer,
-            offset: span.offset,
-            bytes: span.bytes,
-            dtype: draft.roots[operand.root].dtype,
-            layout: operand.layout.clone(),
-        });
+        let place = memory.place(&draft, operand.root, &operand.layout, crate::Site::here())?;
+        memory.plan.outputs.push(place);
     }
     if let Some(status) = status {
         memory.plan.buffers[status.0].bytes = memory.plan.status.len() * memory.align;
     }
+    let long = options.submit_micros.map_or(SUBMIT_SECONDS, |us| us as f64 * 1e-6);
+    memory.plan.submits = submits(&memory.plan, capabilities, long);
     Ok(memory.plan)
 }
 
@@ -274,101 +238,12 @@ fn place_leaves(memory: &mut Memory<'_>, draft: &Draft, slots: &dyn SlotPlaces) 
             }
             RootKind::Number(_) | RootKind::Computed => continue,
         };
-        memory.spans.insert(id, span);
+        memory.spans[id] = Some(span);
     }
     for (root, slot) in &draft.into_slot {
         let (chunk, offset) = slots.place(*slot);
         let span = Span { buffer: chunks[chunk], offset, bytes: draft.roots[*root].bytes() };
-        memory.spans.insert(*root, span);
-    }
-}
-
-/// The packs that can be had: computed roots, each in one pack, of which no step reads one and writes another.
-fn packs(draft: &Draft) -> Vec<Vec<RootId>> {
-    let mut seen = std::collections::HashSet::new();
-    let mut out: Vec<Vec<RootId>> = Vec::new();
-    for pack in &draft.packs {
-        let computed = pack.iter().all(|r| {
-            matches!(draft.roots[*r].kind, RootKind::Computed) && !draft.into_slot.iter().any(|(s, _)| s == r)
-        });
-        let clash =
-            draft.work.iter().any(|w| pack.iter().any(|r| w.reads(*r)) && pack.iter().any(|r| w.writes(*r)));
-        let held = pack.iter().any(|r| draft.outputs.iter().any(|o| o.root == *r));
-        if pack.len() > 1 && computed && !clash && !held && pack.iter().all(|r| seen.insert(*r)) {
-            out.push(pack.clone());
-        }
-    }
-    out
-}
-
-/// The last work that reads each root, through its aliases; outputs live to the end.
-fn last_uses(draft: &Draft, packs: &[Vec<RootId>]) -> HashMap<RootId, usize> {
-    let mut last: HashMap<RootId, usize> = HashMap::new();
-    for (k, work) in draft.work.iter().enumerate() {
-        for root in work.inputs.iter().chain(&work.outputs).map(|o| o.root) {
-            last.insert(root, k);
-        }
-    }
-    for operand in &draft.outputs {
-        last.insert(operand.root, usize::MAX);
-    }
-    // A root whose memory passes on to an output of its last reader dies with that output.
-    for work in draft.work.iter().rev() {
-        for &(i, o) in &work.aliases {
-            let until = last[&work.outputs[o].root];
-            last.insert(work.inputs[i].root, until);
-        }
-    }
-    for pack in packs {
-        let until = pack.iter().map(|r| last[r]).max().unwrap_or(0);
-        for root in pack {
-            last.insert(*root, until);
-        }
-    }
-    last
-}
-
-fn place(memory: &mut Memory<'_>, draft: &Draft, packs: &[Vec<RootId>], root: RootId) {
-    if let Some(pack) = packs.iter().find(|p| p.contains(&root)) {
-        let total = pack.iter().map(|r| round_up(draft.roots[*r].bytes(), memory.align)).sum();
-        let buffer = memory.take(total);
-        let mut offset = 0;
-        for r in pack {
-            let bytes = draft.roots[*r].bytes();
-            memory.spans.insert(*r, Span { buffer, offset, bytes });
-            offset += round_up(bytes, memory.align);
-        }
-        return;
-    }
-    let bytes = draft.roots[root].bytes();
-    let buffer = memory.take(bytes);
-    memory.spans.insert(root, Span { buffer, offset: 0, bytes });
-}
-
-/// Gives back the memory of roots that die with work `k`.
-fn release(
-    memory: &mut Memory<'_>,
-    draft: &Draft,
-    packs: &[Vec<RootId>],
-    last_use: &HashMap<RootId, usize>,
-    k: usize,
-) {
-    let work = &draft.work[k];
-    let mut done: Vec<BufferId> = Vec::new();
-    let touched = work.inputs.iter().chain(&work.outputs).map(|o| o.root);
-    for root in touched {
-        let dies = last_use.get(&root) == Some(&k);
-        let Some(span) = memory.spans.get(&root).copied() else { continue };
-        let arena = matches!(memory.plan.buffers[span.buffer.0].kind, BufferKind::Arena);
-        if !dies || !arena || done.contains(&span.buffer) {
-            continue;
-        }
-        done.push(span.buffer);
-        let bytes = match packs.iter().find(|p| p.contains(&root)) {
-            Some(pack) => pack.iter().map(|r| round_up(draft.roots[*r].bytes(), memory.align)).sum(),
-            None => span.bytes,
-        };
-        memory.give(span.buffer, bytes);
+        memory.spans[*root] = Some(span);
     }
 }
 

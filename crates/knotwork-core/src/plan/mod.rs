@@ -1,27 +1,37 @@
 //! From a graph to a short list of dispatches: clean, fold views, fuse, choose kernels, order, assign memory.
 //! Nothing here needs a GPU; a plan can be read and tested as text.
 
+mod arena;
 mod bind;
+mod budget;
 mod build;
 mod capabilities;
 mod explain;
 mod fuse;
+mod in_place;
 mod kernel;
+mod lifetimes;
 mod lower;
 mod memory;
+mod order;
+mod poison;
 mod preview;
 mod rewrite;
+mod rooms;
+mod submits;
+mod uses;
 mod work;
 
 use std::sync::Arc;
 
 pub use build::PlanOptions;
 pub(crate) use build::{SlotPlaces, Target, plan_for};
-pub use capabilities::{Capabilities, DeviceKind};
+pub use capabilities::{Capabilities, DeviceKind, Speed};
 pub use kernel::{
     BindTo, ConstantValue, DispatchSpec, FUSED_BINDING, Flat, Grid, Kernel, KernelOperand, KernelRequest,
     Lowering, Needs, Params, Scratch, Source,
 };
+pub use poison::{Fill, POISON};
 
 use crate::{
     Site,
@@ -193,8 +203,12 @@ pub struct Plan {
     pub slots: Vec<(SlotId, usize, usize)>,
     /// The rewriting rules that applied, in their order, and how often.
     pub rewrites: Vec<(&'static str, usize)>,
-    /// The sum of simultaneously live bytes at its peak: the least that any assignment of buffers needs.
+    /// The largest sum, over the steps, of the bytes of values that are alive at once: what a step reads and what
+    /// later ones still need, what it writes, its scratch memory; in place counts once. No assignment of buffers
+    /// needs less.
     pub live_peak: usize,
+    /// Ranges of dispatches, one a submit: more than one only where a run is estimated to take long.
+    pub submits: Vec<std::ops::Range<usize>>,
 }
 
 impl Plan {

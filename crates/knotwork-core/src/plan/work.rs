@@ -1,10 +1,10 @@
 //! What the planner moves around: roots (pieces of memory), operands (views on them), and work.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     Site,
-    graph::SlotId,
+    graph::{RegionId, SlotId},
     ops::Op,
     tensor::{DType, HostTensor, Layout},
 };
@@ -82,6 +82,11 @@ pub(super) struct Draft {
     pub rewrites: Vec<(&'static str, usize)>,
     /// Computed roots that are written straight into a slot: (root, slot).
     pub into_slot: Vec<(RootId, SlotId)>,
+    /// The checkpoint region of each root that was made inside one. Equal work of two regions is done twice: to do it
+    /// once would keep its values.
+    pub regions: BTreeMap<RootId, RegionId>,
+    /// (a root that is computed once more, a root that should be there before).
+    pub after: Vec<(RootId, RootId)>,
 }
 
 impl Draft {

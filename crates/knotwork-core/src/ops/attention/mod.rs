@@ -9,6 +9,7 @@ mod kernels;
 mod layouts;
 mod mask;
 mod op;
+mod parts;
 mod reference;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ mod wgsl;
 
 pub use index::{Condition, Index};
 pub use mask::Mask;
+pub(crate) use parts::{Hidden, from_parts};
 
 use super::{Case, CaseInput, Cases, Registered};
 use crate::{Result, Site, error::OpError, graph::Tensor};

@@ -2,7 +2,10 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{Rule, uses::Uses};
+use super::{
+    Rule,
+    uses::{Seen, Uses},
+};
 use crate::{
     ops::{Gives, Role, cross_entropy},
     plan::{
@@ -19,7 +22,8 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn apply(draft: &mut Draft, _: &Capabilities) -> usize {
-    let uses = Uses::of(draft);
+    let mut uses = Uses::of(draft);
+    let mut seen = Seen::default();
     let mut losses: HashMap<(RootId, RootId), Vec<usize>> = HashMap::new();
     for (k, work) in draft.work.iter().enumerate() {
         if let Some(Role::CrossEntropy { gives: Gives::Loss, .. }) = work.op.role() {
@@ -35,14 +39,16 @@ fn apply(draft: &mut Draft, _: &Capabilities) -> usize {
         };
         let key = (slope.inputs[0].root, slope.inputs[1].root);
         let Some(candidates) = losses.get_mut(&key) else { continue };
-        let same = |&loss: &usize| {
+        let mut same = |&loss: &usize| {
             let work = &draft.work[loss];
             work.op.role() == Some(Role::CrossEntropy { smoothing, gives: Gives::Loss })
                 && work.inputs[..] == slope.inputs[..2]
-                && !depends(draft, &uses, slope.inputs[2].root, loss)
+                && !uses.depends(draft, &mut seen, slope.inputs[2].root, loss)
         };
-        let Some(at) = candidates.iter().position(same) else { continue };
-        let loss = &mut draft.work[candidates.swap_remove(at)];
+        let Some(at) = candidates.iter().position(&mut same) else { continue };
+        let at = candidates.swap_remove(at);
+        slope.outputs.iter().for_each(|o| uses.writers[o.root] = vec![at]);
+        let loss = &mut draft.work[at];
         loss.op = Arc::new(cross_entropy::CrossEntropy { smoothing, gives: Gives::Both });
         loss.inputs = slope.inputs;
         loss.outputs.extend(slope.outputs);
@@ -51,20 +57,4 @@ fn apply(draft: &mut Draft, _: &Capabilities) -> usize {
     }
     super::drop_work(draft, &gone);
     count
-}
-
-/// Whether a root is computed from what some work gives, also by way of losses that were joined with their gradients
-/// before. The factor is mostly a number, and nothing is walked.
-fn depends(draft: &Draft, uses: &Uses, root: RootId, on: usize) -> bool {
-    let mut seen = std::collections::HashSet::new();
-    let mut stack: Vec<usize> = uses.writers[root].clone();
-    while let Some(k) = stack.pop() {
-        if k == on {
-            return true;
-        }
-        if seen.insert(k) {
-            stack.extend(draft.work[k].inputs.iter().flat_map(|o| uses.writers[o.root].clone()));
-        }
-    }
-    false
 }

@@ -1,6 +1,7 @@
 //! Small named rules that turn work into less work with the same meaning. No search: each rule looks once at each
 //! piece of work, in a fixed order of rules.
 
+mod attention_from_parts;
 mod constants;
 mod identities;
 mod join;
@@ -26,8 +27,9 @@ pub(super) struct Rule {
 
 /// All rules, in the order in which they run.
 const RULES: &[Rule] = &[
-    transposed_product::RULE,
     constants::RULE,
+    attention_from_parts::RULE,
+    transposed_product::RULE,
     join::RULE,
     identities::RULE,
     repeated::RULE,

@@ -25,7 +25,10 @@ fn apply(draft: &mut Draft, _: &Capabilities) -> usize {
         }
         let key = (work.op.name().to_owned(), work.inputs.iter().map(|o| o.root).collect());
         let earlier = seen.entry(key).or_default();
-        let Some(&twin) = earlier.iter().find(|&&j| same(&draft.work[j], work)) else {
+        // What a checkpoint region does not keep is computed again on purpose.
+        let region = |w: &Work| w.outputs.first().and_then(|o| draft.regions.get(&o.root));
+        let alike = |j: usize| same(&draft.work[j], work) && region(&draft.work[j]) == region(work);
+        let Some(&twin) = earlier.iter().find(|&&j| alike(j)) else {
             earlier.push(k);
             continue;
         };

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Rule, uses::Uses};
+use super::{
+    Rule,
+    uses::{Seen, Uses},
+};
 use crate::{
     DType,
     ops::{Role, matmul::MatMul},
@@ -24,7 +27,8 @@ fn apply(draft: &mut Draft, capabilities: &Capabilities) -> usize {
     if capabilities.kind != DeviceKind::Gpu {
         return 0;
     }
-    let uses = Uses::of(draft);
+    let mut uses = Uses::of(draft);
+    let mut seen = Seen::default();
     let mut gone = vec![false; draft.work.len()];
     let mut count = 0;
     for k in 0..draft.work.len() {
@@ -39,12 +43,13 @@ fn apply(draft: &mut Draft, capabilities: &Capabilities) -> usize {
             let other = product.inputs.get(1 - input.min(1)).map(|o| o.root);
             product.op.role() == Some(Role::Product)
                 && walk_of_operand(&product.inputs[input], input) == Some(walk)
-                && other.is_some_and(|other| !depends(draft, &uses, other, k))
+                && other.is_some_and(|other| !uses.depends(draft, &mut seen, other, k))
         });
         let Some(&(product, operand)) = found else { continue };
         let output = draft.work[k].outputs[0].clone();
         let work = &mut draft.work[product];
         work.op = Arc::new(MatMul { sums: Some(operand) });
+        uses.writers[output.root] = vec![product];
         work.outputs.push(output);
         gone[k] = true;
         count += 1;
@@ -82,19 +87,4 @@ fn walk_of_operand(operand: &Operand, input: usize) -> Option<Walk> {
     let (&[rows, columns], &[step, next]) = (layout.shape(), layout.strides()) else { return None };
     let (rows, columns) = ((rows, step), (columns, next));
     Some(if input == 0 { (layout.offset(), rows, columns) } else { (layout.offset(), columns, rows) })
-}
-
-/// Whether a root is computed from what some work gives. Only work after that can be: work is in order.
-fn depends(draft: &Draft, uses: &Uses, root: usize, on: usize) -> bool {
-    let mut seen = std::collections::HashSet::new();
-    let mut stack: Vec<usize> = uses.writers[root].clone();
-    while let Some(k) = stack.pop() {
-        if k == on {
-            return true;
-        }
-        if k > on && seen.insert(k) {
-            stack.extend(draft.work[k].inputs.iter().flat_map(|o| uses.writers[o.root].clone()));
-        }
-    }
-    false
 }

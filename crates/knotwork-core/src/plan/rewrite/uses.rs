@@ -5,6 +5,13 @@ use super::super::{
     work::{Draft, Operand, RootId, RootKind},
 };
 
+/// Which work a walk has met, kept from walk to walk so that none begins by clearing it.
+#[derive(Default)]
+pub(super) struct Seen {
+    walk: u32,
+    by: Vec<u32>,
+}
+
 /// An index over the work of a draft. Rules keep it true while they change the draft.
 pub(super) struct Uses {
     /// The work that writes the root, or parts of it.
@@ -53,6 +60,23 @@ impl Uses {
         self.outputs.resize_with(roots, Vec::new);
         self.updates.resize_with(roots, Vec::new);
         self.packs.resize_with(roots, Vec::new);
+    }
+
+    /// Whether a root is computed from what some work gives. Rules that move work ask this before they do, and set
+    /// `writers` after: by its index alone, work that was joined with other work does not stand after what it reads.
+    pub fn depends(&self, draft: &Draft, seen: &mut Seen, root: RootId, on: usize) -> bool {
+        seen.walk += 1;
+        seen.by.resize(draft.work.len(), 0);
+        let mut stack: Vec<usize> = self.writers[root].clone();
+        while let Some(k) = stack.pop() {
+            if k == on {
+                return true;
+            }
+            if std::mem::replace(&mut seen.by[k], seen.walk) != seen.walk {
+                stack.extend(draft.work[k].inputs.iter().flat_map(|o| &self.writers[o.root]));
+            }
+        }
+        false
     }
 
     /// The work that alone made what an operand shows, element by element: all of a root, row-major.

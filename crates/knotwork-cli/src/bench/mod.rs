@@ -1,0 +1,3 @@
+//! What `knotwork bench` measures.
+
+pub mod planning;
