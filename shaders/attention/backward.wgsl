@@ -2,7 +2,12 @@
 #import attention/scores
 
 @group(0) @binding(4) var<storage, read> g: array<f32>;
+#if given
+// With all numbers, from a kernel of the same operation.
+@group(0) @binding(5) var<storage, read_write> rows: array<vec4<f32>>;
+#else
 @group(0) @binding(5) var<storage, read> rows: array<vec4<f32>>;
+#endif
 
 fn cotangent_start(at: Place) -> u32 {
     return start_of(params.g_steps, at.batch, at.head, at.row);

@@ -32,7 +32,24 @@ fn wave(shape: &[usize], phase: f32) -> HostTensor {
     HostTensor::from_vec(values, shape.to_vec()).unwrap()
 }
 
-/// The output and the gradients on each device, fused and not, against the oracle. All inputs feed all outputs.
+/// Outputs on each device against the oracle, in the first two variants of every kernel. All inputs feed all outputs.
+fn check(g: &Graph, outputs: &[&Tensor], feeds: &[(&str, HostTensor)]) {
+    let want = evaluate(g, outputs, &feeds.iter().cloned().collect()).unwrap();
+    for device in devices() {
+        for variant in 0..2 {
+            let choice = PlanOptions { variant: Some(variant), ..PlanOptions::default() };
+            let mut program = device.compile(g, outputs, &[]).unwrap().with_options(choice);
+            let got = program.run(feeds.iter().map(|(n, t)| (*n, t))).unwrap().wait().unwrap();
+            for (i, (got, want)) in got.iter().zip(&want).enumerate() {
+                for (a, b) in got.to_f64().iter().zip(want.to_f64()) {
+                    assert!((a - b).abs() <= 2e-5, "output {i}: {a}, not {b} on {}", device.info());
+                }
+            }
+        }
+    }
+}
+
+/// The output and the gradients.
 fn compare(g: &Graph, [q, k, v, dy]: [&Tensor; 4], inputs: &[(&str, &[usize])]) {
     let feeds: Vec<(&str, HostTensor)> =
         inputs.iter().enumerate().map(|(i, (name, shape))| (*name, wave(shape, i as f32))).collect();
@@ -42,21 +59,7 @@ fn compare(g: &Graph, [q, k, v, dy]: [&Tensor; 4], inputs: &[(&str, &[usize])]) 
     ] {
         let y = q.attention(k, v, &options).unwrap();
         let gradients = g.vjp(&[(&y, dy)], &[q, k, v]).unwrap();
-        let outputs = [&y, &gradients[0], &gradients[1], &gradients[2]];
-        let want = evaluate(g, &outputs, &feeds.iter().cloned().collect()).unwrap();
-        for device in devices() {
-            // Both variants of the forward kernel.
-            for variant in 0..2 {
-                let choice = PlanOptions { variant: Some(variant), ..PlanOptions::default() };
-                let mut program = device.compile(g, &outputs, &[]).unwrap().with_options(choice);
-                let got = program.run(feeds.iter().map(|(n, t)| (*n, t))).unwrap().wait().unwrap();
-                for (i, (got, want)) in got.iter().zip(&want).enumerate() {
-                    for (a, b) in got.to_f64().iter().zip(want.to_f64()) {
-                        assert!((a - b).abs() <= 2e-5, "output {i}: {a}, not {b} on {}", device.info());
-                    }
-                }
-            }
-        }
+        check(g, &[&y, &gradients[0], &gradients[1], &gradients[2]], &feeds);
     }
 }
 
@@ -80,4 +83,23 @@ fn shared_heads_and_elements_apart() {
     let inputs: [(&str, &[usize]); 4] =
         [("q", &[B, H, 1, D]), ("k", &[B, H, D, L]), ("v", &[B, 1, L, D]), ("dy", &[D, B, L, H])];
     compare(&g, [&q, &k, &v, &dy], &inputs);
+}
+
+#[test]
+fn a_table_and_a_bias_with_steps_behind_the_gradient_to_the_queries() {
+    let g = Graph::new();
+    let shape = [B, H, L, D];
+    let [q, k, v, dy] = ["q", "k", "v", "dy"].map(|name| input(&g, name, &shape));
+    let bias = input(&g, "bias", &[H, L, L]);
+    let documents = g.input("documents", DType::I32, [B, L]).unwrap();
+    let options = Attention::new().mask(Mask::document(&documents)).bias(&bias);
+    let y = q.attention(&k, &v, &options).unwrap();
+    let mut gradients = g.vjp(&[(&y, &dy)], &[&q, &k, &v, &bias]).unwrap();
+    gradients[0] = gradients[0].permute(&[0, 2, 1, 3]).unwrap().tanh().unwrap();
+    let outputs: Vec<&Tensor> = gradients.iter().collect();
+    let mut feeds: Vec<(&str, HostTensor)> = vec![("bias", wave(&[H, L, L], 5.0))];
+    feeds.extend(["q", "k", "v", "dy"].iter().zip(0u8..).map(|(n, i)| (*n, wave(&shape, f32::from(i)))));
+    let documents: Vec<i32> = (0..B * L).map(|i| i as i32 / 4).collect();
+    feeds.push(("documents", HostTensor::new(&documents, [B, L]).unwrap()));
+    check(&g, &outputs, &feeds);
 }
