@@ -89,6 +89,8 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("optimizer/copy", include_str!("../optimizer/copy.wgsl")),
     ("optimizer/sgd", include_str!("../optimizer/sgd.wgsl")),
     ("pad", include_str!("../pad.wgsl")),
+    ("peak/copy", include_str!("../peak/copy.wgsl")),
+    ("peak/fma", include_str!("../peak/fma.wgsl")),
     ("poison", include_str!("../poison.wgsl")),
     ("poly_norm/forward", include_str!("../poly_norm/forward.wgsl")),
     ("poly_norm/input", include_str!("../poly_norm/input.wgsl")),

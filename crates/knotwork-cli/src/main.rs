@@ -4,7 +4,9 @@ use clap::{Parser, Subcommand};
 
 mod bench;
 mod devices;
+mod explain;
 mod networks;
+mod profile;
 
 /// GPU-first compute with hand-written WGSL kernels.
 #[derive(Debug, Parser)]
@@ -18,10 +20,22 @@ struct Arguments {
 enum Command {
     /// Lists the devices that programs can run on: driver, limits, features, profile, kernel variants.
     Devices,
+    /// Shows the plan of a reference network: nodes, kernels, dispatches, memory; also as DOT and SVG.
+    Explain(explain::Arguments),
+    /// Measures a reference network dispatch by dispatch: times by kernel, rates, shares, a trace for Perfetto.
+    Profile(profile::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
-    match Arguments::parse().command {
-        Command::Devices => devices::list(&mut std::io::stdout().lock()),
-    }
+    let out = &mut std::io::stdout().lock();
+    let done = match Arguments::parse().command {
+        Command::Devices => devices::list(out),
+        Command::Explain(arguments) => explain::explain(&arguments, out),
+        Command::Profile(arguments) => profile::profile(&arguments, out),
+    };
+    // Whoever reads may have seen enough (`| head`).
+    let closed = |e: &anyhow::Error| {
+        e.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+    };
+    done.or_else(|e| if closed(&e) { Ok(()) } else { Err(e) })
 }

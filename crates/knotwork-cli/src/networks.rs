@@ -36,6 +36,13 @@ pub enum Name {
     Transformer,
 }
 
+impl std::fmt::Display for Name {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let value = clap::ValueEnum::to_possible_value(self);
+        f.pad(value.as_ref().map_or("network", |v| v.get_name()))
+    }
+}
+
 impl Name {
     /// All of them.
     pub const ALL: [Self; 6] =

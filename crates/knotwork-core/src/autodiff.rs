@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     Error, Result, Site,
-    graph::{Graph, Kind, Recomputed, Tensor, ValueId, with_provenance},
+    graph::{Graph, Kind, Phase, Recomputed, Tensor, ValueId, with_phase, with_provenance},
 };
 
 /// What an operation sees when it is asked for its gradient.
@@ -72,7 +72,7 @@ impl Tensor {
     pub fn gradients(&self, inputs: &[&Self]) -> Result<Vec<Option<Self>>> {
         let one = self.direction(Site::here())?;
         let ids: Vec<ValueId> = inputs.iter().map(|t| t.id()).collect();
-        let found = self.graph().walk(&[(self, &one)], &ids)?;
+        let found = with_phase(Phase::Backward, || self.graph().walk(&[(self, &one)], &ids))?;
         Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
     }
 
@@ -111,7 +111,7 @@ impl Graph {
             }
         }
         let ids: Vec<ValueId> = inputs.iter().map(|t| t.id()).collect();
-        let found = self.walk(outputs, &ids)?;
+        let found = with_phase(Phase::Backward, || self.walk(outputs, &ids))?;
         inputs
             .iter()
             .map(|t| match found.get(&t.id()) {

@@ -21,7 +21,9 @@ mod error;
 pub mod graph;
 pub mod ops;
 pub mod plan;
+mod table;
 pub mod tensor;
+pub mod units;
 
 pub use autodiff::GradContext;
 pub use device::{Counters, Device, DeviceInfo, Program, Run};

@@ -17,6 +17,7 @@ mod memory;
 mod pipeline;
 mod poison;
 mod prepared;
+mod profile;
 pub mod raw;
 mod readback;
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, atomic::Ordering};
 
 use knotwork_core::{
     Error, FeedError, Result,
-    device::{External, Memory, Pending, Prepared, RunInputs, Value},
+    device::{External, Memory, Pending, Prepared, RunInputs, Timeline, Value},
     plan::{BufferKind, Dispatch, FUSED_BINDING, Plan},
 };
 
@@ -19,7 +19,7 @@ use crate::{
 };
 
 #[derive(Debug)]
-struct Call {
+pub(crate) struct Call {
     pipeline: Arc<Pipeline>,
     bind_group: wgpu::BindGroup,
     /// Where its uniforms lie: `params`, and `fused` where it has one.
@@ -31,7 +31,20 @@ struct Call {
 
 impl Call {
     fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
+        self.poison(pass);
+        self.dispatch(pass);
+    }
+
+    /// Whether memory is filled before it.
+    pub fn poisons(&self) -> bool {
+        !self.fills.is_empty()
+    }
+
+    pub fn poison(&self, pass: &mut wgpu::ComputePass<'_>) {
         self.fills.iter().for_each(|f| f.record(pass));
+    }
+
+    pub fn dispatch(&self, pass: &mut wgpu::ComputePass<'_>) {
         pass.set_pipeline(&self.pipeline.pipeline);
         pass.set_bind_group(0, &self.bind_group, &self.offsets);
         pass.dispatch_workgroups(self.grid[0], self.grid[1], self.grid[2]);
@@ -41,15 +54,15 @@ impl Call {
 /// A prepared plan on a GPU.
 #[derive(Debug)]
 pub(crate) struct GpuPrepared {
-    context: Arc<Context>,
+    pub(crate) context: Arc<Context>,
     plan: Arc<Plan>,
-    buffers: Vec<wgpu::Buffer>,
-    calls: Vec<Call>,
-    ring: Ring,
+    pub(crate) buffers: Vec<wgpu::Buffer>,
+    pub(crate) calls: Vec<Call>,
+    pub(crate) ring: Ring,
     scalars: Option<(usize, Vec<u8>)>,
     status: Option<usize>,
     /// What an error names if the device is lost in a run.
-    names: Arc<[Named]>,
+    pub(crate) names: Arc<[Named]>,
 }
 
 impl GpuPrepared {
@@ -203,6 +216,10 @@ impl Prepared for GpuPrepared {
         context.count.dispatches.fetch_add(self.calls.len() as u64, Ordering::Relaxed);
         Ok(Box::new(slot.sent(submission, run, taken.iter().map(Option::is_some).collect())))
     }
+
+    fn profile(&mut self, inputs: &RunInputs<'_>) -> Result<Option<Timeline>> {
+        self.timed(inputs).map(Some)
+    }
 }
 
 impl GpuPrepared {
@@ -214,30 +231,12 @@ impl GpuPrepared {
         taken: &[Option<&Region>],
         slot: &Slot,
     ) -> wgpu::SubmissionIndex {
+        self.write(inputs);
         let context = &self.context;
-        for (feed, value) in self.plan.feeds.iter().zip(inputs.feeds) {
-            if let Value::Host(value) = value {
-                context.write(&self.buffers[feed.buffer.0], 0, &value.device_bytes());
-            }
-        }
-        if let Some((buffer, bytes)) = &mut self.scalars {
-            for (scalar, value) in self.plan.scalars.iter().zip(inputs.scalars) {
-                bytes[scalar.offset..scalar.offset + 4].copy_from_slice(&(*value as f32).to_ne_bytes());
-            }
-            context.queue.write_buffer(&self.buffers[*buffer], 0, bytes);
-        }
-        let mut encoder =
-            context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("run") });
-        for (feed, region) in self.plan.feeds.iter().zip(given) {
-            if let Some(region) = region.filter(|r| r.bytes > 0) {
-                let to = &self.buffers[feed.buffer.0];
-                encoder.copy_buffer_to_buffer(&region.buffer, region.offset, to, 0, region.bytes);
-            }
-        }
-        if let Some(status) = self.status {
-            encoder.clear_buffer(&self.buffers[status], 0, None);
-        }
         let submits = &self.plan.submits;
+        let encode =
+            tracing::trace_span!("encode", dispatches = self.calls.len(), submits = submits.len()).entered();
+        let mut encoder = self.encoder(given);
         for (k, range) in submits.iter().enumerate() {
             {
                 let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
@@ -251,7 +250,43 @@ impl GpuPrepared {
             }
         }
         slot.copy(&mut encoder, &self.buffers, taken);
-        context.queue.submit([encoder.finish()])
+        let commands = encoder.finish();
+        drop(encode);
+        let _span = tracing::trace_span!("submit").entered();
+        context.queue.submit([commands])
+    }
+
+    /// What the host gives into its buffers: feeds and scalars.
+    pub fn write(&mut self, inputs: &RunInputs<'_>) {
+        let _span = tracing::trace_span!("write", feeds = inputs.feeds.len()).entered();
+        let context = &self.context;
+        for (feed, value) in self.plan.feeds.iter().zip(inputs.feeds) {
+            if let Value::Host(value) = value {
+                context.write(&self.buffers[feed.buffer.0], 0, &value.device_bytes());
+            }
+        }
+        if let Some((buffer, bytes)) = &mut self.scalars {
+            for (scalar, value) in self.plan.scalars.iter().zip(inputs.scalars) {
+                bytes[scalar.offset..scalar.offset + 4].copy_from_slice(&(*value as f32).to_ne_bytes());
+            }
+            context.queue.write_buffer(&self.buffers[*buffer], 0, bytes);
+        }
+    }
+
+    /// An encoder of a run, before its dispatches; with what an app lends.
+    pub fn encoder(&self, given: &[Option<&Region>]) -> wgpu::CommandEncoder {
+        let descriptor = wgpu::CommandEncoderDescriptor { label: Some("run") };
+        let mut encoder = self.context.device.create_command_encoder(&descriptor);
+        for (feed, region) in self.plan.feeds.iter().zip(given) {
+            if let Some(region) = region.filter(|r| r.bytes > 0) {
+                let to = &self.buffers[feed.buffer.0];
+                encoder.copy_buffer_to_buffer(&region.buffer, region.offset, to, 0, region.bytes);
+            }
+        }
+        if let Some(status) = self.status {
+            encoder.clear_buffer(&self.buffers[status], 0, None);
+        }
+        encoder
     }
 }
 

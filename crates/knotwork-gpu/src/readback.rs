@@ -209,6 +209,7 @@ pub(crate) struct GpuPending {
 impl Pending for GpuPending {
     fn wait(self: Box<Self>) -> Result<Vec<HostTensor>> {
         let staging = &self.staging;
+        let _span = tracing::trace_span!("read", bytes = staging.contents.bytes).entered();
         if let Some((submission, run)) = &self.alone {
             staging.context.wait_for(submission)?;
             staging.context.failure.back(*run);

@@ -7,6 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Instant,
 };
 
 use super::{
@@ -15,7 +16,9 @@ use super::{
 };
 use crate::{
     Error, Result,
-    device::{Backend, Counters, DeviceInfo, Memory, Pending, Prepared, RunInputs, Value},
+    device::{
+        Backend, Clock, Counters, DeviceInfo, Interval, Memory, Pending, Prepared, RunInputs, Timeline, Value,
+    },
     error::OpError,
     ops::Reference,
     plan::{BufferKind, Capabilities, DeviceKind, Fill, POISON, Place, Plan, Step},
@@ -104,6 +107,7 @@ impl Backend for CpuBackend {
     }
 
     fn prepare(&self, plan: Arc<Plan>, chunks: &[Arc<dyn Memory>]) -> Result<Box<dyn Prepared>> {
+        let _span = tracing::debug_span!("prepare", steps = plan.steps.len()).entered();
         let mut buffers = Vec::with_capacity(plan.buffers.len());
         for buffer in &plan.buffers {
             let block = match &buffer.kind {
@@ -180,6 +184,40 @@ struct CpuPrepared {
 
 impl Prepared for CpuPrepared {
     fn run(&mut self, inputs: &RunInputs<'_>) -> Result<Box<dyn Pending>> {
+        self.write(inputs)?;
+        let mut fills = self.fills.iter().peekable();
+        for (index, step) in self.plan.steps.iter().enumerate() {
+            self.poison(&mut fills, index);
+            let _span = tracing::trace_span!("step", index, op = step.op.name()).entered();
+            self.step(step)?;
+        }
+        self.count_run();
+        let _span = tracing::trace_span!("read", outputs = self.plan.outputs.len()).entered();
+        let outputs = self.plan.outputs.iter().map(|place| self.read(place)).collect::<Result<_>>()?;
+        Ok(Box::new(Done(outputs)))
+    }
+
+    fn profile(&mut self, inputs: &RunInputs<'_>) -> Result<Option<Timeline>> {
+        self.write(inputs)?;
+        let mut fills = self.fills.iter().peekable();
+        let start = Instant::now();
+        let mut slices = Vec::with_capacity(self.plan.steps.len());
+        for (index, step) in self.plan.steps.iter().enumerate() {
+            self.poison(&mut fills, index);
+            let begin = start.elapsed();
+            self.step(step)?;
+            let ns = (start.elapsed() - begin).as_nanos() as f64;
+            slices.push(Interval { begin: begin.as_nanos() as f64, ns });
+        }
+        self.count_run();
+        Ok(Some(Timeline { clock: Clock::Steps, slices }))
+    }
+}
+
+impl CpuPrepared {
+    /// Feeds and scalars into their buffers.
+    fn write(&self, inputs: &RunInputs<'_>) -> Result<()> {
+        let _span = tracing::trace_span!("write", feeds = inputs.feeds.len()).entered();
         let values = inputs.feeds.iter().map(|v| match v {
             Value::Host(v) => Some(*v),
             Value::External(_) => None,
@@ -199,21 +237,21 @@ impl Prepared for CpuPrepared {
                 }
             }
         }
-        let mut fills = self.fills.iter().peekable();
-        for (k, step) in self.plan.steps.iter().enumerate() {
-            while let Some(fill) = fills.next_if(|f| f.step <= k) {
-                self.buffers[fill.buffer.0].fill(fill.offset, fill.bytes, POISON);
-            }
-            self.step(step)?;
+        Ok(())
+    }
+
+    /// Fills what holds nothing alive before a step.
+    fn poison<'a>(&self, fills: &mut std::iter::Peekable<impl Iterator<Item = &'a Fill>>, step: usize) {
+        while let Some(fill) = fills.next_if(|f| f.step <= step) {
+            self.buffers[fill.buffer.0].fill(fill.offset, fill.bytes, POISON);
         }
+    }
+
+    fn count_run(&self) {
         self.count.runs.fetch_add(1, Ordering::Relaxed);
         self.count.steps.fetch_add(self.plan.steps.len() as u64, Ordering::Relaxed);
-        let outputs = self.plan.outputs.iter().map(|place| self.read(place)).collect::<Result<_>>()?;
-        Ok(Box::new(Done(outputs)))
     }
-}
 
-impl CpuPrepared {
     fn step(&self, step: &Step) -> Result<()> {
         if step.outputs.iter().all(|p| p.layout.count() == 0) {
             return Ok(());

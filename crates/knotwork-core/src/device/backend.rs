@@ -2,7 +2,7 @@
 
 use std::{any::Any, fmt::Debug, future::Future, pin::Pin, sync::Arc};
 
-use super::{DeviceInfo, External, Value};
+use super::{DeviceInfo, External, Timeline, Value};
 use crate::{
     Result,
     plan::{Capabilities, Plan},
@@ -51,6 +51,16 @@ pub trait Prepared: Debug + Send {
     /// # Errors
     /// Where the device fails, or data is outside an operation's definition. No state has changed then.
     fn run(&mut self, inputs: &RunInputs<'_>) -> Result<Box<dyn Pending>>;
+
+    /// A run that is waited for and of which every dispatch is timed; `None` where the backend does not do that, and
+    /// nothing has run then.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    fn profile(&mut self, inputs: &RunInputs<'_>) -> Result<Option<Timeline>> {
+        let _ = inputs;
+        Ok(None)
+    }
 }
 
 /// What one run is given.

@@ -1,8 +1,11 @@
 //! The handle on a device.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
-use super::{Backend, Counters, Params, Program};
+use super::{Backend, Counters, Params, Peak, Program};
 use crate::{
     Result,
     graph::{Graph, Tensor, Update},
@@ -50,6 +53,7 @@ impl fmt::Display for DeviceInfo {
 #[derive(Clone, Debug)]
 pub struct Device {
     backend: Arc<dyn Backend>,
+    peak: Arc<OnceLock<Peak>>,
 }
 
 impl Device {
@@ -62,13 +66,17 @@ impl Device {
     /// A device over a backend of one's own.
     #[must_use]
     pub fn from_backend(backend: Arc<dyn Backend>) -> Self {
-        Self { backend }
+        Self { backend, peak: Arc::default() }
     }
 
     /// The backend.
     #[must_use]
     pub fn backend(&self) -> &Arc<dyn Backend> {
         &self.backend
+    }
+
+    pub(super) fn known_peak(&self) -> &OnceLock<Peak> {
+        &self.peak
     }
 
     /// Name, kind and driver.

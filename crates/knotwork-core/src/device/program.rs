@@ -162,6 +162,21 @@ impl Program {
         feeds: impl IntoIterator<Item = (&'n str, Value<'v>)>,
         into: &[(usize, &External)],
     ) -> Result<Run> {
+        let run = |plan: &Plan, prepared: &mut dyn Prepared, inputs: &RunInputs<'_>| {
+            let _span = tracing::trace_span!("run", steps = plan.steps.len()).entered();
+            prepared.run(inputs)
+        };
+        self.with_ready(feeds, into, run).map(Run)
+    }
+
+    /// Checks the feeds, makes the plan for their sizes ready, and hands it over for as long as nobody else may use the
+    /// parameters.
+    pub(super) fn with_ready<'n, 'v, R>(
+        &mut self,
+        feeds: impl IntoIterator<Item = (&'n str, Value<'v>)>,
+        into: &[(usize, &External)],
+        f: impl FnOnce(&Plan, &mut dyn Prepared, &RunInputs<'_>) -> Result<R>,
+    ) -> Result<R> {
         let mut by_name: HashMap<&str, Value<'v>> = HashMap::new();
         for (name, value) in feeds {
             if by_name.insert(name, value).is_some() {
@@ -178,9 +193,10 @@ impl Program {
         let into = lend(&ready.plan, into)?;
         let turn = self.params.turn();
         let scalars: Vec<f64> = ready.plan.scalars.iter().map(|s| turn.scalar(&s.name, s.default)).collect();
-        let pending = ready.prepared.run(&RunInputs { feeds: &values, scalars: &scalars, into: &into })?;
+        let inputs = RunInputs { feeds: &values, scalars: &scalars, into: &into };
+        let result = f(&ready.plan, &mut *ready.prepared, &inputs);
         drop(turn);
-        Ok(Run(pending))
+        result
     }
 
     /// The plan that runs for these sizes of the named dimensions; made where it is not there yet.
@@ -193,6 +209,25 @@ impl Program {
             .last()
             .map(|(_, r)| r.plan.clone())
             .ok_or_else(|| Error::NoDevice("no plan was made".into()))
+    }
+
+    /// The plan for these sizes as text, for people: see [`Plan::explain`].
+    ///
+    /// ```
+    /// use knotwork_core::{DType, Device, Dim, Graph};
+    /// let g = Graph::new();
+    /// let y = g.input("x", DType::F32, [Dim::named("batch"), 8.into()])?.tanh()?;
+    /// let mut program = Device::cpu().compile(&g, &[&y], &[])?;
+    /// let text = program.explain(&[("batch".into(), 4)].into())?;
+    /// assert!(text.starts_with("planned for cpu: 1 node -> 1 step\n") && text.contains("f32[4, 8]"));
+    /// # Ok::<(), knotwork_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`plan`](Self::plan).
+    pub fn explain(&mut self, binding: &Binding) -> Result<String> {
+        let plan = self.plan(binding)?;
+        Ok(format!("planned for {}: {}", self.device.capabilities().device, plan.explain()))
     }
 
     /// Puts the plan for a binding last in the list.

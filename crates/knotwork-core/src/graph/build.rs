@@ -6,8 +6,9 @@ use std::{
 };
 
 use super::{
-    Constant, Kind, Leaf, Meta, Node, Slot, SlotGroup, SlotId, Tensor, ValueId, checkpoint::Region,
-    provenance::resolve,
+    Constant, Kind, Leaf, Meta, Node, Slot, SlotGroup, SlotId, Tensor, ValueId,
+    checkpoint::Region,
+    provenance::{phase, resolve},
 };
 use crate::{
     Error, Result, Site,
@@ -306,7 +307,15 @@ impl Graph {
             site,
         })?;
         let inputs = inputs.iter().map(|t| t.id()).collect();
-        Ok(self.push(Node { kind: Kind::Op(op), inputs, outputs, site, region: None, recompute: None }))
+        Ok(self.push(Node {
+            kind: Kind::Op(op),
+            inputs,
+            outputs,
+            site,
+            phase: phase(),
+            region: None,
+            recompute: None,
+        }))
     }
 
     /// Like [`apply`](Self::apply), for an operation of one output.
@@ -383,6 +392,7 @@ impl Graph {
             inputs: Vec::new(),
             outputs: vec![meta],
             site,
+            phase: phase(),
             region: None,
             recompute: None,
         };

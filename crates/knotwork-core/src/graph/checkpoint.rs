@@ -201,6 +201,7 @@ impl<'a> Recomputed<'a> {
                 inputs: node.inputs.iter().map(input).collect(),
                 outputs: node.outputs.clone(),
                 site: node.site,
+                phase: super::provenance::phase(),
                 region: node.region.and_then(|r| fresh.get(&r).copied()),
                 recompute: Some(Recompute { of, after: after.clone() }),
             };

@@ -88,6 +88,28 @@ pub enum Kind {
     Op(Arc<dyn Op>),
 }
 
+/// Which part of a computation a node belongs to, for people who look at plans. Nothing is computed from it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Phase {
+    /// What the user wrote.
+    #[default]
+    Forward,
+    /// Made by a gradient.
+    Backward,
+    /// Made by an optimizer.
+    Update,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Forward => "forward",
+            Self::Backward => "backward",
+            Self::Update => "update",
+        })
+    }
+}
+
 /// One node: what it does, of what, giving what, and the user's line that made it.
 #[derive(Clone, Debug)]
 pub struct Node {
@@ -99,6 +121,8 @@ pub struct Node {
     pub outputs: Vec<Meta>,
     /// The line of user code that made it.
     pub site: Site,
+    /// Which part of the computation it belongs to.
+    pub phase: Phase,
     /// The checkpoint region inside which it was made, the innermost.
     pub region: Option<RegionId>,
     /// Where it computes a value once more that a checkpoint region did not keep: of what.

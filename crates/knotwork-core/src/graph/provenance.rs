@@ -1,11 +1,14 @@
-//! Whose line a node belongs to while the library itself is building nodes (gradients, layers).
+//! Whose line a node belongs to, and which part of a computation, while the library itself is building nodes
+//! (gradients, layers, optimizers).
 
 use std::cell::Cell;
 
+use super::Phase;
 use crate::Site;
 
 thread_local! {
     static CURRENT: Cell<Option<Site>> = const { Cell::new(None) };
+    static PHASE: Cell<Phase> = const { Cell::new(Phase::Forward) };
 }
 
 /// Runs `f`; every node that it makes is said to come from `site`. The outermost call wins.
@@ -25,4 +28,21 @@ pub fn within<R>(site: Site, f: impl FnOnce() -> R) -> R {
 /// The line to write on a node that `site` makes.
 pub(super) fn resolve(site: Site) -> Site {
     CURRENT.get().unwrap_or(site)
+}
+
+/// Runs `f`; every node that it makes belongs to that phase, unless a call inside says another.
+pub fn within_phase<R>(phase: Phase, f: impl FnOnce() -> R) -> R {
+    struct Restore(Phase);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            PHASE.set(self.0);
+        }
+    }
+    let _restore = Restore(PHASE.replace(phase));
+    f()
+}
+
+/// The phase to write on a node that is being made.
+pub(super) fn phase() -> Phase {
+    PHASE.get()
 }

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::{Case, CaseInput, Cases, Load, Op, Reference, Registered, Role, elementwise::vectorised};
+use super::{Case, CaseInput, Cases, Cost, Load, Op, Reference, Registered, Role, elementwise::vectorised};
 use crate::{
     DType, Dim, Layout, Result, Site,
     autodiff::GradContext,
@@ -388,6 +388,16 @@ impl Op for Reduce {
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
         kernels::lower(self, request)
+    }
+
+    /// One operation an element that is read.
+    fn cost(&self, inputs: &[(DType, Layout)], outputs: &[(DType, Layout)]) -> Cost {
+        let bytes =
+            |v: &[(DType, Layout)]| v.iter().map(|(d, l)| (d.bytes() * l.count()) as f64).sum::<f64>();
+        Cost {
+            flops: inputs.iter().map(|(_, l)| l.count() as f64).sum(),
+            bytes: bytes(inputs) + bytes(outputs),
+        }
     }
 
     fn accepts(&self, _: usize, _: &Layout) -> bool {

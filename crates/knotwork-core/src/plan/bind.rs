@@ -2,11 +2,14 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::work::{Draft, Operand, RootKind, Work};
+use super::{
+    NodeRef,
+    work::{Draft, Operand, RootKind, Work},
+};
 use crate::{
     Error, Result,
     error::{FeedError, OpError},
-    graph::{Constant, Kind, Leaf, Meta, RegionId, SlotId, Snapshot, ValueId},
+    graph::{Constant, Kind, Leaf, Meta, Node, RegionId, SlotId, Snapshot, ValueId},
     ops::{
         Op,
         elementwise::{Argument, Body, Fused, Step},
@@ -22,8 +25,12 @@ pub(super) fn bind(
     binding: &Binding,
 ) -> Result<Draft> {
     let live = graph.live(outputs, updates);
-    let mut binder =
-        Binder { draft: Draft::default(), values: HashMap::new(), seen: HashMap::new(), region: None };
+    let mut binder = Binder {
+        draft: Draft { slots: graph.slots.clone(), ..Draft::default() },
+        values: HashMap::new(),
+        seen: HashMap::new(),
+        region: None,
+    };
     for index in (0..graph.nodes.len()).filter(|&i| live[i]) {
         binder.node(graph, index, binding)?;
     }
@@ -61,7 +68,7 @@ impl Binder {
                 let op = bound.unwrap_or_else(|| op.clone());
                 let inputs: Vec<(Meta, Operand)> =
                     node.inputs.iter().map(|v| self.values[v].clone()).collect();
-                self.operation(&op, &inputs, node.site)?
+                self.operation(index, node, &op, &inputs)?
             }
         };
         for work in self.draft.work[first..].iter().flat_map(|w| &w.outputs) {
@@ -111,10 +118,12 @@ impl Binder {
 
     fn operation(
         &mut self,
+        index: usize,
+        node: &Node,
         op: &Arc<dyn Op>,
         inputs: &[(Meta, Operand)],
-        site: crate::Site,
     ) -> Result<Vec<(Meta, Operand)>> {
+        let site = node.site;
         let metas: Vec<Meta> = inputs.iter().map(|(m, _)| m.clone()).collect();
         let refuse = |message: String| OpError {
             op: op.name().into(),
@@ -174,7 +183,14 @@ impl Binder {
         for range in op.packed() {
             self.draft.packs.push(taken[range].iter().map(|o| o.root).collect());
         }
-        let mut work = Work { op, inputs: taken, outputs: Vec::new(), aliases: Vec::new(), site };
+        let nodes = vec![NodeRef {
+            node: index,
+            op: node.name().into(),
+            site,
+            phase: node.phase,
+            outputs: outputs.iter().zip(&shapes).map(|(m, s)| (m.dtype, s.clone())).collect(),
+        }];
+        let mut work = Work { op, inputs: taken, outputs: Vec::new(), aliases: Vec::new(), site, nodes };
         let mut results = Vec::with_capacity(outputs.len());
         for (meta, shape) in outputs.into_iter().zip(shapes) {
             let root = self.draft.add_root(RootKind::Computed, meta.dtype, shape.iter().product());

@@ -64,25 +64,43 @@ pub(crate) fn plan_for(
     slots: &dyn SlotPlaces,
     options: PlanOptions,
 ) -> Result<Plan> {
-    let _span = tracing::debug_span!("plan", nodes = target.graph.nodes.len()).entered();
-    let mut draft = bind(&target.graph, &target.outputs, &target.updates, binding)?;
-    rewrite(&mut draft, capabilities, &options);
+    use tracing::field::Empty;
+    let nodes = target.graph.nodes.len();
+    let span = tracing::debug_span!(
+        "plan",
+        device = capabilities.device,
+        nodes,
+        steps = Empty,
+        dispatches = Empty,
+        arena_bytes = Empty
+    )
+    .entered();
+    let mut draft = pass("bind", || bind(&target.graph, &target.outputs, &target.updates, binding))?;
+    pass("rewrite", || rewrite(&mut draft, capabilities, &options));
     give_outputs_memory(&mut draft);
     route_updates(&mut draft);
     if !options.no_fuse {
-        fuse(&mut draft, capabilities);
+        pass("fuse", || fuse(&mut draft, capabilities));
     }
-    order(&mut draft, slots);
+    pass("order", || order(&mut draft, slots));
     if options.no_alias {
         keep_apart(&mut draft);
     } else if capabilities.kind == DeviceKind::Gpu {
-        loosen(&mut draft, capabilities);
+        pass("loosen", || loosen(&mut draft, capabilities));
     }
-    let lowered = match capabilities.kind {
-        DeviceKind::Cpu => draft.work.iter().map(|_| Lowered::default()).collect(),
-        DeviceKind::Gpu => lower(&draft, capabilities, options.variant)?,
-    };
-    assemble(draft, lowered, capabilities, slots, options)
+    let lowered = pass("lower", || match capabilities.kind {
+        DeviceKind::Cpu => Ok(draft.work.iter().map(|_| Lowered::default()).collect()),
+        DeviceKind::Gpu => lower(&draft, capabilities, options.variant),
+    })?;
+    let plan = pass("assign_memory", || assemble(draft, lowered, capabilities, slots, options))?;
+    span.record("steps", plan.steps.len()).record("dispatches", plan.dispatches.len());
+    span.record("arena_bytes", plan.arena_bytes());
+    Ok(plan)
+}
+
+/// A pass of the planner, as a span of its own.
+fn pass<R>(name: &'static str, f: impl FnOnce() -> R) -> R {
+    tracing::debug_span!("pass", name).in_scope(f)
 }
 
 /// Outputs of a run are contiguous, and hold what slots held before the run's updates.

@@ -2,7 +2,7 @@
 
 use super::{
     BindTo, Buffer, BufferId, BufferKind, BufferRange, Capabilities, DeviceKind, Dispatch, Feed, FeedCheck,
-    Flat, Grid, Place, Plan, PlanOptions, ScalarSlot, StatusWord, Step,
+    Flat, Grid, Place, Plan, PlanOptions, ScalarSlot, SlotPlace, StatusWord, Step,
     budget::{check_budget, check_sizes},
     build::SlotPlaces,
     lifetimes::Lifetimes,
@@ -11,7 +11,11 @@ use super::{
     submits::{SUBMIT_SECONDS, submits},
     work::{Draft, RootId, RootKind},
 };
-use crate::{Error, Layout, Result, tensor::DType};
+use crate::{
+    Error, Layout, Result,
+    graph::{Slot, SlotId},
+    tensor::DType,
+};
 
 /// A range of a buffer.
 #[derive(Clone, Copy, Debug)]
@@ -183,6 +187,7 @@ pub(super) fn assemble(
         memory.plan.steps.push(Step {
             op: work.op.clone(),
             site: work.site,
+            nodes: work.nodes.clone(),
             inputs,
             outputs,
             aliases: work.aliases.clone(),
@@ -199,6 +204,12 @@ pub(super) fn assemble(
     let long = options.submit_micros.map_or(SUBMIT_SECONDS, |us| us as f64 * 1e-6);
     memory.plan.submits = submits(&memory.plan, capabilities, long);
     Ok(memory.plan)
+}
+
+fn slot_place(draft: &Draft, slot: SlotId, chunk: usize, offset: usize) -> SlotPlace {
+    let Slot { name, group, init, .. } = &draft.slots[slot.0];
+    let (dtype, shape) = (init.dtype(), init.shape().to_vec());
+    SlotPlace { slot, name: name.clone(), group: group.clone(), dtype, shape, chunk, offset }
 }
 
 /// Feeds, slots, scalars and constants have memory before the first step.
@@ -226,7 +237,7 @@ fn place_leaves(memory: &mut Memory<'_>, draft: &Draft, slots: &dyn SlotPlaces) 
             RootKind::Feed(f) => Span { buffer: memory.plan.feeds[*f].buffer, offset: 0, bytes },
             RootKind::Slot(slot) => {
                 let (chunk, offset) = slots.place(*slot);
-                memory.plan.slots.push((*slot, chunk, offset));
+                memory.plan.slots.push(slot_place(draft, *slot, chunk, offset));
                 Span { buffer: chunks[chunk], offset, bytes }
             }
             RootKind::Scalar(s) => {

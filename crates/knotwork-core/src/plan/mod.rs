@@ -6,13 +6,18 @@ mod bind;
 mod budget;
 mod build;
 mod capabilities;
+mod cost;
+pub mod draw;
 mod explain;
+mod flow;
 mod fuse;
 mod in_place;
+mod json;
 mod kernel;
 mod lifetimes;
 mod lower;
 mod memory;
+mod names;
 mod order;
 mod poison;
 mod preview;
@@ -35,7 +40,7 @@ pub use poison::{Fill, POISON};
 
 use crate::{
     Site,
-    graph::SlotId,
+    graph::{Phase, SlotGroup, SlotId},
     ops::Op,
     tensor::{DType, HostTensor, Layout},
 };
@@ -113,6 +118,21 @@ pub struct Dispatch {
     pub step: usize,
 }
 
+/// A node of the graph that a step of a plan computes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodeRef {
+    /// Its index in the graph.
+    pub node: usize,
+    /// The name of its operation.
+    pub op: String,
+    /// The line of user code that made it.
+    pub site: Site,
+    /// Which part of the computation it belongs to.
+    pub phase: Phase,
+    /// Element type and shape of each output.
+    pub outputs: Vec<(DType, Vec<usize>)>,
+}
+
 /// One operation of a plan, with its memory.
 #[derive(Clone, Debug)]
 pub struct Step {
@@ -120,6 +140,8 @@ pub struct Step {
     pub op: Arc<dyn Op>,
     /// The line of user code that it comes from.
     pub site: Site,
+    /// The nodes of the graph that it computes: several where work was fused, none where the planner added a copy.
+    pub nodes: Vec<NodeRef>,
     /// Its inputs.
     pub inputs: Vec<Place>,
     /// Its outputs.
@@ -171,6 +193,33 @@ pub struct ScalarSlot {
     pub offset: usize,
 }
 
+/// A parameter or state of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotPlace {
+    /// The slot in the graph.
+    pub slot: SlotId,
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub group: SlotGroup,
+    /// Its element type.
+    pub dtype: DType,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// The chunk that it lies in.
+    pub chunk: usize,
+    /// Its first byte there.
+    pub offset: usize,
+}
+
+impl SlotPlace {
+    /// How many bytes it has.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.dtype.bytes() * self.shape.iter().product::<usize>()
+    }
+}
+
 /// A step that counts clamped indices.
 #[derive(Clone, Debug)]
 pub struct StatusWord {
@@ -199,8 +248,8 @@ pub struct Plan {
     pub outputs: Vec<Place>,
     /// Which steps count clamped indices.
     pub status: Vec<StatusWord>,
-    /// The slots that it reads or writes, and where they lie: (slot, chunk, first byte).
-    pub slots: Vec<(SlotId, usize, usize)>,
+    /// The slots that it reads or writes, and where they lie.
+    pub slots: Vec<SlotPlace>,
     /// The rewriting rules that applied, in their order, and how often.
     pub rewrites: Vec<(&'static str, usize)>,
     /// The largest sum, over the steps, of the bytes of values that are alive at once: what a step reads and what

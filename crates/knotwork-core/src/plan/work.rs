@@ -2,9 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use super::NodeRef;
 use crate::{
     Site,
-    graph::{RegionId, SlotId},
+    graph::{RegionId, Slot, SlotId},
     ops::Op,
     tensor::{DType, HostTensor, Layout},
 };
@@ -54,6 +55,8 @@ pub(super) struct Work {
     pub outputs: Vec<Operand>,
     pub aliases: Vec<(usize, usize)>,
     pub site: Site,
+    /// The nodes that it computes; where works merge, the lists are joined.
+    pub nodes: Vec<NodeRef>,
 }
 
 impl Work {
@@ -69,6 +72,8 @@ impl Work {
 /// The whole computation on its way to a plan.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
+    /// The graph's slots, by their ids.
+    pub slots: Vec<Slot>,
     pub roots: Vec<Root>,
     pub work: Vec<Work>,
     pub feeds: Vec<(String, DType, Vec<usize>)>,
@@ -111,6 +116,7 @@ impl Draft {
             outputs: vec![to.clone()],
             aliases: Vec::new(),
             site,
+            nodes: Vec::new(),
         };
         (work, to)
     }

@@ -1,7 +1,10 @@
 //! What all optimizers share: which parameters they step, clipping, and the assignment of new values.
 
 use knotwork_core::{
-    DType, Graph, HostTensor, Site, Tensor, Update, graph::SlotGroup, graph::with_provenance, ops::Op,
+    DType, Graph, HostTensor, Site, Tensor, Update,
+    graph::SlotGroup,
+    graph::{Phase, with_phase, with_provenance},
+    ops::Op,
 };
 
 use crate::{Error, Result};
@@ -98,7 +101,9 @@ impl Common {
         let lr = graph.scalar(&lr_name, lr)?;
         let scale = match self.clip_norm {
             None => None,
-            Some(limit) => Some(with_provenance(site, || norm_scale(&gradients, limit))?),
+            Some(limit) => {
+                Some(with_phase(Phase::Update, || with_provenance(site, || norm_scale(&gradients, limit)))?)
+            }
         };
         Ok(Minimization { graph, site, name, lr, scale, parameters, gradients })
     }
@@ -165,13 +170,13 @@ impl Minimization {
         inputs.extend(&self.gradients);
         inputs.extend(states.iter().flatten());
         let graph = &self.graph;
-        let outputs = graph.apply(op, &inputs, self.site)?;
+        let outputs = with_phase(Phase::Update, || graph.apply(op, &inputs, self.site))?;
         let mut update = graph.no_update();
         for (slot, value) in self.parameters.iter().chain(states.iter().flatten()).zip(&outputs) {
             update = update.and(graph.assign(slot, value)?)?;
         }
         if let Some(step) = step {
-            let next = with_provenance(self.site, || step.add(1.0))?;
+            let next = with_phase(Phase::Update, || with_provenance(self.site, || step.add(1.0)))?;
             update = update.and(graph.assign(step, &next)?)?;
         }
         Ok(update)

@@ -7,7 +7,7 @@ use crate::{
     DType, Layout, Result,
     cpu::{CpuIo, Slice, SliceMut},
     graph::Meta,
-    ops::{Op, Reference},
+    ops::{Cost, Op, Reference},
     plan::{KernelRequest, Lowering},
 };
 
@@ -251,6 +251,14 @@ impl Op for Fused {
 
     fn body(&self) -> Option<&Body> {
         Some(&self.body)
+    }
+
+    /// One operation a function and element.
+    fn cost(&self, inputs: &[(DType, Layout)], outputs: &[(DType, Layout)]) -> Cost {
+        let bytes =
+            |v: &[(DType, Layout)]| v.iter().map(|(d, l)| (d.bytes() * l.count()) as f64).sum::<f64>();
+        let elements = outputs.first().map_or(0, |(_, l)| l.count());
+        Cost { flops: (self.body.steps.len() * elements) as f64, bytes: bytes(inputs) + bytes(outputs) }
     }
 
     fn in_place(&self) -> Vec<(usize, usize)> {

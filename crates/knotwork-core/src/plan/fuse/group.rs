@@ -167,7 +167,8 @@ pub(super) fn merge(
         places.extend(read.outputs[into.made()..].iter().cloned());
     }
     let (base, site) = if anchored { (made, made.site) } else { (read, read.site) };
-    let mut work = Work { outputs: places, aliases: Vec::new(), site, ..base.clone() };
+    let nodes = [made.nodes.as_slice(), &read.nodes].concat();
+    let mut work = Work { outputs: places, aliases: Vec::new(), site, nodes, ..base.clone() };
     let taken = anchor.as_ref().map_or(0, |a| a.taken);
     work.inputs.truncate(taken);
     work.inputs.extend(inputs.operands);

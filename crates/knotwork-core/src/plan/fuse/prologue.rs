@@ -58,7 +58,9 @@ impl Fuser<'_> {
             self.uses.add_reader(root, reader);
         }
         self.uses.writer[operand.root] = None;
+        let nodes = std::mem::take(&mut self.draft.work[maker].nodes);
         let work = &mut self.draft.work[reader];
+        work.nodes.splice(0..0, nodes);
         (work.op, work.inputs) = (Arc::new(op), inputs);
         self.gone[maker] = true;
         true

@@ -35,6 +35,8 @@ struct Scores {
     scale: f64,
     bias: Option<Operand>,
     mask: Option<Arc<Allowed>>,
+    /// The product and what stands after it.
+    works: Vec<usize>,
 }
 
 /// A constant mask of queries and keys.
@@ -84,10 +86,10 @@ impl Search<'_> {
         }
         let work = &draft.work[k];
         if work.op.role() == Some(Role::Product) {
-            return Some(Scores { product: k, scale: 1.0, bias: None, mask: None });
+            return Some(Scores { product: k, scale: 1.0, bias: None, mask: None, works: vec![k] });
         }
         let step = single(draft, k)?;
-        match (step.function.row.name, &step.arguments[..]) {
+        let mut scores = match (step.function.row.name, &step.arguments[..]) {
             ("select", [Argument::Input(c), Argument::Input(i), Argument::Constant(hides)]) if stage == 0 => {
                 self.masked((k, *c), *i, true, *hides)
             }
@@ -113,7 +115,9 @@ impl Search<'_> {
             ) => self.scaled(k, *i, *c),
             ("div", [Argument::Input(i), Argument::Constant(c)]) if *c != 0.0 => self.scaled(k, *i, 1.0 / c),
             _ => None,
-        }
+        }?;
+        scores.works.push(k);
+        Some(scores)
     }
 
     fn scaled(&mut self, k: usize, input: usize, scale: f64) -> Option<Scores> {
@@ -251,6 +255,8 @@ fn replace(draft: &mut Draft, k: usize, softmax: usize, scores: Scores) -> bool 
     }
     let numbers = draft.add_root(RootKind::Computed, dtype, rows.iter().product());
     let outputs = vec![draft.whole(draft.work[k].outputs[0].root, out), draft.whole(numbers, rows)];
-    draft.work[k] = Work { op, inputs, outputs, aliases: Vec::new(), site };
+    let taken = scores.works.iter().chain([&softmax, &k]);
+    let nodes = taken.flat_map(|&w| draft.work[w].nodes.clone()).collect();
+    draft.work[k] = Work { op, inputs, outputs, aliases: Vec::new(), site, nodes };
     true
 }

@@ -52,6 +52,7 @@ fn apply(draft: &mut Draft, _: &Capabilities) -> usize {
         loss.op = Arc::new(cross_entropy::CrossEntropy { smoothing, gives: Gives::Both });
         loss.inputs = slope.inputs;
         loss.outputs.extend(slope.outputs);
+        loss.nodes.extend(slope.nodes);
         gone[k] = true;
         count += 1;
     }

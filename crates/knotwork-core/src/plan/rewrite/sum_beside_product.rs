@@ -47,10 +47,12 @@ fn apply(draft: &mut Draft, capabilities: &Capabilities) -> usize {
         });
         let Some(&(product, operand)) = found else { continue };
         let output = draft.work[k].outputs[0].clone();
+        let nodes = std::mem::take(&mut draft.work[k].nodes);
         let work = &mut draft.work[product];
         work.op = Arc::new(MatMul { sums: Some(operand) });
         uses.writers[output.root] = vec![product];
         work.outputs.push(output);
+        work.nodes.extend(nodes);
         gone[k] = true;
         count += 1;
     }
