@@ -52,13 +52,11 @@ pub fn plans() -> Result<BTreeMap<String, f64>> {
         put(format!("{key}_dispatches"), plan(name, PlanOptions::default())?.dispatches.len() as f64);
         put(format!("{key}_dispatches_unfused"), plan(name, each)?.dispatches.len() as f64);
     }
-    for (name, key) in [
-        (Name::Mlp, "mlp"),
-        (Name::Kan, "kan"),
-        (Name::Conv, "conv"),
-        (Name::Transformer, "transformer"),
-    ] {
-        let (shared, own) = (PlanOptions::default(), PlanOptions { no_alias: true, ..PlanOptions::default() });
+    for (name, key) in
+        [(Name::Mlp, "mlp"), (Name::Kan, "kan"), (Name::Conv, "conv"), (Name::Transformer, "transformer")]
+    {
+        let (shared, own) =
+            (PlanOptions::default(), PlanOptions { no_alias: true, ..PlanOptions::default() });
         let shared = plan(name, shared)?;
         let bound = shared.live_peak as f64;
         put(format!("peak_over_bound_{key}"), shared.arena_bytes() as f64 / bound);
@@ -74,12 +72,17 @@ pub fn plans() -> Result<BTreeMap<String, f64>> {
 pub fn schedule(arguments: &Arguments, out: &mut impl Write) -> Result<()> {
     let mut figures = plans()?;
     figures.insert("plan_5000_nodes_ms".into(), planning(5000)?);
-    let device: Device = knotwork::open_device(&arguments.device)?;
+    let device: Device = knotwork::open_device(Some(&arguments.device))?;
     let replayed = replay(&device, REPLAYED, arguments.runs)?;
     figures.insert("replay_us_per_dispatch".into(), replayed.ours_us_per_dispatch);
     figures.insert("bare_wgpu_us_per_dispatch".into(), replayed.bare_us_per_dispatch);
     figures.insert("steady_state_allocations".into(), replayed.steady_state_allocations as f64);
-    writeln!(out, "plans for a portable GPU; replay of {} dispatches on {}", replayed.dispatches, device.info())?;
+    writeln!(
+        out,
+        "plans for a portable GPU; replay of {} dispatches on {}",
+        replayed.dispatches,
+        device.info()
+    )?;
     let width = figures.keys().map(String::len).max().unwrap_or(0);
     for (key, value) in &figures {
         writeln!(out, "  {key:width$}  {}", shown(*value))?;
@@ -117,7 +120,9 @@ mod tests {
         ] {
             assert!(figures[key] <= most, "{key}: {figures:#?}");
             // The bound is a bound, and nothing would do as well without the planner.
-            let plain = key.strip_suffix("_dispatches").map_or(format!("{key}_no_reuse"), |_| format!("{key}_unfused"));
+            let plain = key
+                .strip_suffix("_dispatches")
+                .map_or(format!("{key}_no_reuse"), |_| format!("{key}_unfused"));
             assert!(figures[key] >= 1.0 && figures[&plain] > figures[key], "{key}: {figures:#?}");
         }
     }
