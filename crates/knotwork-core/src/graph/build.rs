@@ -428,6 +428,12 @@ impl Graph {
             .collect()
     }
 
+    /// A graph of its own that begins with the nodes of this one, with the same ids.
+    pub(crate) fn from_snapshot(snapshot: &Snapshot) -> Self {
+        let (nodes, slots) = (snapshot.nodes.clone(), snapshot.slots.clone());
+        Self::from_inner(Inner { nodes, slots, ..Inner::default() })
+    }
+
     /// Adds a node to the region that it names.
     pub(super) fn push_copy(&self, node: Node) -> usize {
         let mut inner = self.write();
