@@ -152,7 +152,7 @@ impl DeviceExt for Device {
         if dtype == DType::F64 {
             return refuse("a GPU has no f64".into());
         }
-        if offset % 4 != 0 {
+        if !offset.is_multiple_of(4) {
             return refuse(format!("its offset is {offset}, no multiple of 4"));
         }
         let count = shape.iter().try_fold(1u64, |n, &d| n.checked_mul(d as u64));
