@@ -2,10 +2,19 @@
 #import attention/scores
 
 @group(0) @binding(4) var<storage, read> g: array<f32>;
+#if given
+// With all numbers, from a kernel of the same operation.
+@group(0) @binding(5) var<storage, read_write> rows: array<vec4<f32>>;
+#else
 @group(0) @binding(5) var<storage, read> rows: array<vec4<f32>>;
+#endif
 
 fn cotangent_start(at: Place) -> u32 {
     return start_of(params.g_steps, at.batch, at.head, at.row);
+}
+
+fn four_of_g(start: u32, i: u32) -> vec4<f32> {
+    return vec4<f32>(g[g_at(start, i)], g[g_at(start, i + 1u)], g[g_at(start, i + 2u)], g[g_at(start, i + 3u)]);
 }
 
 fn cotangent_times_value(at: Place, key: u32) -> f32 {
@@ -15,15 +24,12 @@ fn cotangent_times_value(at: Place, key: u32) -> f32 {
     var s = vec4<f32>(0.0);
     var t = vec4<f32>(0.0);
     for (var d = 0u; d < whole; d += 8u) {
-        let i = a + d;
-        let j = b + d;
-        s += vec4<f32>(g[i], g[i + 1u], g[i + 2u], g[i + 3u]) * vec4<f32>(v[j], v[j + 1u], v[j + 2u], v[j + 3u]);
-        t += vec4<f32>(g[i + 4u], g[i + 5u], g[i + 6u], g[i + 7u])
-            * vec4<f32>(v[j + 4u], v[j + 5u], v[j + 6u], v[j + 7u]);
+        s += four_of_g(a, d) * four_of_v(b, d);
+        t += four_of_g(a, d + 4u) * four_of_v(b, d + 4u);
     }
     var rest = 0.0;
     for (var d = whole; d < params.value_size; d++) {
-        rest += g[a + d] * v[b + d];
+        rest += g[g_at(a, d)] * v[v_at(b, d)];
     }
     let u = s + t;
     return ((u.x + u.y) + (u.z + u.w)) + rest;

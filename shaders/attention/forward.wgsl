@@ -232,7 +232,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
                 for (var c = 0u; c < 4u; c++) {
                     let column = block + c * width + lane;
                     if column < params.value_size {
-                        sum[c] += p * v[start + column];
+                        sum[c] += p * v[v_at(start, column)];
                     }
                 }
             }

@@ -27,15 +27,15 @@ fn element_start(at: Place) -> u32 {
 #if values
     return cotangent_start(at);
 #else
-    return start_of(params.q_steps, at.batch, at.head, at.row);
+    return query_start(at);
 #endif
 }
 
-fn element(at: u32) -> f32 {
+fn element(start: u32, column: u32) -> f32 {
 #if values
-    return g[at];
+    return g[g_at(start, column)];
 #else
-    return q[at];
+    return q[q_at(start, column)];
 #endif
 }
 
@@ -79,7 +79,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
                 for (var c = 0u; c < 4u; c++) {
                     let column = block + c * width + lane;
                     if column < size {
-                        sum[c] += w * element(start + column);
+                        sum[c] += w * element(start, column);
                     }
                 }
             }

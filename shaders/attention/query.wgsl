@@ -1,5 +1,5 @@
 // The gradient to the queries, a workgroup a query: the sum of the keys, each times the cotangent of their product. The
-// row's numbers, with the mean of its cotangents, go to the kernels that follow.
+// row's numbers, with the mean of its cotangents, go to the kernels that follow (flag `given`: they are there already).
 #import attention/backward
 #import attention/mean
 #import attention/trees
@@ -12,7 +12,9 @@ fn emit(at: u32, value: f32) {
     dq[at] = value;
 }
 #endif
+#if !given
 @group(0) @binding(7) var<storage, read_write> full_rows: array<vec4<f32>>;
+#endif
 
 var<workgroup> weights: array<u32, THREADS>;
 
@@ -25,10 +27,12 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
     }
     let at = place_of(query);
     var row = rows[query];
+#if !given
     row.w = mean_of_row(at, local, row);
     if local == 0u {
         full_rows[query] = row;
     }
+#endif
     let width = params.columns;
     let lane = local % width;
     for (var block = 0u; block < params.size; block += 4u * width) {
@@ -53,7 +57,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
                 for (var c = 0u; c < 4u; c++) {
                     let column = block + c * width + lane;
                     if column < params.size {
-                        sum[c] += d * k[start + column];
+                        sum[c] += d * k[k_at(start, column)];
                     }
                 }
             }

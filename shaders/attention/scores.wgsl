@@ -1,84 +1,16 @@
 // The score of a query and a key, and which pairs a mask allows. A kernel of the host's making adds in front: `allowed`, a
 // mask's predicate (flag `masked`); `tables`, the integers that it looks up (flag `tables`); `bias` (flag `bias`: the
 // learned [heads, 2 radius + 1] where `relative` is set, else a broadcast [heads, queries, keys]).
+#import attention/elements
 #import shared/grid
 #import shared/bits
 #import shared/exp
 #import shared/tanh
 
-const TABLE_WORDS: u32 = 1u;
-
-struct Params {
-    // batch x heads x queries
-    rows: u32,
-    heads: u32,
-    kv_heads: u32,
-    queries: u32,
-    keys: u32,
-    // of a query and a key; of a value
-    size: u32,
-    value_size: u32,
-    top_k: u32,
-    scale: f32,
-    softcap: f32,
-    // threads that stand side by side on the columns of a result; elements of the result where they are flat
-    columns: u32,
-    count: u32,
-    bias_head: u32,
-    bias_row: u32,
-    bias_key: u32,
-    radius: u32,
-    bias_heads: u32,
-    bias_rows: u32,
-    bias_keys: u32,
-    pad: u32,
-    // offset, then the steps of a batch, a head and a row, for q, k, v and the cotangent
-    q_steps: vec4<u32>,
-    k_steps: vec4<u32>,
-    v_steps: vec4<u32>,
-    g_steps: vec4<u32>,
-    // two for each table: offset, then four sizes
-    tables: array<vec4<u32>, TABLE_WORDS>,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> q: array<f32>;
-@group(0) @binding(2) var<storage, read> k: array<f32>;
-@group(0) @binding(3) var<storage, read> v: array<f32>;
-
-// A query: its place, its running number, and the head of its keys.
-struct Place {
-    batch: u32,
-    head: u32,
-    row: u32,
-    query: u32,
-    kv_head: u32,
-}
-
 struct Score {
     value: f32,
     // its derivative in the product of query and key
     slope: f32,
-}
-
-fn place_of(query: u32) -> Place {
-    let row = query % params.queries;
-    let head = query / params.queries % params.heads;
-    let batch = query / (params.queries * params.heads);
-    return Place(batch, head, row, query, head / (params.heads / params.kv_heads));
-}
-
-// Where a row begins.
-fn start_of(steps: vec4<u32>, batch: u32, head: u32, row: u32) -> u32 {
-    return steps.x + batch * steps.y + head * steps.z + row * steps.w;
-}
-
-fn key_start(at: Place, key: u32) -> u32 {
-    return start_of(params.k_steps, at.batch, at.kv_head, key);
-}
-
-fn value_start(at: Place, key: u32) -> u32 {
-    return start_of(params.v_steps, at.batch, at.kv_head, key);
 }
 
 fn position_of(row: u32) -> i32 {
@@ -129,21 +61,18 @@ fn is_allowed(at: Place, key: u32) -> bool {
 
 // Eight products a turn, in eight sums.
 fn query_times_key(at: Place, key: u32) -> f32 {
-    let a = start_of(params.q_steps, at.batch, at.head, at.row);
+    let a = query_start(at);
     let b = key_start(at, key);
     let whole = params.size / 8u * 8u;
     var s = vec4<f32>(0.0);
     var t = vec4<f32>(0.0);
     for (var d = 0u; d < whole; d += 8u) {
-        let i = a + d;
-        let j = b + d;
-        s += vec4<f32>(q[i], q[i + 1u], q[i + 2u], q[i + 3u]) * vec4<f32>(k[j], k[j + 1u], k[j + 2u], k[j + 3u]);
-        t += vec4<f32>(q[i + 4u], q[i + 5u], q[i + 6u], q[i + 7u])
-            * vec4<f32>(k[j + 4u], k[j + 5u], k[j + 6u], k[j + 7u]);
+        s += four_of_q(a, d) * four_of_k(b, d);
+        t += four_of_q(a, d + 4u) * four_of_k(b, d + 4u);
     }
     var rest = 0.0;
     for (var d = whole; d < params.size; d++) {
-        rest += q[a + d] * k[b + d];
+        rest += q[q_at(a, d)] * k[k_at(b, d)];
     }
     let u = s + t;
     return ((u.x + u.y) + (u.z + u.w)) + rest;

@@ -41,6 +41,7 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("activation/xatlu", include_str!("../activation/xatlu.wgsl")),
     ("attention/backward", include_str!("../attention/backward.wgsl")),
     ("attention/bias", include_str!("../attention/bias.wgsl")),
+    ("attention/elements", include_str!("../attention/elements.wgsl")),
     ("attention/forward", include_str!("../attention/forward.wgsl")),
     ("attention/key", include_str!("../attention/key.wgsl")),
     ("attention/mean", include_str!("../attention/mean.wgsl")),

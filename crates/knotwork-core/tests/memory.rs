@@ -42,7 +42,7 @@ fn network(layers: usize, activation: impl Fn(Tensor) -> Tensor) -> (Graph, Tens
     let loss = h.square().unwrap().mean(&[0, 1], false).unwrap();
     let gradients = loss.grad(&parameters.iter().collect::<Vec<_>>()).unwrap();
     let updates = parameters.iter().zip(&gradients);
-    let updates = updates.map(|(p, d)| g.assign(p, &p.sub(&d.mul(0.1).unwrap()).unwrap()).unwrap()).collect();
+    let updates = updates.map(|(p, d)| g.assign(p, &p.sub(d.mul(0.1).unwrap()).unwrap()).unwrap()).collect();
     (g, loss, updates)
 }
 
@@ -225,7 +225,7 @@ fn a_submit_is_split_only_by_estimated_time() {
     let with =
         |submit_micros| plan(&g, &[&loss], &updates, PlanOptions { submit_micros, ..PlanOptions::default() });
     let one = with(None);
-    assert_eq!(one.submits, [0..one.dispatches.len()]);
+    assert_eq!(one.submits, std::slice::from_ref(&(0..one.dispatches.len())));
     let each = with(Some(0));
     assert_eq!(each.submits.len(), each.dispatches.len());
     // In between: ranges without gaps, each within the bound but for single dispatches.

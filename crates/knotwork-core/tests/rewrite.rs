@@ -403,7 +403,7 @@ fn rewriting_can_be_switched_off_and_is_shown() {
     let x = g.input("x", DType::F32, [4]).unwrap();
     let y = x.mul(1.0).unwrap().exp().unwrap();
     assert_eq!(names(&g, &[&y], true), ["mul", "exp"]);
-    assert!(gpu(&g, &[&y]).to_string().contains("rewritten by: identities 1"));
+    assert!(gpu(&g, &[&y]).to_string().contains("rewrites    identities 1"));
 }
 
 #[test]

@@ -34,8 +34,21 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    pub fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
+    fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
+        self.poison(pass);
+        self.dispatch(pass);
+    }
+
+    /// Whether memory is filled before it.
+    pub fn poisons(&self) -> bool {
+        !self.fills.is_empty()
+    }
+
+    pub fn poison(&self, pass: &mut wgpu::ComputePass<'_>) {
         self.fills.iter().for_each(|f| f.record(pass));
+    }
+
+    pub fn dispatch(&self, pass: &mut wgpu::ComputePass<'_>) {
         pass.set_pipeline(&self.pipeline.pipeline);
         pass.set_bind_group(0, &self.bind_group, &self.offsets);
         pass.dispatch_workgroups(self.grid[0], self.grid[1], self.grid[2]);
@@ -221,24 +234,73 @@ impl Prepared for GpuPrepared {
         let taken = lent_outputs(&self.context, inputs)?;
         let slot = self.ring.take()?;
         let context = self.context.clone();
+        let refused = |e: wgpu::Error| context.refused("a run", 0, &e);
+        let parts = context.guarded(|| self.record(inputs, &given, &taken, &slot)).map_err(refused)?;
         let run = context.failure.sends(&self.names);
-        let submission = context
-            .guarded(|| self.send(run, inputs, &given, &taken, &slot))
-            .map_err(|e| context.refused("a run", 0, &e))??;
-        context.taken(&submission)?;
-        context.count.submits.fetch_add(1, Ordering::Relaxed);
+        let mut last = None;
+        // One after the other, and none after one that is refused: what follows would run on old values.
+        for (k, part) in parts.into_iter().enumerate() {
+            let _span = tracing::trace_span!("submit").entered();
+            if self.plan.serial {
+                context.failure.only(run, self.plan.submits.get(k).map_or(0, |range| range.start));
+            }
+            let submission = context.guarded(|| context.queue.submit([part])).map_err(refused)?;
+            context.taken(&submission)?;
+            context.count.submits.fetch_add(1, Ordering::Relaxed);
+            if self.plan.serial {
+                context.wait_for(&submission)?;
+            }
+            last = Some(submission);
+        }
+        let submission = last.ok_or_else(|| context.fail("a run without a submit"))?;
         context.count.dispatches.fetch_add(self.calls.len() as u64, Ordering::Relaxed);
         Ok(Box::new(slot.sent(submission, run, taken.iter().map(Option::is_some).collect())))
     }
 
     fn profile(&mut self, inputs: &RunInputs<'_>) -> Result<Option<Timeline>> {
-        self.context.failure.check()?;
         self.timed(inputs).map(Some)
     }
 }
 
 impl GpuPrepared {
-    /// Feeds of the host and scalars into their buffers.
+    /// Writes what the host gives, and records the run: one part for each of the plan's submits.
+    fn record(
+        &mut self,
+        inputs: &RunInputs<'_>,
+        given: &[Option<&Region>],
+        taken: &[Option<&Region>],
+        slot: &Slot,
+    ) -> Vec<wgpu::CommandBuffer> {
+        self.write(inputs);
+        let context = &self.context;
+        let submits = &self.plan.submits;
+        let _span =
+            tracing::trace_span!("encode", dispatches = self.calls.len(), submits = submits.len()).entered();
+        let mut encoder = self.encoder(given);
+        if submits.len() > 1 {
+            // Memory that cannot take an output any more must be refused with the first part, not with the last.
+            for region in taken.iter().flatten().filter(|r| r.bytes > 0) {
+                encoder.clear_buffer(&region.buffer, region.offset, Some(4));
+            }
+        }
+        let mut parts = Vec::with_capacity(submits.len());
+        for (k, range) in submits.iter().enumerate() {
+            {
+                let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+                self.calls[range.clone()].iter().for_each(|call| call.record(&mut pass));
+            }
+            if k + 1 < submits.len() {
+                let next = wgpu::CommandEncoderDescriptor { label: Some("run, continued") };
+                let full = std::mem::replace(&mut encoder, context.device.create_command_encoder(&next));
+                parts.push(full.finish());
+            }
+        }
+        slot.copy(&mut encoder, &self.buffers, taken);
+        parts.push(encoder.finish());
+        parts
+    }
+
+    /// What the host gives into its buffers: feeds and scalars.
     pub fn write(&mut self, inputs: &RunInputs<'_>) {
         let _span = tracing::trace_span!("write", feeds = inputs.feeds.len()).entered();
         let context = &self.context;
@@ -255,64 +317,20 @@ impl GpuPrepared {
         }
     }
 
-    /// An encoder of a run, before its dispatches.
-    pub fn encoder(&self) -> wgpu::CommandEncoder {
-        let mut encoder = self
-            .context
-            .device
-            .create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("run") });
-        if let Some(status) = self.status {
-            encoder.clear_buffer(&self.buffers[status], 0, None);
-        }
-        encoder
-    }
-}
-
-impl GpuPrepared {
-    /// Writes what the host gives, records the run and submits it.
-    fn send(
-        &mut self,
-        run: u64,
-        inputs: &RunInputs<'_>,
-        given: &[Option<&Region>],
-        taken: &[Option<&Region>],
-        slot: &Slot,
-    ) -> Result<wgpu::SubmissionIndex> {
-        self.write(inputs);
-        let context = &self.context;
-        let submits = &self.plan.submits;
-        let encode =
-            tracing::trace_span!("encode", dispatches = self.calls.len(), submits = submits.len()).entered();
-        let mut encoder = self.encoder();
+    /// An encoder of a run, before its dispatches; with what an app lends.
+    pub fn encoder(&self, given: &[Option<&Region>]) -> wgpu::CommandEncoder {
+        let descriptor = wgpu::CommandEncoderDescriptor { label: Some("run") };
+        let mut encoder = self.context.device.create_command_encoder(&descriptor);
         for (feed, region) in self.plan.feeds.iter().zip(given) {
             if let Some(region) = region.filter(|r| r.bytes > 0) {
                 let to = &self.buffers[feed.buffer.0];
                 encoder.copy_buffer_to_buffer(&region.buffer, region.offset, to, 0, region.bytes);
             }
         }
-        for (k, range) in submits.iter().enumerate() {
-            if self.plan.serial {
-                context.failure.only(run, range.start);
-            }
-            {
-                let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-                self.calls[range.clone()].iter().for_each(|call| call.record(&mut pass));
-            }
-            if k + 1 < submits.len() || self.plan.serial {
-                let next = wgpu::CommandEncoderDescriptor { label: Some("run, continued") };
-                let full = std::mem::replace(&mut encoder, context.device.create_command_encoder(&next));
-                let submission = context.queue.submit([full.finish()]);
-                context.count.submits.fetch_add(1, Ordering::Relaxed);
-                if self.plan.serial {
-                    context.wait_for(&submission)?;
-                }
-            }
+        if let Some(status) = self.status {
+            encoder.clear_buffer(&self.buffers[status], 0, None);
         }
-        slot.copy(&mut encoder, &self.buffers, taken);
-        let commands = encoder.finish();
-        drop(encode);
-        let _span = tracing::trace_span!("submit").entered();
-        Ok(context.queue.submit([commands]))
+        encoder
     }
 }
 

@@ -93,6 +93,7 @@ impl Queries {
 impl GpuPrepared {
     /// Times a run in the best way that the device has.
     pub fn timed(&mut self, inputs: &RunInputs<'_>) -> Result<Timeline> {
+        self.context.failure.check()?;
         if self.context.device.features().contains(wgpu::Features::TIMESTAMP_QUERY) {
             self.by_timestamps(inputs)
         } else {
@@ -101,55 +102,74 @@ impl GpuPrepared {
     }
 
     fn by_timestamps(&mut self, inputs: &RunInputs<'_>) -> Result<Timeline> {
-        let queries = Queries::new(&self.context, self.calls.len())?;
+        let context = self.context.clone();
+        let queries = Queries::new(&context, self.calls.len())?;
         let slot = self.ring.take()?;
-        let run = self.context.failure.sends(&self.names);
-        self.write(inputs);
-        let mut encoder = self.encoder();
-        for (k, call) in self.calls.iter().enumerate() {
-            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
-                label: None,
-                timestamp_writes: Some(queries.writes(k)),
-            });
-            call.record(&mut pass);
-        }
-        queries.resolve(&mut encoder);
-        slot.copy(&mut encoder, &self.buffers, &[]);
-        let submission = self.context.queue.submit([encoder.finish()]);
+        let run = context.failure.sends(&self.names);
+        let send = || {
+            self.write(inputs);
+            let mut encoder = self.encoder(&[]);
+            for (k, call) in self.calls.iter().enumerate() {
+                if call.poisons() {
+                    call.poison(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
+                }
+                call.dispatch(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+                    label: None,
+                    timestamp_writes: Some(queries.writes(k)),
+                }));
+            }
+            queries.resolve(&mut encoder);
+            slot.copy(&mut encoder, &self.buffers, &[]);
+            context.queue.submit([encoder.finish()])
+        };
+        let submission = context.guarded(send).map_err(|e| context.refused("a profiled run", 0, &e))?;
+        context.taken(&submission)?;
         self.count(1);
         let mapping = Mapping::default();
         mapping.ask(&queries.staging);
         // The results are waited for, so that clamped indices are an error here too.
         Box::new(slot.sent(submission, run, Vec::new())).wait()?;
         if !mapping.take(TIMEOUT) {
-            return Err(self.context.gone("the timestamps of a run could not be mapped"));
+            return Err(context.gone("the timestamps of a run could not be mapped"));
         }
-        let period = f64::from(self.context.queue.get_timestamp_period());
-        Ok(Timeline { clock: Clock::Timestamps, slices: queries.read(&self.context, period)? })
+        let period = f64::from(context.queue.get_timestamp_period());
+        Ok(Timeline { clock: Clock::Timestamps, slices: queries.read(&context, period)? })
     }
 
     pub(crate) fn by_submits(&mut self, inputs: &RunInputs<'_>) -> Result<Timeline> {
+        let context = self.context.clone();
         let slot = self.ring.take()?;
-        let run = self.context.failure.sends(&self.names);
+        let run = context.failure.sends(&self.names);
+        let submit = |commands: wgpu::CommandBuffer| -> Result<wgpu::SubmissionIndex> {
+            let submission = context
+                .guarded(|| context.queue.submit([commands]))
+                .map_err(|e| context.refused("a profiled run", 0, &e))?;
+            context.taken(&submission)?;
+            Ok(submission)
+        };
+        let encoder = || context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         self.write(inputs);
         // What was written and cleared before is no part of the first dispatch.
-        let submission = self.context.queue.submit([self.encoder().finish()]);
-        self.context.wait_for(&submission)?;
+        context.wait_for(&submit(self.encoder(&[]).finish())?)?;
         let start = Instant::now();
         let mut slices = Vec::with_capacity(self.calls.len());
         for call in &self.calls {
-            let mut encoder = self.context.device.create_command_encoder(&Default::default());
-            call.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
-            let commands = encoder.finish();
+            if call.poisons() {
+                let mut own = encoder();
+                call.poison(&mut own.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
+                context.wait_for(&submit(own.finish())?)?;
+            }
+            let mut own = encoder();
+            call.dispatch(&mut own.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
+            let commands = own.finish();
             let begin = start.elapsed();
-            let submission = self.context.queue.submit([commands]);
-            self.context.wait_for(&submission)?;
+            context.wait_for(&submit(commands)?)?;
             let ns = (start.elapsed() - begin).as_nanos() as f64;
             slices.push(Interval { begin: begin.as_nanos() as f64, ns });
         }
-        let mut encoder = self.context.device.create_command_encoder(&Default::default());
-        slot.copy(&mut encoder, &self.buffers, &[]);
-        let submission = self.context.queue.submit([encoder.finish()]);
+        let mut last = encoder();
+        slot.copy(&mut last, &self.buffers, &[]);
+        let submission = submit(last.finish())?;
         self.count(self.calls.len() as u64 + 2);
         Box::new(slot.sent(submission, run, Vec::new())).wait()?;
         Ok(Timeline { clock: Clock::Submits, slices })
@@ -173,8 +193,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        Profile,
-        adapter::{Options, choose},
+        adapter::{Options, Profile, choose},
         context::Manner,
     };
 

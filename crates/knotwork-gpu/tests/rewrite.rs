@@ -68,8 +68,8 @@ fn parts_along_both_dimensions() {
     let y = x.exp().unwrap();
     let (top, bottom) = (y.slice(0, 0, 2).unwrap(), y.slice(0, 2, 5).unwrap());
     let (left, right) = (bottom.slice(1, 0, 3).unwrap(), bottom.slice(1, 3, 7).unwrap());
-    let loss = total(&top).add(&total(&left.tanh().unwrap())).unwrap();
-    let loss = loss.add(&total(&right.transpose(0, 1).unwrap().matmul(&left).unwrap())).unwrap();
+    let loss = total(&top).add(total(&left.tanh().unwrap())).unwrap();
+    let loss = loss.add(total(&right.transpose(0, 1).unwrap().matmul(&left).unwrap())).unwrap();
     let dx = loss.grad(&[&x]).unwrap().remove(0);
     let dy = loss.grad(&[&y]).unwrap().remove(0);
     check(&g, &[&dx, &dy], &[("x", wave(&[5, 7], 0.5))], &["join"]);

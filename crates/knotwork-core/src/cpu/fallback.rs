@@ -203,9 +203,11 @@ impl Prepared for CpuPrepared {
 
     fn profile(&mut self, inputs: &RunInputs<'_>) -> Result<Option<Timeline>> {
         self.write(inputs)?;
+        let mut fills = self.fills.iter().peekable();
         let start = Instant::now();
         let mut slices = Vec::with_capacity(self.plan.steps.len());
-        for step in &self.plan.steps {
+        for (index, step) in self.plan.steps.iter().enumerate() {
+            self.poison(&mut fills, index);
             let begin = start.elapsed();
             self.step(step)?;
             let ns = (start.elapsed() - begin).as_nanos() as f64;
@@ -245,13 +247,18 @@ impl CpuPrepared {
     fn steps(&self) -> Result<()> {
         let mut fills = self.fills.iter().peekable();
         for (index, step) in self.plan.steps.iter().enumerate() {
-            while let Some(fill) = fills.next_if(|f| f.step <= index) {
-                self.buffers[fill.buffer.0].fill(fill.offset, fill.bytes, POISON);
-            }
+            self.poison(&mut fills, index);
             let _span = tracing::trace_span!("step", index, op = step.op.name()).entered();
             self.step(step)?;
         }
         Ok(())
+    }
+
+    /// Fills what holds nothing alive before a step.
+    fn poison<'a>(&self, fills: &mut std::iter::Peekable<impl Iterator<Item = &'a Fill>>, step: usize) {
+        while let Some(fill) = fills.next_if(|f| f.step <= step) {
+            self.buffers[fill.buffer.0].fill(fill.offset, fill.bytes, POISON);
+        }
     }
 
     fn count_run(&self) {

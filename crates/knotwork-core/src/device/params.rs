@@ -40,7 +40,11 @@ struct Inner {
     scalars: BTreeMap<String, f64>,
 }
 
-/// The parameters, states and scalars of the programs over one graph. Cloning gives another handle on them.
+/// The parameters, states and scalars of the programs over one graph. Cloning gives another handle on them, which keeps
+/// them alive: they can be read and written when all programs over them are gone.
+///
+/// Reading waits for the runs that were started before and sees a whole number of updates. All methods may be called from
+/// several threads.
 #[derive(Clone, Debug)]
 pub struct Params {
     device: Device,

@@ -22,6 +22,12 @@ use crate::{
 const PLANS: usize = 8;
 
 /// A compiled computation. Each run takes feeds and gives the outputs, in the order in which they were listed.
+///
+/// A program may move between threads. To run one from two threads, put it behind a lock and hold that for the call of
+/// [`run`](Self::run) only: results are waited for without it, anywhere. Programs that share parameters (siblings) may each
+/// run in a thread of their own: their runs take turns at the parameters, so each sees whole updates.
+///
+/// Where the device is lost, every later call gives the same [`Error::DeviceLost`]; there is how to carry on.
 #[derive(Debug)]
 pub struct Program {
     device: Device,

@@ -27,8 +27,8 @@ impl Program {
         }
         let device = self.device().info().to_string();
         let feeds: Vec<(&str, V)> = feeds.into_iter().collect();
-        let lent = feeds.iter().map(|(name, value)| (*name, Value::Host(value.borrow())));
-        self.with_ready(lent, &[], |plan, prepared, inputs| {
+        let values = feeds.iter().map(|(name, value)| (*name, Value::Host(value.borrow())));
+        self.with_ready(values, &[], |plan, prepared, inputs| {
             let mut timelines = Vec::with_capacity(runs);
             for run in 0..=runs {
                 let timeline = prepared.profile(inputs)?.ok_or_else(|| Error::Device {

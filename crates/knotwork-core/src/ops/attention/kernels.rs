@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     DType,
+    ops::Op as _,
     plan::{
         BindTo, ConstantValue, DispatchSpec, Grid, Kernel, KernelRequest, Lowering, Needs, Params, Scratch,
         Source,
@@ -56,53 +57,42 @@ pub(super) fn lower(op: &AttentionOp, request: &KernelRequest<'_>) -> Result<Vec
     let masked = !matches!(s.mask.expression(), Expression::Truth(true));
     flag(masked, "masked");
 
-    let mut bindings: Vec<BindTo> = (0..3).map(BindTo::Input).collect();
-    if op.part != PartOf::Forward {
-        bindings.extend([BindTo::Input(op.cotangent_input()), BindTo::Input(op.cotangent_input() + 1)]);
-    }
-    bindings.extend((0..request.outputs.len()).map(BindTo::Output));
-    let mut text = String::new();
+    // Where the rows of q, k, v and the cotangent lie, and the steps between the elements of a row.
+    let rows_at = [0, 1, 2, op.cotangent_input()].map(|i| match request.inputs.get(i).map(|o| &o.layout) {
+        Some(l) if i < 3 || op.part != PartOf::Forward => {
+            let (steps, single) = (l.strides(), l.shape()[3] <= 1);
+            ([l.offset(), steps[0], steps[1], steps[2]], if single { 1 } else { steps[3] })
+        }
+        _ => ([0; 4], 1),
+    });
+    flag(rows_at.iter().any(|&(_, apart)| apart != 1), "apart");
+
     let mut scratch = Vec::new();
-    let mut dispatches = Vec::new();
+    let mut packing = Vec::new();
+    let mut table = None;
     let mut offsets = vec![0];
     for i in tables.clone() {
         offsets.push(offsets[offsets.len() - 1] + request.inputs[i].layout.count());
     }
-    if !tables.is_empty() {
-        let _ = writeln!(
-            text,
-            "@group(0) @binding({}) var<storage, read> tables: array<i32>;",
-            bindings.len() + 1
-        );
-        if tables.len() == 1 && request.inputs[tables.start].dtype == DType::I32 {
-            bindings.push(BindTo::Input(tables.start));
-        } else {
-            bindings.push(BindTo::ScratchRead(0));
-            scratch.push(Scratch { dtype: DType::I32, count: offsets[tables.len()] });
-            for (i, offset) in tables.clone().zip(&offsets) {
-                let count = request.inputs[i].layout.count();
-                dispatches.push(DispatchSpec {
-                    kernel: Kernel {
-                        name: "attention_pack".into(),
-                        ..Kernel::named("attention/pack", Vec::new())
-                    },
-                    bindings: vec![BindTo::Input(i), BindTo::Scratch(0)],
-                    params: Params::new().u32(count).u32(*offset).u32(0usize).u32(0usize),
-                    grid: Grid::Linear(count.div_ceil(256) as u64),
-                    flat: None,
-                });
-            }
+    if tables.len() == 1 && request.inputs[tables.start].dtype == DType::I32 {
+        table = Some(BindTo::Input(tables.start));
+    } else if !tables.is_empty() {
+        table = Some(BindTo::ScratchRead(0));
+        scratch.push(Scratch { dtype: DType::I32, count: offsets[tables.len()] });
+        for (i, offset) in tables.clone().zip(&offsets) {
+            let count = request.inputs[i].layout.count();
+            packing.push(DispatchSpec {
+                kernel: Kernel {
+                    name: "attention_pack".into(),
+                    ..Kernel::named("attention/pack", Vec::new())
+                },
+                bindings: vec![BindTo::Input(i), BindTo::Scratch(0)],
+                params: Params::new().u32(count).u32(*offset).u32(0usize).u32(0usize),
+                grid: Grid::Linear(count.div_ceil(256) as u64),
+                flat: None,
+            });
         }
     }
-    if let Some(i) = op.bias_input() {
-        let number = bindings.len() + 1;
-        let _ = writeln!(text, "@group(0) @binding({number}) var<storage, read> bias: array<f32>;");
-        bindings.push(BindTo::Input(i));
-    }
-    if masked {
-        text.push_str(&wgsl::allowed(&s.mask));
-    }
-    let _ = writeln!(text, "#import attention/{file}");
 
     // Heads, rows and keys of the bias, and the steps between them; the radius where it is relative.
     let (mut sizes, mut steps, mut radius) = ([1; 3], [0; 3], 0);
@@ -125,11 +115,8 @@ pub(super) fn lower(op: &AttentionOp, request: &KernelRequest<'_>) -> Result<Vec
         .u32(columns.next_power_of_two().min(THREADS))
         .u32(groups);
     params = steps.into_iter().chain([radius]).chain(sizes).chain([0]).fold(params, Params::u32);
-    for i in [0, 1, 2, op.cotangent_input()] {
-        let layout = request.inputs.get(i).map(|o| &o.layout).filter(|l| l.shape().len() == 4);
-        let words = layout.map_or([0; 4], |l| [l.offset(), l.strides()[0], l.strides()[1], l.strides()[2]]);
-        params = words.into_iter().fold(params, Params::u32);
-    }
+    params = rows_at.iter().flat_map(|(first, _)| first).fold(params, |p, &n| p.u32(n));
+    params = rows_at.iter().fold(params, |p, (_, apart)| p.u32(*apart));
     for (i, offset) in tables.clone().zip(&offsets) {
         params = [*offset, 0, 0, 0].into_iter().fold(params, Params::u32);
         let dims = shape(i);
@@ -141,36 +128,67 @@ pub(super) fn lower(op: &AttentionOp, request: &KernelRequest<'_>) -> Result<Vec
         params = [0usize; 4].into_iter().fold(params, Params::u32);
     }
     let words = (2 * tables.len()).max(1) as u32;
-    let variant = |name: &'static str, cached: bool| {
-        let mut flags = flags.clone();
-        if cached {
-            flags.push("cached");
+    // A kernel over bindings of its own, which the table and the bias follow.
+    let dispatch = |name: &str, file: &str, own: &[BindTo], more: Option<&'static str>| {
+        let (mut bindings, mut text) = (own.to_vec(), String::new());
+        for (bind, declared) in
+            [(table, "tables: array<i32>"), (op.bias_input().map(BindTo::Input), "bias: array<f32>")]
+        {
+            if let Some(bind) = bind {
+                bindings.push(bind);
+                let _ =
+                    writeln!(text, "@group(0) @binding({}) var<storage, read> {declared};", bindings.len());
+            }
         }
+        if masked {
+            text.push_str(&wgsl::allowed(&s.mask));
+        }
+        let _ = writeln!(text, "#import attention/{file}");
         let kernel = Kernel {
-            name: op_name(op, cached),
+            name: name.into(),
             source: Source::Text(text.as_str().into()),
-            flags,
+            flags: flags.iter().copied().chain(more).collect(),
             constants: vec![("TABLE_WORDS", ConstantValue::U32(words))],
             needs: Needs::default(),
         };
-        let mut dispatches = dispatches.clone();
-        dispatches.push(DispatchSpec {
+        DispatchSpec {
             kernel,
-            bindings: bindings.clone(),
+            bindings,
             params: params.clone(),
             grid: Grid::Linear(groups as u64),
             flat: None,
-        });
-        Lowering { variant: name, scratch: scratch.clone(), dispatches }
+        }
     };
+    let variant = |name: &'static str, kernels: Vec<DispatchSpec>| Lowering {
+        variant: name,
+        scratch: scratch.clone(),
+        dispatches: packing.iter().cloned().chain(kernels).collect(),
+    };
+    let given: Vec<BindTo> =
+        (0..3).chain((op.part != PartOf::Forward).then(|| op.cotangent_input())).map(BindTo::Input).collect();
+    let numbers = BindTo::Input(op.cotangent_input() + 1);
+    let outputs = (0..request.outputs.len()).map(BindTo::Output);
+    let own = match op.part {
+        PartOf::Forward => given.iter().copied().chain(outputs).collect(),
+        _ => [&given[..], &[numbers]].concat().into_iter().chain(outputs).collect::<Vec<_>>(),
+    };
+    let streamed = variant("streamed", vec![dispatch(op.name(), file, &own, None)]);
     Ok(match op.part {
-        PartOf::Forward if v[2] <= CACHE => vec![variant("cached", true), variant("streamed", false)],
-        PartOf::Forward => vec![variant("streamed", false)],
-        _ => vec![variant("a_group_each", false)],
+        PartOf::Forward if v[2] <= CACHE => {
+            let cached = dispatch(&format!("{}_cached", op.name()), file, &own, Some("cached"));
+            vec![variant("cached", vec![cached]), streamed]
+        }
+        PartOf::Forward => vec![streamed],
+        // With a table and a bias the two outputs are a buffer too many for some devices.
+        PartOf::Query if table.is_some() && op.bias_input().is_some() => {
+            let found = [&given[..], &[numbers, BindTo::Output(1)]].concat();
+            let taken = [&given[..], &[BindTo::Output(1), BindTo::Output(0)]].concat();
+            let after = vec![
+                dispatch("attention_rows", "rows", &found, None),
+                dispatch(op.name(), file, &taken, Some("given")),
+            ];
+            vec![Lowering { variant: "a_group_each", ..streamed }, variant("rows_first", after)]
+        }
+        _ => vec![Lowering { variant: "a_group_each", ..streamed }],
     })
-}
-
-fn op_name(op: &AttentionOp, cached: bool) -> String {
-    use crate::ops::Op as _;
-    format!("{}{}", op.name(), if cached { "_cached" } else { "" })
 }

@@ -5,6 +5,8 @@ mod evaluate;
 mod fast;
 mod index;
 mod kernels;
+#[cfg(test)]
+mod layouts;
 mod mask;
 mod op;
 mod parts;

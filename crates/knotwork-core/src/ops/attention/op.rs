@@ -266,11 +266,11 @@ impl Op for AttentionOp {
         Ok(found)
     }
 
-    /// Rows of q, k, v and the cotangent lie anywhere, their elements side by side.
+    /// The elements of q, k, v and the cotangent lie anywhere.
     fn accepts(&self, input: usize, layout: &Layout) -> bool {
-        let rows = input < 3 || input == self.cotangent_input();
-        let side_by_side = layout.shape().last() == Some(&1) || layout.strides().last() == Some(&1);
-        layout.is_contiguous() || (rows && layout.shape().len() == 4 && side_by_side)
+        layout.is_contiguous()
+            || input < 3
+            || (self.part != PartOf::Forward && input == self.cotangent_input())
     }
 
     fn emits(&self) -> bool {

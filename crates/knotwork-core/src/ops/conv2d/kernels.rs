@@ -15,6 +15,8 @@ const RANGE: usize = 8192;
 const FEW: usize = 128;
 /// Indices of the sum that are worth a workgroup.
 const SPAN: usize = 256;
+/// Sums up to this length need no second dispatch where smaller tiles fill the device.
+const SHORT: usize = 2048;
 /// Multiplications up to which the direct kernel is the faster one.
 const SMALL: usize = 1 << 16;
 
@@ -65,9 +67,12 @@ pub(super) fn lower(op: &Convolution, request: &KernelRequest<'_>) -> Result<Vec
             flat: None,
         }
     };
-    let tiled = |name: &'static str, split: &'static str, each: u32| {
+    let groups = |each: u32| {
         let tile = 16 * each as usize;
-        let groups = (m.div_ceil(tile) * n.div_ceil(tile) * s.groups).max(1);
+        (m.div_ceil(tile) * n.div_ceil(tile) * s.groups).max(1)
+    };
+    let tiled = |name: &'static str, split: &'static str, each: u32| {
+        let groups = groups(each);
         let wanted = if groups < FEW { (2 * FEW / groups).min(k / SPAN) } else { 1 };
         let parts = wanted.max(k.div_ceil(RANGE)).max(1);
         if parts == 1 {
@@ -83,9 +88,17 @@ pub(super) fn lower(op: &Convolution, request: &KernelRequest<'_>) -> Result<Vec
             ],
         }
     };
-    let mut all = vec![tiled("tile64", "tile64_split", 4), tiled("tile16", "tile16_split", 1)];
+    let mut all = vec![
+        tiled("tile64", "tile64_split", 4),
+        tiled("tile32", "tile32_split", 2),
+        tiled("tile16", "tile16_split", 1),
+    ];
     if m.min(n) <= 32 {
         all.reverse();
+    } else if all[0].dispatches.len() > 1 && groups(2) >= FEW / 2 && k <= SHORT {
+        // Tiles of half the side fill the device as well, without a second dispatch.
+        all[1] = Lowering::single("tile32", dispatch("tile32", 2, 1, false, BindTo::Output(0)));
+        all.swap(0, 1);
     }
     if k <= DIRECT {
         let direct = Lowering::single("direct", dispatch("direct", 1, 1, true, BindTo::Output(0)));

@@ -141,7 +141,9 @@ impl Fuser<'_> {
         let in_body = read.inputs.iter().filter(from_producer).count()
             == body_inputs.iter().filter(from_producer).count();
         let open = read.inputs.iter().filter(from_producer).all(|o| from.value(made, o.root).is_some());
-        let movable = self.is_first(producer, consumer) || self.is_ready(producer, consumer);
+        // What moves up lives longer: it takes the place of what it is made of.
+        let instead = !self.uses.needed_beside(operand.root, consumer);
+        let movable = self.is_first(producer, consumer) || (instead && self.is_ready(producer, consumer));
         let kept = made.outputs.iter().filter(|o| self.uses.needed_beside(o.root, consumer)).count();
         let buffers = made.inputs.len() + read.inputs.len() - 1 + kept + read.outputs.len();
         let small = buffers <= self.buffers && from.body.steps.len() + into.body.steps.len() < MAX_STEPS;

@@ -47,7 +47,8 @@ fn apply(draft: &mut Draft, capabilities: &Capabilities) -> usize {
     }
     let uses = Uses::of(draft);
     let mut gone = vec![false; draft.work.len()];
-    let mut copies = Vec::new();
+    // Copies by the work that they follow: right behind what makes the part, which fusing can then let write it.
+    let mut copies: Vec<Vec<Work>> = vec![Vec::new(); draft.work.len()];
     let mut count = 0;
     // From the last sum on, so that a sum of sums is seen before the sums in it.
     for k in (0..draft.work.len()).rev() {
@@ -58,11 +59,18 @@ fn apply(draft: &mut Draft, capabilities: &Capabilities) -> usize {
         let Some((shape, parts)) = parts(draft, &uses, k, &mut sums) else { continue };
         sums.into_iter().for_each(|k| gone[k] = true);
         let whole = Operand { root: draft.work[k].outputs[0].root, layout: Layout::contiguous(&shape) };
-        copies.extend(parts.into_iter().map(|part| copy_into(draft, &uses, part, &whole)));
+        for part in parts {
+            let made = part.work;
+            let copy = copy_into(draft, &uses, part, &whole);
+            let maker = uses.writers[copy.inputs[0].root].iter().max();
+            copies[*maker.unwrap_or(&made)].push(copy);
+        }
         count += 1;
     }
     draft.work.iter_mut().zip(&gone).filter(|(_, gone)| **gone).for_each(|(work, _)| work.outputs.clear());
-    draft.work.extend(copies);
+    let work = std::mem::take(&mut draft.work);
+    draft.work =
+        work.into_iter().zip(copies).flat_map(|(work, copies)| [vec![work], copies].concat()).collect();
     count
 }
 

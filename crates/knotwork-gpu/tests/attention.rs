@@ -1,0 +1,105 @@
+//! Attention on a GPU over views that no kernel before it has made contiguous.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in tests a panic is the report")]
+
+use knotwork_core::{
+    DType, Device, Graph, HostTensor, Tensor,
+    cpu::evaluate,
+    ops::{Attention, Mask, Normalizer},
+    plan::PlanOptions,
+};
+use knotwork_gpu::{Options, Profile, open};
+
+const B: usize = 2;
+const L: usize = 7;
+const H: usize = 2;
+const D: usize = 11;
+
+fn devices() -> Vec<Device> {
+    let open = |profile| {
+        open(&Options { profile, ..Options::default() }).expect("a GPU driver: `cargo xtask setup`")
+    };
+    vec![open(Profile::Checked), open(Profile::Trusted)]
+}
+
+fn input(g: &Graph, name: &str, shape: &[usize]) -> Tensor {
+    g.input(name, DType::F32, shape.to_vec()).unwrap()
+}
+
+/// Elements of an input, without a pattern that a sum could cancel.
+fn wave(shape: &[usize], phase: f32) -> HostTensor {
+    let values = (0..shape.iter().product::<usize>()).map(|i| (phase + 1.7 * i as f32).sin()).collect();
+    HostTensor::from_vec(values, shape.to_vec()).unwrap()
+}
+
+/// Outputs on each device against the oracle, in the first two variants of every kernel. All inputs feed all outputs.
+fn check(g: &Graph, outputs: &[&Tensor], feeds: &[(&str, HostTensor)]) {
+    let want = evaluate(g, outputs, &feeds.iter().cloned().collect()).unwrap();
+    for device in devices() {
+        for variant in 0..2 {
+            let choice = PlanOptions { variant: Some(variant), ..PlanOptions::default() };
+            let mut program = device.compile(g, outputs, &[]).unwrap().with_options(choice);
+            let got = program.run(feeds.iter().map(|(n, t)| (*n, t))).unwrap().wait().unwrap();
+            for (i, (got, want)) in got.iter().zip(&want).enumerate() {
+                for (a, b) in got.to_f64().iter().zip(want.to_f64()) {
+                    assert!((a - b).abs() <= 2e-5, "output {i}: {a}, not {b} on {}", device.info());
+                }
+            }
+        }
+    }
+}
+
+/// The output and the gradients.
+fn compare(g: &Graph, [q, k, v, dy]: [&Tensor; 4], inputs: &[(&str, &[usize])]) {
+    let feeds: Vec<(&str, HostTensor)> =
+        inputs.iter().enumerate().map(|(i, (name, shape))| (*name, wave(shape, i as f32))).collect();
+    for options in [
+        Attention::new().mask(Mask::causal()),
+        Attention::new().normalizer(Normalizer::Entmax15).softcap(2.0).top_k(5),
+    ] {
+        let y = q.attention(k, v, &options).unwrap();
+        let gradients = g.vjp(&[(&y, dy)], &[q, k, v]).unwrap();
+        check(g, &[&y, &gradients[0], &gradients[1], &gradients[2]], &feeds);
+    }
+}
+
+#[test]
+fn slices_of_packed_rows() {
+    let g = Graph::new();
+    let (all, dy) = (input(&g, "packed", &[B, L, 3 * H * D]), input(&g, "dy", &[B, L, H * D]));
+    let heads = |t: &Tensor| t.reshape([B, L, H, D]).unwrap().permute(&[0, 2, 1, 3]).unwrap();
+    let [q, k, v] = [0, 1, 2].map(|i| heads(&all.slice(-1, i * H * D, (i + 1) * H * D).unwrap()));
+    let inputs: [(&str, &[usize]); 2] = [("packed", &[B, L, 3 * H * D]), ("dy", &[B, L, H * D])];
+    compare(&g, [&q, &k, &v, &heads(&dy)], &inputs);
+}
+
+#[test]
+fn shared_heads_and_elements_apart() {
+    let g = Graph::new();
+    let q = input(&g, "q", &[B, H, 1, D]).broadcast_to([B, H, L, D]).unwrap();
+    let k = input(&g, "k", &[B, H, D, L]).transpose(2, 3).unwrap();
+    let v = input(&g, "v", &[B, 1, L, D]).broadcast_to([B, H, L, D]).unwrap();
+    let dy = input(&g, "dy", &[D, B, L, H]).permute(&[1, 3, 2, 0]).unwrap();
+    let inputs: [(&str, &[usize]); 4] =
+        [("q", &[B, H, 1, D]), ("k", &[B, H, D, L]), ("v", &[B, 1, L, D]), ("dy", &[D, B, L, H])];
+    compare(&g, [&q, &k, &v, &dy], &inputs);
+}
+
+#[test]
+fn a_table_and_a_bias_with_steps_behind_the_gradient_to_the_queries() {
+    let g = Graph::new();
+    let shape = [B, H, L, D];
+    let [q, k, v, dy] = ["q", "k", "v", "dy"].map(|name| input(&g, name, &shape));
+    let bias = input(&g, "bias", &[H, L, L]);
+    let documents = g.input("documents", DType::I32, [B, L]).unwrap();
+    let options = Attention::new().mask(Mask::document(&documents)).bias(&bias);
+    let y = q.attention(&k, &v, &options).unwrap();
+    let mut gradients = g.vjp(&[(&y, &dy)], &[&q, &k, &v, &bias]).unwrap();
+    gradients[0] = gradients[0].permute(&[0, 2, 1, 3]).unwrap().tanh().unwrap();
+    let outputs: Vec<&Tensor> = gradients.iter().collect();
+    let mut feeds: Vec<(&str, HostTensor)> = vec![("bias", wave(&[H, L, L], 5.0))];
+    feeds.extend(["q", "k", "v", "dy"].iter().zip(0u8..).map(|(n, i)| (*n, wave(&shape, f32::from(i)))));
+    let documents: Vec<i32> = (0..B * L).map(|i| i as i32 / 4).collect();
+    feeds.push(("documents", HostTensor::new(&documents, [B, L]).unwrap()));
+    check(&g, &outputs, &feeds);
+}
