@@ -78,7 +78,7 @@ fn values_swap_and_turn_without_loss() {
             let (x, y) = if k % 2 == 1 { ([3.0, 4.0], [1.0, 2.0]) } else { ([1.0, 2.0], [3.0, 4.0]) };
             assert_eq!((values(&program, "a"), values(&program, "b")), (x.to_vec(), y.to_vec()));
             for i in 0..3 {
-                let at = ((i + k) % 3) as i32;
+                let at = (i + k) % 3;
                 let got = program.params().get(&format!("r{i}")).unwrap();
                 assert_eq!(got.as_slice::<i32>().unwrap(), &[at, 10 * at], "{} after {k}", device.info());
             }
@@ -96,7 +96,7 @@ fn an_update_may_depend_on_itself_through_another_slot() {
         let g = Graph::new();
         let (w, mean, seen) =
             (slot(&g, "w", &[4.0, 8.0]), slot(&g, "mean", &[0.0, 1.0]), slot(&g, "seen", &[0.0; 2]));
-        let new_mean = mean.mul(0.5).unwrap().add(&w.mul(0.5).unwrap()).unwrap();
+        let new_mean = mean.mul(0.5).unwrap().add(w.mul(0.5).unwrap()).unwrap();
         let new_w = w.sub(&new_mean).unwrap().sub(&seen).unwrap();
         let updates = [
             g.assign(&w, &new_w).unwrap(),
