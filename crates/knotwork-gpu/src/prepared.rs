@@ -213,7 +213,14 @@ impl Prepared for GpuPrepared {
             .map(|c| (c.pipeline.pipeline.clone(), c.bind_group.clone(), c.offsets.clone(), c.grid))
             .collect();
         let (device, queue) = (&self.context.device, &self.context.queue);
+        let size = |buffer: &Buffer| vec![0; buffer.size() as usize];
+        let feeds = self.plan.feeds.iter().map(|f| &self.buffers[f.buffer.0]);
+        let feeds: Vec<(&Buffer, Vec<u8>)> = feeds.map(|b| (b, size(b))).collect();
+        let slot = self.ring.take()?;
         let start = Instant::now();
+        for (buffer, zeros) in &feeds {
+            queue.write_buffer(buffer, 0, zeros);
+        }
         let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
         for (pipeline, bind_group, offsets, grid) in &list {
@@ -222,6 +229,7 @@ impl Prepared for GpuPrepared {
             pass.dispatch_workgroups(grid[0], grid[1], grid[2]);
         }
         drop(pass);
+        slot.copy(&mut encoder, &self.buffers, &[]);
         let submission = queue.submit([encoder.finish()]);
         let time = start.elapsed();
         self.context.wait_for(&submission)?;

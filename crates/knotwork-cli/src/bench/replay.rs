@@ -13,7 +13,7 @@ pub struct Replay {
     /// A run of ours, from its feeds to the submit, the copy and the mapping of its results asked for: microseconds a
     /// dispatch.
     pub ours_us_per_dispatch: f64,
-    /// The bare dispatch list from encoder to submit, without feeds and results: microseconds a dispatch.
+    /// The same list by bare calls, from its feeds to the submit, with the copy of its results: microseconds a dispatch.
     pub bare_us_per_dispatch: f64,
     /// The length of the list.
     pub dispatches: usize,

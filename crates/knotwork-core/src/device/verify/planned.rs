@@ -22,7 +22,7 @@ const NODES: f64 = 64.0;
 /// How many times as far from the oracle as unfused work a plan may be: roundings differ, their size does not.
 const UNFUSED: f64 = 16.0;
 
-/// A knob by name.
+/// A knob: its name, and how it is set.
 type Knob = (&'static str, fn(&mut PlanOptions));
 
 /// The knobs, each alone.
