@@ -139,7 +139,7 @@ fn what_is_still_to_be_read_is_left_alone() {
     let a = x.matmul(&w).unwrap().softmax(-1).unwrap();
     let b = a.cumsum(1).unwrap().cast(DType::F16).unwrap().cast(DType::F32).unwrap();
     let y = b.matmul(&w).unwrap().exp().unwrap().add(&a).unwrap();
-    let both = y.pad(1, 0, 5).unwrap().add(&a.pad(1, 5, 0).unwrap()).unwrap();
+    let both = y.pad(1, 0, 5).unwrap().add(a.pad(1, 5, 0).unwrap()).unwrap();
     let loss = both.square().unwrap().mean(&[0, 1], false).unwrap();
     let dw = loss.grad(&[&w]).unwrap().remove(0);
     let step = g.assign(&w, &w.sub(&dw).unwrap()).unwrap();
