@@ -84,7 +84,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let eye = vec3(0.0, 2.2, 5.5);
     let direction = normalize(vec3(p.x, -p.y - 0.45, -1.9));
     let first = trace(eye, direction);
-    var colour = vec3(0.5, 0.6, 0.75);
+    // The sky is its own light.
+    let sky = vec3(0.5, 0.6, 0.75);
+    var colour = sky;
     if first.distance < 1e8 {
         var sum = 0.0;
         for (var i = 0u; i < scene.samples; i++) {
@@ -96,7 +98,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     for (var c = 0u; c < 3u; c++) {
         image[c * plane + pixel] = colour[c];
         if scene.guides != 0u {
-            image[(3u + c) * plane + pixel] = first.albedo[c];
+            image[(3u + c) * plane + pixel] = select(sky, first.albedo, first.distance < 1e8)[c];
             image[(6u + c) * plane + pixel] = first.normal[c];
         }
     }

@@ -13,7 +13,7 @@ fn instruction() -> impl Strategy<Value = Instruction> {
 proptest! {
     // A fixed seed: a change that breaks a graph is found when it is made, not by someone else later.
     #![proptest_config(ProptestConfig {
-        cases: 150,
+        cases: 500,
         rng_seed: RngSeed::Fixed(7),
         failure_persistence: None,
         ..ProptestConfig::default()

@@ -7,6 +7,7 @@ mod devices;
 mod explain;
 mod networks;
 mod profile;
+mod verify;
 
 /// GPU-first compute with hand-written WGSL kernels.
 #[derive(Debug, Parser)]
@@ -24,6 +25,8 @@ enum Command {
     Explain(explain::Arguments),
     /// Measures a reference network dispatch by dispatch: times by kernel, rates, shares, a trace for Perfetto.
     Profile(profile::Arguments),
+    /// Runs a reference network on a device, node by node against the oracle, then as planned.
+    Verify(verify::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -32,6 +35,7 @@ fn main() -> anyhow::Result<()> {
         Command::Devices => devices::list(out),
         Command::Explain(arguments) => explain::explain(&arguments, out),
         Command::Profile(arguments) => profile::profile(&arguments, out),
+        Command::Verify(arguments) => verify::verify(&arguments, out),
     };
     // Whoever reads may have seen enough (`| head`).
     let closed = |e: &anyhow::Error| {

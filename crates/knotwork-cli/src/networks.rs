@@ -1,10 +1,13 @@
 //! Reference networks: what `knotwork explain` prints, `knotwork bench` times and the tests on plans count.
 
+use std::collections::BTreeMap;
+
 use knotwork::{
     Dim, Graph, HostTensor, Result, Tensor,
     graph::Update,
     nn::{AdamW, Kan, Linear, Sgd},
     ops::{Attention, Conv2d, Mask},
+    plan::{Capabilities, Feed, PlanOptions},
     prelude::DType,
 };
 
@@ -17,6 +20,29 @@ pub struct Network {
     pub outputs: Vec<Tensor>,
     /// What a run assigns.
     pub updates: Vec<Update>,
+}
+
+impl Network {
+    /// Values for every input, the same in every run: labels are classes, everything else is spread around 0.
+    ///
+    /// # Errors
+    /// None that a user could cause: the shapes are fixed.
+    pub fn feeds(&self) -> Result<BTreeMap<String, HostTensor>> {
+        let outputs: Vec<&Tensor> = self.outputs.iter().collect();
+        let updates: Vec<&Update> = self.updates.iter().collect();
+        let options = PlanOptions::default();
+        let plan = self.graph.plan(&outputs, &updates, &[].into(), &Capabilities::cpu(), options)?;
+        let value = |(k, feed): (usize, &Feed)| {
+            let value = if feed.dtype == DType::I32 {
+                let count = feed.shape.iter().product::<usize>();
+                HostTensor::new(&(0..count as i32).map(|i| i * 7 % 10).collect::<Vec<_>>(), &feed.shape)
+            } else {
+                spread(&feed.shape, 1.0, k + 11)
+            };
+            Ok((feed.name.clone(), value?))
+        };
+        plan.feeds.iter().enumerate().map(value).collect()
+    }
 }
 
 /// A reference network by name.
@@ -170,13 +196,7 @@ fn transformer() -> Result<Network> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use knotwork::{
-        Device,
-        cpu::evaluate,
-        plan::{Capabilities, Plan, PlanOptions},
-    };
+    use knotwork::{Device, cpu::evaluate, plan::Plan};
 
     use super::*;
 
@@ -205,25 +225,11 @@ mod tests {
         }
     }
 
-    /// Values for every input: labels are classes, everything else is spread around 0.
-    fn feeds(plan: &Plan) -> BTreeMap<String, HostTensor> {
-        let value = |(k, feed): (usize, &knotwork::plan::Feed)| {
-            let value = if feed.dtype == DType::I32 {
-                let count = feed.shape.iter().product::<usize>();
-                HostTensor::new(&(0..count as i32).map(|i| i * 7 % 10).collect::<Vec<_>>(), &feed.shape)
-            } else {
-                spread(&feed.shape, 1.0, k + 11)
-            };
-            (feed.name.clone(), value.unwrap())
-        };
-        plan.feeds.iter().enumerate().map(value).collect()
-    }
-
     fn agree(name: Name, device: &Device) {
         let n = name.build().unwrap();
         let outputs: Vec<&Tensor> = n.outputs.iter().collect();
         let updates: Vec<&Update> = n.updates.iter().collect();
-        let feeds = feeds(&plan(name, PlanOptions::default()));
+        let feeds = n.feeds().unwrap();
         let lent = feeds.iter().map(|(k, v)| (k.as_str(), v.clone())).collect();
         let want = evaluate(&n.graph, &outputs, &lent).unwrap();
         for no_fuse in [true, false] {

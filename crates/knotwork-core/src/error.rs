@@ -113,6 +113,9 @@ pub enum Error {
         /// One past the largest valid index.
         bound: usize,
     },
+    /// A run with the knob `check_finite` made a NaN or an infinity. Parameters and states are as before the run.
+    #[error("{0}")]
+    NotFinite(Box<crate::device::NonFinite>),
     /// A parameter, a state or a scalar of that name does not exist or has another type or shape.
     #[error("parameters: {0}")]
     Params(String),

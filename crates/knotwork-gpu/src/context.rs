@@ -17,6 +17,7 @@ use knotwork_core::{
 
 use crate::{
     adapter::{Profile, capabilities, wanted_features},
+    buffer::Buffer,
     cache::DiskCache,
     failure::Failure,
     memory::GpuMemory,
@@ -52,6 +53,7 @@ pub(crate) struct Manner {
 #[derive(Debug, Default)]
 pub(crate) struct Count {
     pub buffers: AtomicU64,
+    pub bytes: Arc<AtomicU64>,
     pub bind_groups: AtomicU64,
     pub pipelines: AtomicU64,
     pub submits: AtomicU64,
@@ -186,7 +188,7 @@ impl Context {
         errors.into_iter().flatten().next().map_or(Ok(result), Err)
     }
 
-    pub fn buffer(&self, label: &str, bytes: usize, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
+    pub fn buffer(&self, label: &str, bytes: usize, usage: wgpu::BufferUsages) -> Result<Buffer> {
         self.count.buffers.fetch_add(1, Ordering::Relaxed);
         let descriptor = wgpu::BufferDescriptor {
             label: Some(label),
@@ -198,7 +200,9 @@ impl Context {
             let limit = format!("a buffer has at most {} bytes", self.capabilities.max_buffer_bytes);
             return Err(self.no_memory(label, bytes, &limit));
         }
-        self.guarded(|| self.device.create_buffer(&descriptor)).map_err(|e| self.refused(label, bytes, &e))
+        let made = self.guarded(|| self.device.create_buffer(&descriptor));
+        let made = made.map_err(|e| self.refused(label, bytes, &e))?;
+        Ok(Buffer::new(made, &self.count.bytes))
     }
 
     /// Writes bytes; the length is padded to a multiple of 4, which every buffer has room for.
@@ -236,7 +240,7 @@ fn why(reason: wgpu::DeviceLostReason) -> &'static str {
 }
 
 /// A submission that takes longer has hung.
-const TIMEOUT: Duration = Duration::from_secs(600);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The backend over an open device.
 #[derive(Debug)]
@@ -270,6 +274,7 @@ impl Backend for GpuBackend {
         let get = |n: &AtomicU64| n.load(Ordering::Relaxed);
         Counters {
             buffers: get(&count.buffers),
+            bytes: get(&count.bytes),
             bind_groups: get(&count.bind_groups),
             pipelines: get(&count.pipelines),
             submits: get(&count.submits),

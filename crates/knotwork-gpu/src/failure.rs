@@ -32,6 +32,8 @@ struct Flight {
     run: u64,
     names: Arc<[Named]>,
     back: bool,
+    /// The only dispatch that runs now, where they run one by one.
+    now: Option<usize>,
 }
 
 #[derive(Debug, Default)]
@@ -67,8 +69,13 @@ impl Failure {
         while flights.recent.len() >= REMEMBERED || flights.recent.front().is_some_and(|f| f.back) {
             flights.recent.pop_front();
         }
-        flights.recent.push_back(Flight { run, names: names.clone(), back: false });
+        flights.recent.push_back(Flight { run, names: names.clone(), back: false, now: None });
         run
+    }
+
+    /// Of a run whose dispatches are waited for one by one: which of them runs now.
+    pub fn only(&self, run: u64, dispatch: usize) {
+        self.flights().recent.iter_mut().filter(|f| f.run == run).for_each(|f| f.now = Some(dispatch));
     }
 
     /// A run has come back, and with it those before.
@@ -83,7 +90,8 @@ impl Failure {
             let away: Vec<&Flight> = flights.recent.iter().filter(|f| !f.back).collect();
             let away = if away.is_empty() { flights.recent.back().into_iter().collect() } else { away };
             let dispatches = away.iter().flat_map(|f| {
-                f.names.iter().map(|n| LastDispatch {
+                let named = f.names.iter().enumerate().filter(|(k, _)| f.now.is_none_or(|now| now == *k));
+                named.map(|(_, n)| LastDispatch {
                     run: f.run,
                     kernel: n.kernel.clone(),
                     node: n.node.clone(),
@@ -145,13 +153,23 @@ mod tests {
     }
 
     #[test]
+    fn one_by_one_the_one_is_named() {
+        let failure = Failure::new("gpu".into());
+        let name = |kernel: &str| Named { kernel: kernel.into(), node: "n".into(), site: Site::here() };
+        let run = failure.sends(&[name("a"), name("b"), name("c")].into());
+        failure.only(run, 0);
+        failure.only(run, 1);
+        assert_eq!(lost(&failure), [(1, "b".to_owned())]);
+    }
+
+    #[test]
     fn where_all_came_back_the_last_is_named() {
         let failure = Failure::new("gpu".into());
         assert!(failure.check().is_ok());
         (0..20).for_each(|i| failure.back(failure.sends(&named(&format!("k{i}")))));
         assert_eq!(lost(&failure), [(20, "k19".to_owned())]);
         let many = Failure::new("gpu".into());
-        (0..20).for_each(|_| drop(many.sends(&named("k"))));
+        (0..20).for_each(|_| assert!(many.sends(&named("k")) > 0));
         assert_eq!(lost(&many).len(), REMEMBERED);
         assert!(lost(&Failure::new("gpu".into())).is_empty());
     }

@@ -10,9 +10,11 @@
 
 mod adapter;
 mod background;
+mod buffer;
 mod cache;
 mod context;
 mod failure;
+mod mapping;
 mod memory;
 mod pipeline;
 mod poison;

@@ -36,7 +36,7 @@ impl Filling {
 pub(crate) fn fillings(
     context: &Arc<Context>,
     plan: &Plan,
-    buffers: &[wgpu::Buffer],
+    buffers: &[crate::buffer::Buffer],
 ) -> Result<Vec<(usize, Vec<Filling>)>> {
     let fills = plan.fills();
     if fills.is_empty() || plan.dispatches.is_empty() {

@@ -1,6 +1,9 @@
 //! A plan with everything bound once: replayed as one encoder, one pass, one submit (more where a run is long).
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
 
 use knotwork_core::{
     Error, FeedError, Result,
@@ -9,6 +12,7 @@ use knotwork_core::{
 };
 
 use crate::{
+    buffer::Buffer,
     context::Context,
     failure::{Named, names},
     memory::{GpuMemory, STORAGE},
@@ -56,7 +60,7 @@ impl Call {
 pub(crate) struct GpuPrepared {
     pub(crate) context: Arc<Context>,
     plan: Arc<Plan>,
-    pub(crate) buffers: Vec<wgpu::Buffer>,
+    pub(crate) buffers: Vec<Buffer>,
     pub(crate) calls: Vec<Call>,
     pub(crate) ring: Ring,
     scalars: Option<(usize, Vec<u8>)>,
@@ -99,7 +103,7 @@ impl GpuPrepared {
 }
 
 /// The plan's buffers: those of siblings are shared, constants are uploaded once.
-fn buffers(context: &Arc<Context>, plan: &Plan, chunks: &[Arc<dyn Memory>]) -> Result<Vec<wgpu::Buffer>> {
+fn buffers(context: &Arc<Context>, plan: &Plan, chunks: &[Arc<dyn Memory>]) -> Result<Vec<Buffer>> {
     plan.buffers
         .iter()
         .map(|buffer| {
@@ -136,7 +140,7 @@ fn blocks(dispatch: &Dispatch) -> impl Iterator<Item = &[u32]> {
 fn calls(
     context: &Arc<Context>,
     plan: &Plan,
-    buffers: &[wgpu::Buffer],
+    buffers: &[Buffer],
     pipelines: Vec<Arc<Pipeline>>,
 ) -> Result<Vec<Call>> {
     let align = context.uniform_alignment.max(16);
@@ -201,18 +205,54 @@ fn calls(
 }
 
 impl Prepared for GpuPrepared {
+    fn replay_bare(&mut self) -> Result<Option<Duration>> {
+        self.context.alive()?;
+        let list: Vec<(wgpu::ComputePipeline, wgpu::BindGroup, Vec<u32>, [u32; 3])> = self
+            .calls
+            .iter()
+            .map(|c| (c.pipeline.pipeline.clone(), c.bind_group.clone(), c.offsets.clone(), c.grid))
+            .collect();
+        let (device, queue) = (&self.context.device, &self.context.queue);
+        let start = Instant::now();
+        let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        for (pipeline, bind_group, offsets, grid) in &list {
+            pass.set_pipeline(pipeline);
+            pass.set_bind_group(0, bind_group, offsets);
+            pass.dispatch_workgroups(grid[0], grid[1], grid[2]);
+        }
+        drop(pass);
+        let submission = queue.submit([encoder.finish()]);
+        let time = start.elapsed();
+        self.context.wait_for(&submission)?;
+        Ok(Some(time))
+    }
+
     fn run(&mut self, inputs: &RunInputs<'_>) -> Result<Box<dyn Pending>> {
         self.context.failure.check()?;
         let given = lent_inputs(&self.context, &self.plan, inputs)?;
         let taken = lent_outputs(&self.context, inputs)?;
         let slot = self.ring.take()?;
         let context = self.context.clone();
+        let refused = |e: wgpu::Error| context.refused("a run", 0, &e);
+        let parts = context.guarded(|| self.record(inputs, &given, &taken, &slot)).map_err(refused)?;
         let run = context.failure.sends(&self.names);
-        let submission = context
-            .guarded(|| self.send(inputs, &given, &taken, &slot))
-            .map_err(|e| context.refused("a run", 0, &e))?;
-        context.taken(&submission)?;
-        context.count.submits.fetch_add(1, Ordering::Relaxed);
+        let mut last = None;
+        // One after the other, and none after one that is refused: what follows would run on old values.
+        for (k, part) in parts.into_iter().enumerate() {
+            let _span = tracing::trace_span!("submit").entered();
+            if self.plan.serial {
+                context.failure.only(run, self.plan.submits.get(k).map_or(0, |range| range.start));
+            }
+            let submission = context.guarded(|| context.queue.submit([part])).map_err(refused)?;
+            context.taken(&submission)?;
+            context.count.submits.fetch_add(1, Ordering::Relaxed);
+            if self.plan.serial {
+                context.wait_for(&submission)?;
+            }
+            last = Some(submission);
+        }
+        let submission = last.ok_or_else(|| context.fail("a run without a submit"))?;
         context.count.dispatches.fetch_add(self.calls.len() as u64, Ordering::Relaxed);
         Ok(Box::new(slot.sent(submission, run, taken.iter().map(Option::is_some).collect())))
     }
@@ -223,20 +263,27 @@ impl Prepared for GpuPrepared {
 }
 
 impl GpuPrepared {
-    /// Writes what the host gives, records the run and submits it.
-    fn send(
+    /// Writes what the host gives, and records the run: one part for each of the plan's submits.
+    fn record(
         &mut self,
         inputs: &RunInputs<'_>,
         given: &[Option<&Region>],
         taken: &[Option<&Region>],
         slot: &Slot,
-    ) -> wgpu::SubmissionIndex {
+    ) -> Vec<wgpu::CommandBuffer> {
         self.write(inputs);
         let context = &self.context;
         let submits = &self.plan.submits;
-        let encode =
+        let _span =
             tracing::trace_span!("encode", dispatches = self.calls.len(), submits = submits.len()).entered();
         let mut encoder = self.encoder(given);
+        if submits.len() > 1 {
+            // Memory that cannot take an output any more must be refused with the first part, not with the last.
+            for region in taken.iter().flatten().filter(|r| r.bytes > 0) {
+                encoder.clear_buffer(&region.buffer, region.offset, Some(4));
+            }
+        }
+        let mut parts = Vec::with_capacity(submits.len());
         for (k, range) in submits.iter().enumerate() {
             {
                 let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
@@ -245,15 +292,12 @@ impl GpuPrepared {
             if k + 1 < submits.len() {
                 let next = wgpu::CommandEncoderDescriptor { label: Some("run, continued") };
                 let full = std::mem::replace(&mut encoder, context.device.create_command_encoder(&next));
-                context.queue.submit([full.finish()]);
-                context.count.submits.fetch_add(1, Ordering::Relaxed);
+                parts.push(full.finish());
             }
         }
         slot.copy(&mut encoder, &self.buffers, taken);
-        let commands = encoder.finish();
-        drop(encode);
-        let _span = tracing::trace_span!("submit").entered();
-        context.queue.submit([commands])
+        parts.push(encoder.finish());
+        parts
     }
 
     /// What the host gives into its buffers: feeds and scalars.

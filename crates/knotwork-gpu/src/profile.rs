@@ -8,7 +8,13 @@ use knotwork_core::{
     device::{Clock, Interval, Pending, RunInputs, Timeline},
 };
 
-use crate::{context::Context, prepared::GpuPrepared, readback::read_mapped};
+use crate::{
+    buffer::Buffer,
+    context::{Context, TIMEOUT},
+    mapping::Mapping,
+    prepared::GpuPrepared,
+    readback::read_mapped,
+};
 
 /// Dispatches that one query set can time: two timestamps each.
 const PER_SET: usize = (wgpu::QUERY_SET_MAX_QUERIES / 2) as usize;
@@ -16,8 +22,8 @@ const PER_SET: usize = (wgpu::QUERY_SET_MAX_QUERIES / 2) as usize;
 /// Timestamps of some dispatches on their way back.
 struct Queries {
     sets: Vec<wgpu::QuerySet>,
-    resolved: wgpu::Buffer,
-    staging: wgpu::Buffer,
+    resolved: Buffer,
+    staging: Buffer,
     count: usize,
 }
 
@@ -119,9 +125,13 @@ impl GpuPrepared {
         let submission = context.guarded(send).map_err(|e| context.refused("a profiled run", 0, &e))?;
         context.taken(&submission)?;
         self.count(1);
-        queries.staging.map_async(wgpu::MapMode::Read, .., |_| {});
+        let mapping = Mapping::default();
+        mapping.ask(&queries.staging);
         // The results are waited for, so that clamped indices are an error here too.
         Box::new(slot.sent(submission, run, Vec::new())).wait()?;
+        if !mapping.take(TIMEOUT) {
+            return Err(context.gone("the timestamps of a run could not be mapped"));
+        }
         let period = f64::from(context.queue.get_timestamp_period());
         Ok(Timeline { clock: Clock::Timestamps, slices: queries.read(&context, period)? })
     }

@@ -239,7 +239,7 @@ pub fn parameter(params: &Params, name: &str) -> Result<Region> {
         .ok_or_else(|| Error::Params(format!("`{name}` does not lie on a GPU")))?;
     Ok(Region {
         context: memory.context.clone(),
-        buffer: memory.buffer.clone(),
+        buffer: (*memory.buffer).clone(),
         offset: offset as u64,
         bytes: bytes.div_ceil(4) as u64 * 4,
     })

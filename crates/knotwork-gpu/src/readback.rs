@@ -3,10 +3,7 @@
 use std::{
     future::Future,
     pin::Pin,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use knotwork_core::{
@@ -15,7 +12,13 @@ use knotwork_core::{
     plan::{Place, Plan, StatusWord},
 };
 
-use crate::{background, context::Context, raw::Region};
+use crate::{
+    background,
+    buffer::Buffer,
+    context::{Context, TIMEOUT},
+    mapping::Mapping,
+    raw::Region,
+};
 
 /// Runs that may be under way at once before the next one waits for the oldest.
 const RING: usize = 3;
@@ -80,10 +83,10 @@ struct Staging {
     context: Arc<Context>,
     contents: Arc<Contents>,
     /// Absent where a run sends nothing back.
-    buffer: Option<wgpu::Buffer>,
+    buffer: Option<Buffer>,
     /// The run that fills it: where it was sent, and its number.
     submission: Mutex<Option<(wgpu::SubmissionIndex, u64)>>,
-    mapped: Arc<AtomicBool>,
+    mapped: Mapping,
 }
 
 /// The staging buffers of one prepared plan.
@@ -99,8 +102,18 @@ impl Ring {
         Ok(Self { slots, next: 0 })
     }
 
-    /// A staging buffer that nobody waits for. Where results of all are still held by the caller, one is added.
+    /// A staging buffer that nobody waits for. Where results of all are still held by the caller, one is added; where
+    /// more are idle than the ring began with, they go.
     pub fn take(&mut self) -> Result<Slot> {
+        let idle = |slot: &Arc<Staging>| Arc::strong_count(slot) == 1;
+        if self.slots.len() > RING && self.slots.iter().filter(|s| idle(s)).count() > RING {
+            let mut kept = 0;
+            self.slots.retain(|slot| {
+                kept += usize::from(idle(slot));
+                !idle(slot) || kept <= RING
+            });
+            self.next = 0;
+        }
         let n = self.slots.len();
         let free = (0..n).map(|k| (self.next + k) % n).find(|&k| Arc::strong_count(&self.slots[k]) == 1);
         let index = match free {
@@ -127,7 +140,7 @@ impl Staging {
             contents: contents.clone(),
             buffer,
             submission: Mutex::new(None),
-            mapped: Arc::default(),
+            mapped: Mapping::default(),
         }))
     }
 
@@ -143,7 +156,7 @@ impl Staging {
     /// Makes it usable again after a result that was never read.
     fn recycle(&self) -> Result<()> {
         self.settle()?;
-        if let (true, Some(buffer)) = (self.mapped.swap(false, Ordering::AcqRel), &self.buffer) {
+        if let (true, Some(buffer)) = (self.mapped.take(TIMEOUT), &self.buffer) {
             buffer.unmap();
         }
         Ok(())
@@ -156,17 +169,12 @@ pub(crate) struct Slot(Arc<Staging>);
 
 impl Slot {
     /// Records the copies of the outputs: into lent memory where there is some, else into the staging buffer.
-    pub fn copy(
-        &self,
-        encoder: &mut wgpu::CommandEncoder,
-        buffers: &[wgpu::Buffer],
-        into: &[Option<&Region>],
-    ) {
+    pub fn copy(&self, encoder: &mut wgpu::CommandEncoder, buffers: &[Buffer], into: &[Option<&Region>]) {
         let contents = &self.0.contents;
         for (i, (place, at)) in contents.outputs.iter().enumerate() {
             let size = place.bytes.div_ceil(4) * 4;
             let lent = into.get(i).copied().flatten().map(|r| (&r.buffer, r.offset));
-            let staging = || self.0.buffer.as_ref().map(|b| (b, *at as u64));
+            let staging = || self.0.buffer.as_ref().map(|b| (&**b, *at as u64));
             if let (Some((to, at)), true) = (lent.or_else(staging), size > 0) {
                 let from = &buffers[place.buffer.0];
                 encoder.copy_buffer_to_buffer(from, place.offset as u64, to, at, size as u64);
@@ -187,10 +195,7 @@ impl Slot {
         }
         *staging.submission.lock().unwrap_or_else(PoisonError::into_inner) = Some((submission, run));
         if let Some(buffer) = &staging.buffer {
-            let mapped = staging.mapped.clone();
-            buffer.map_async(wgpu::MapMode::Read, .., move |result| {
-                mapped.store(result.is_ok(), Ordering::Release)
-            });
+            staging.mapped.ask(buffer);
         }
         GpuPending { staging, lent, alone: None }
     }
@@ -217,7 +222,7 @@ impl Pending for GpuPending {
         }
         staging.settle()?;
         let Some(buffer) = &staging.buffer else { return staging.contents.decode(&[], &self.lent) };
-        if !staging.mapped.swap(false, Ordering::AcqRel) {
+        if !staging.mapped.take(TIMEOUT) {
             return Err(staging.context.gone("the results of a run could not be mapped"));
         }
         read_mapped(&staging.context, buffer, |data| staging.contents.decode(data, &self.lent))

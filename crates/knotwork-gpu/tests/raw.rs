@@ -7,7 +7,9 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use knotwork_core::{DType, Device, Dim, Error, FeedError, Graph, HostTensor, device::External};
+use knotwork_core::{
+    DType, Device, Dim, Error, FeedError, Graph, HostTensor, device::External, plan::PlanOptions,
+};
 use knotwork_gpu::raw::{self, DeviceExt, Sharing, wgpu};
 
 /// What an app has.
@@ -262,6 +264,36 @@ fn what_cannot_be_lent_is_refused_and_nothing_has_run() {
     assert!(matches!(error, Error::Device { .. }) && error.to_string().contains("estroyed"), "{error}");
     assert_eq!(app.errors.load(Ordering::SeqCst), 0);
     assert!(program.run_with([("x", (&input).into())], &[(0, &output)]).unwrap().wait().is_ok());
+}
+
+#[test]
+fn a_run_in_several_submits_is_refused_before_the_first() {
+    let app = App::open(|l| l);
+    let device = app.knotwork();
+    let g = Graph::new();
+    let x = g.input("x", DType::F32, [4, 4]).unwrap();
+    let w = g.parameter("w", HostTensor::from_vec(vec![0.5f32; 16], [4, 4]).unwrap()).unwrap();
+    let y = x.matmul(&w).unwrap().matmul(&w).unwrap().cumsum(0).unwrap();
+    let step = g.assign(&w, &w.add(&y).unwrap()).unwrap();
+    let options = PlanOptions { submit_micros: Some(0), ..PlanOptions::default() };
+    let mut program = device.compile(&g, &[&y], &[&step]).unwrap().with_options(options);
+    assert!(program.plan(&[].into()).unwrap().submits.len() > 2);
+    let [good, to, gone] = [0; 3].map(|_| app.buffer(16, SHARED));
+    let [input, output, lost] =
+        [&good, &to, &gone].map(|b| device.import(b, 0, DType::F32, &[4, 4]).unwrap());
+    gone.destroy();
+    for (from, into) in [(&lost, &output), (&input, &lost)] {
+        let error = program.run_with([("x", from.into())], &[(0, into)]).unwrap_err();
+        assert!(matches!(error, Error::Device { .. }), "{error}");
+        assert_eq!(program.params().get("w").unwrap().as_slice::<f32>().unwrap(), &[0.5; 16]);
+    }
+    app.queue.write_buffer(&good, 0, bytemuck::cast_slice(&[1.0f32; 16]));
+    // The same memory for the input and the output.
+    program.run_with([("x", (&input).into())], &[(0, &input)]).unwrap().wait().unwrap();
+    // Rows of 4 (4 × 0.5 twice), summed down.
+    assert_eq!(app.read(&good), [4.0, 8.0, 12.0, 16.0].map(|v| [v; 4]).concat());
+    let want = [4.5f32, 8.5, 12.5, 16.5].map(|v| [v; 4]).concat();
+    assert_eq!(program.params().get("w").unwrap().as_slice::<f32>().unwrap(), want);
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! One step of making a random graph.
 
-use knotwork::{DType, HostTensor, Result, Tensor};
+use knotwork::{
+    DType, HostTensor, Result, Tensor,
+    ops::{Attention, Conv2d, Mask},
+};
 
 /// Numbers that choose operands, dimensions and the like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +60,36 @@ const TABLE: &[Make] = &[
     |a, b, _| a.mse_loss(b),
     |a, _, _| a.detach(),
     |a, _, _| a.cast(DType::F32),
+    // Operations whose kernels take steps in.
+    |a, b, _| a.layer_norm(None, None, 1e-2)?.mul(&b.sigmoid()?),
+    |a, b, _| a.tanh()?.rms_norm(None, 1e-2)?.add(b),
+    |a, _, p| a.tanh()?.cumsum(dim(a, p.0))?.mul(0.2),
+    |a, _, _| {
+        let (w, b) = (grid(5, sizes(a).last().copied().unwrap_or(1))?, ramp(5)?);
+        let y = a.tanh()?.linear(&a.graph().tensor(w)?, Some(&a.graph().tensor(b)?))?.gelu()?;
+        y.slice(-1, 0, 3)?.transpose(0, -1)
+    },
+    |a, b, p| {
+        // Rows of three and of two elements as images of one channel.
+        let n = sizes(a).iter().product::<usize>() / 6;
+        let x = a.reshape([a.shape().fixed().map_or(0, |s| s.iter().product::<usize>())])?;
+        let x = x.slice(0, 0, 6 * n)?.tanh()?.reshape([n, 1, 3, 2])?;
+        let w = a.graph().tensor(grid(2, 4)?)?.reshape([2, 1, 2, 2])?;
+        let y = x.conv2d(&w, None, &Conv2d::new().padding(usize::from(p.1 % 2)))?.silu()?;
+        y.sum(&[1], false)?.mean(&[0], false)?.mul(&b.mean(&[0], true)?.mean(&[-1], true)?)
+    },
+    |a, b, _| {
+        let last = |t: &Tensor| sizes(t).last().copied().unwrap_or(1);
+        let heads = |t: &Tensor| -> Result<Tensor> {
+            let rows = sizes(t).iter().product::<usize>() / last(t).max(1);
+            t.tanh()?.reshape([1, 1, rows, last(t)])
+        };
+        let y = heads(a)?.attention(&heads(b)?, &heads(b)?, &Attention::new().mask(Mask::causal()))?;
+        y.add(0.1)?.reshape(sizes(a))
+    },
+    // Other element types on the way.
+    |a, b, _| a.gt(0.017)?.cast(DType::I32)?.add(&b.gt(0.031)?.cast(DType::I32)?)?.cast(DType::F32),
+    |a, b, _| a.select(&b.gt(0.017)?.cast(DType::U32)?.cast(DType::F32)?.gt(0.5)?, &b.neg()?),
     // What rewriting rules look for.
     |a, _, _| a.neg()?.neg()?.mul(1.0)?.sub(0.0)?.cast(DType::F32),
     |a, _, _| a.mul(&a.graph().constant(a.dtype(), 0.4)?.tanh()?.add(0.3)?),
@@ -81,6 +114,12 @@ const TABLE: &[Make] = &[
         a.sub(&a.graph().vjp(&[(&loss, &a.graph().constant(a.dtype(), 0.5)?)], &[a])?[0])?.add(&loss)
     },
 ];
+
+/// Small numbers of both signs, `[rows, columns]`.
+fn grid(rows: usize, columns: usize) -> Result<HostTensor> {
+    let values: Vec<f32> = (0..rows * columns).map(|i| ((i * 7 % 11) as f32 - 5.0) / 8.0).collect();
+    HostTensor::new(&values, [rows, columns])
+}
 
 /// The numbers from −1 up in steps of a third.
 fn ramp(n: usize) -> Result<HostTensor> {

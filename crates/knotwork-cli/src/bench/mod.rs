@@ -1,3 +1,4 @@
 //! What `knotwork bench` measures.
 
 pub mod planning;
+pub mod replay;

@@ -3,14 +3,17 @@
 use std::{
     alloc::{Layout, alloc_zeroed},
     cell::UnsafeCell,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use half::f16;
 
 use super::{Slice, SliceMut};
 use crate::{
-    Result,
+    Error, Result,
     device::Memory,
     plan::Place,
     tensor::{DType, HostTensor},
@@ -21,6 +24,14 @@ use crate::{
 pub(super) struct Block {
     words: UnsafeCell<Vec<u64>>,
     bytes: usize,
+    /// The bytes of all blocks of the backend.
+    total: Arc<AtomicU64>,
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        self.total.fetch_sub(self.bytes as u64, Ordering::Relaxed);
+    }
 }
 
 // SAFETY: a block is read and written only while the lock of the parameters that own it is held (chunks), or through
@@ -43,9 +54,10 @@ fn zeroed(n: usize) -> Option<Vec<u64>> {
 
 impl Block {
     /// Zeroed memory, or `None` where the system has none: an allocation that fails ends nothing.
-    pub fn new(bytes: usize) -> Option<Arc<Self>> {
+    pub fn new(bytes: usize, total: &Arc<AtomicU64>) -> Option<Arc<Self>> {
         let words = zeroed(bytes.div_ceil(8))?;
-        Some(Arc::new(Self { words: UnsafeCell::new(words), bytes }))
+        total.fetch_add(bytes as u64, Ordering::Relaxed);
+        Some(Arc::new(Self { words: UnsafeCell::new(words), bytes, total: total.clone() }))
     }
 
     /// Writes one word over and over: `offset` and `bytes` are multiples of 4.
@@ -130,6 +142,15 @@ impl Memory for CpuMemory {
     fn read(&self, offset: usize, dtype: DType, shape: &[usize]) -> Result<HostTensor> {
         let bytes = dtype.bytes() * shape.iter().product::<usize>();
         HostTensor::from_device_bytes(dtype, shape, &self.0.read_bytes(offset, bytes))
+    }
+
+    fn copy_from(&self, from: &dyn Memory) -> Result<()> {
+        let from = from
+            .as_any()
+            .downcast_ref::<Self>()
+            .ok_or_else(|| Error::Params("memory of another device cannot be copied".into()))?;
+        self.0.write_bytes(0, &from.0.read_bytes(0, from.0.bytes.min(self.0.bytes)));
+        Ok(())
     }
 
     fn as_any(&self) -> &dyn std::any::Any {

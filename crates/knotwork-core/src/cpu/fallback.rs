@@ -38,6 +38,7 @@ pub struct CpuBackend {
 #[derive(Debug, Default)]
 struct Count {
     buffers: AtomicU64,
+    bytes: Arc<AtomicU64>,
     runs: AtomicU64,
     steps: AtomicU64,
 }
@@ -71,7 +72,7 @@ impl CpuBackend {
 
     fn block(&self, what: &str, bytes: usize) -> Result<Arc<Block>> {
         self.count.buffers.fetch_add(1, Ordering::Relaxed);
-        Block::new(bytes).ok_or_else(|| Error::OutOfMemory {
+        Block::new(bytes, &self.count.bytes).ok_or_else(|| Error::OutOfMemory {
             what: what.into(),
             bytes,
             device: self.info.to_string(),
@@ -129,14 +130,17 @@ impl Backend for CpuBackend {
             buffers.push(block);
         }
         plan.steps.iter().try_for_each(check_disjoint)?;
+        let serial = plan.serial.then(|| rayon::ThreadPoolBuilder::new().num_threads(1).build()).transpose();
+        let serial = serial.map_err(|e| Error::Device { device: "cpu".into(), message: e.to_string() })?;
         let fills = if self.poison { plan.fills() } else { Vec::new() };
-        Ok(Box::new(CpuPrepared { plan, buffers, fills, count: self.count.clone() }))
+        Ok(Box::new(CpuPrepared { plan, buffers, fills, serial, count: self.count.clone() }))
     }
 
     fn counters(&self) -> Counters {
         let get = |n: &AtomicU64| n.load(Ordering::Relaxed);
         Counters {
             buffers: get(&self.count.buffers),
+            bytes: get(&self.count.bytes),
             submits: get(&self.count.runs),
             dispatches: get(&self.count.steps),
             ..Counters::default()
@@ -177,6 +181,8 @@ fn check_disjoint(step: &Step) -> Result<()> {
 struct CpuPrepared {
     plan: Arc<Plan>,
     buffers: Vec<Arc<Block>>,
+    /// One thread that does everything, where the plan asks for that.
+    serial: Option<rayon::ThreadPool>,
     /// What is poisoned before which step, in order.
     fills: Vec<Fill>,
     count: Arc<Count>,
@@ -185,11 +191,9 @@ struct CpuPrepared {
 impl Prepared for CpuPrepared {
     fn run(&mut self, inputs: &RunInputs<'_>) -> Result<Box<dyn Pending>> {
         self.write(inputs)?;
-        let mut fills = self.fills.iter().peekable();
-        for (index, step) in self.plan.steps.iter().enumerate() {
-            self.poison(&mut fills, index);
-            let _span = tracing::trace_span!("step", index, op = step.op.name()).entered();
-            self.step(step)?;
+        match &self.serial {
+            Some(one) => one.install(|| self.steps())?,
+            None => self.steps()?,
         }
         self.count_run();
         let _span = tracing::trace_span!("read", outputs = self.plan.outputs.len()).entered();
@@ -236,6 +240,16 @@ impl CpuPrepared {
                     self.buffers[k].write_bytes(slot.offset, &value.device_bytes());
                 }
             }
+        }
+        Ok(())
+    }
+
+    fn steps(&self) -> Result<()> {
+        let mut fills = self.fills.iter().peekable();
+        for (index, step) in self.plan.steps.iter().enumerate() {
+            self.poison(&mut fills, index);
+            let _span = tracing::trace_span!("step", index, op = step.op.name()).entered();
+            self.step(step)?;
         }
         Ok(())
     }

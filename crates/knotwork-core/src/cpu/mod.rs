@@ -9,3 +9,4 @@ mod oracle;
 pub use fallback::CpuBackend;
 pub use io::{CpuInput, CpuIo, CpuOutput, Slice, SliceMut};
 pub use oracle::{Oracle, evaluate};
+pub(crate) use oracle::{bound, evaluate_values, leaf_value, reference};

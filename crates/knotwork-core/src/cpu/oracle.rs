@@ -1,12 +1,15 @@
 //! The oracle: the graph as it was written, node by node, through the references.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use crate::{
-    Error, FeedError, Result,
+    Error, FeedError, Result, Site,
     error::OpError,
-    graph::{Constant, Graph, Kind, Leaf, Meta, Tensor, ValueId},
-    ops::Reference,
+    graph::{Constant, Graph, Kind, Leaf, Meta, Snapshot, Tensor, ValueId},
+    ops::{Op, Reference},
     tensor::{Binding, HostTensor},
 };
 
@@ -44,53 +47,86 @@ pub fn evaluate(graph: &Graph, outputs: &[&Tensor], feeds: &Oracle<'_>) -> Resul
             }
         }
     }
+    let wanted: Vec<ValueId> = outputs.iter().map(|t| t.id()).collect();
+    evaluate_values(&snapshot, &wanted, feeds, &binding)
+}
+
+/// Evaluates values of a graph whose named dimensions have these sizes. Values are dropped after their last use.
+pub(crate) fn evaluate_values(
+    snapshot: &Snapshot,
+    wanted: &[ValueId],
+    feeds: &Oracle<'_>,
+    binding: &Binding,
+) -> Result<Vec<HostTensor>> {
+    let live = snapshot.live(wanted, &[]);
+    let mut last_use = vec![0; snapshot.nodes.len()];
+    for (index, node) in snapshot.nodes.iter().enumerate().filter(|(i, _)| live[*i]) {
+        node.inputs.iter().for_each(|v| last_use[v.node] = index);
+    }
+    wanted.iter().for_each(|v| last_use[v.node] = usize::MAX);
     let mut values: HashMap<ValueId, Reference> = HashMap::new();
     for (index, node) in snapshot.nodes.iter().enumerate().filter(|(i, _)| live[*i]) {
         let results = match &node.kind {
-            Kind::Leaf(leaf) => vec![leaf_value(leaf, &node.outputs[0], feeds, &snapshot.slots, &binding)?],
+            Kind::Leaf(leaf) => vec![leaf_value(leaf, &node.outputs[0], feeds, &snapshot.slots, binding)?],
             Kind::Op(op) => {
-                let unbound = |name: std::sync::Arc<str>| FeedError::Missing {
-                    name: name.to_string(),
-                    expected: "a size for this dimension".into(),
-                };
-                let bound = op.bind(&binding).map_err(unbound)?;
-                let op = bound.as_ref().unwrap_or(op);
+                let op = bound(op, binding)?;
                 let inputs: Vec<Reference> = node.inputs.iter().map(|v| values[v].clone()).collect();
-                let metas: Vec<Meta> =
-                    inputs.iter().map(|r| Meta::new(r.dtype, r.shape.as_slice())).collect();
-                let refuse = |message: String| OpError {
-                    op: op.name().into(),
-                    inputs: metas.iter().map(ToString::to_string).collect(),
-                    message,
-                    site: node.site,
-                };
-                let mut outs = Vec::new();
-                for meta in op.infer(&metas).map_err(&refuse)? {
-                    let shape = meta.shape.bind(&binding).map_err(unbound)?;
-                    let n = shape.iter().product();
-                    outs.push(Reference { dtype: meta.dtype, shape, data: vec![f64::NAN; n] });
-                }
-                op.reference(&inputs, &mut outs).map_err(&refuse)?;
-                for out in &mut outs {
-                    out.data.iter_mut().for_each(|x| *x = out.dtype.round(*x));
-                }
-                outs
+                reference(op.as_ref(), &inputs, node.site, binding)?
             }
         };
         for (output, result) in results.into_iter().enumerate() {
             values.insert(ValueId { node: index, output }, result);
         }
+        for v in node.inputs.iter().filter(|v| last_use[v.node] == index) {
+            values.remove(v);
+        }
     }
-    Ok(outputs
+    Ok(wanted
         .iter()
-        .map(|t| {
-            let r = &values[&t.id()];
+        .map(|v| {
+            let r = &values[v];
             HostTensor::from_f64(r.dtype, &r.data, &r.shape)
         })
         .collect())
 }
 
-fn leaf_value(
+fn unbound(name: Arc<str>) -> FeedError {
+    FeedError::Missing { name: name.to_string(), expected: "a size for this dimension".into() }
+}
+
+/// An operation with the names of dimensions in its attributes replaced by numbers.
+pub(crate) fn bound(op: &Arc<dyn Op>, binding: &Binding) -> Result<Arc<dyn Op>> {
+    Ok(op.bind(binding).map_err(unbound)?.unwrap_or_else(|| op.clone()))
+}
+
+/// One operation through its reference, with results rounded to their element types.
+pub(crate) fn reference(
+    op: &dyn Op,
+    inputs: &[Reference],
+    site: Site,
+    binding: &Binding,
+) -> Result<Vec<Reference>> {
+    let metas: Vec<Meta> = inputs.iter().map(|r| Meta::new(r.dtype, r.shape.as_slice())).collect();
+    let refuse = |message: String| OpError {
+        op: op.name().into(),
+        inputs: metas.iter().map(ToString::to_string).collect(),
+        message,
+        site,
+    };
+    let mut outs = Vec::new();
+    for meta in op.infer(&metas).map_err(&refuse)? {
+        let shape = meta.shape.bind(binding).map_err(unbound)?;
+        let n = shape.iter().product();
+        outs.push(Reference { dtype: meta.dtype, shape, data: vec![f64::NAN; n] });
+    }
+    op.reference(inputs, &mut outs).map_err(&refuse)?;
+    for out in &mut outs {
+        out.data.iter_mut().for_each(|x| *x = out.dtype.round(*x));
+    }
+    Ok(outs)
+}
+
+pub(crate) fn leaf_value(
     leaf: &Leaf,
     meta: &Meta,
     feeds: &Oracle<'_>,

@@ -1,6 +1,6 @@
 //! What a backend does: keep parameters, prepare plans, run them. Object-safe, so a `Device` is chosen at run time.
 
-use std::{any::Any, fmt::Debug, future::Future, pin::Pin, sync::Arc};
+use std::{any::Any, fmt::Debug, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use super::{DeviceInfo, External, Timeline, Value};
 use crate::{
@@ -9,11 +9,14 @@ use crate::{
     tensor::{DType, HostTensor},
 };
 
-/// How many device objects a backend has made so far. In the steady state of a training loop none changes.
+/// How many device objects a backend has made so far, and what it holds. In the steady state of a training loop the first
+/// four stay as they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Buffers.
     pub buffers: u64,
+    /// Bytes of the buffers that are there now: what was made less what was dropped.
+    pub bytes: u64,
     /// Bind groups.
     pub bind_groups: u64,
     /// Pipelines.
@@ -40,6 +43,12 @@ pub trait Memory: Debug + Send + Sync {
     /// Where the device fails.
     fn read(&self, offset: usize, dtype: DType, shape: &[usize]) -> Result<HostTensor>;
 
+    /// Copies everything from memory of the same device and size, after what was submitted before.
+    ///
+    /// # Errors
+    /// Where the other memory is of another device, or the device fails.
+    fn copy_from(&self, from: &dyn Memory) -> Result<()>;
+
     /// For the backend that made it.
     fn as_any(&self) -> &dyn Any;
 }
@@ -51,6 +60,16 @@ pub trait Prepared: Debug + Send {
     /// # Errors
     /// Where the device fails, or data is outside an operation's definition. No state has changed then.
     fn run(&mut self, inputs: &RunInputs<'_>) -> Result<Box<dyn Pending>>;
+
+    /// Records and submits the dispatch list by the driver interface's bare calls, with what the last run was given, and
+    /// waits: the host time to record and submit. What a bench compares a run with; `None` where there is no such list.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    #[doc(hidden)]
+    fn replay_bare(&mut self) -> Result<Option<Duration>> {
+        Ok(None)
+    }
 
     /// A run that is waited for and of which every dispatch is timed; `None` where the backend does not do that, and
     /// nothing has run then.

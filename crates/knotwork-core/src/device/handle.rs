@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use super::{Backend, Counters, Params, Peak, Program};
+use super::{Backend, Counters, Params, Peak, PlanCounters, Program, plans::PlanCache};
 use crate::{
     Result,
     graph::{Graph, Tensor, Update},
@@ -53,6 +53,7 @@ impl fmt::Display for DeviceInfo {
 #[derive(Clone, Debug)]
 pub struct Device {
     backend: Arc<dyn Backend>,
+    plans: Arc<PlanCache>,
     peak: Arc<OnceLock<Peak>>,
 }
 
@@ -66,7 +67,7 @@ impl Device {
     /// A device over a backend of one's own.
     #[must_use]
     pub fn from_backend(backend: Arc<dyn Backend>) -> Self {
-        Self { backend, peak: Arc::default() }
+        Self { backend, plans: Arc::default(), peak: Arc::default() }
     }
 
     /// The backend.
@@ -95,6 +96,37 @@ impl Device {
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.backend.counters()
+    }
+
+    /// How its plans were used. Programs of one device share them: a program of the same graph, or of one that the same
+    /// lines have built again, with the same outputs, updates, knobs and sizes takes the plan that is there, and with it
+    /// the compiled pipelines. The least recently used goes when there are more than the bound, 64 at first; a program
+    /// keeps the plans that it uses (see [`Program::keep_plans`]).
+    ///
+    /// ```
+    /// use knotwork_core::{DType, Device, Graph, HostTensor};
+    /// let device = Device::cpu();
+    /// for _ in 0..3 {
+    ///     let g = Graph::new();
+    ///     let x = g.input("x", DType::F32, [2])?;
+    ///     let y = x.exp()?;
+    ///     device.compile(&g, &[&y], &[])?.run([("x", HostTensor::zeros(DType::F32, [2]))])?;
+    /// }
+    /// assert_eq!((device.plans().misses, device.plans().hits), (1, 2));
+    /// # Ok::<(), knotwork_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn plans(&self) -> PlanCounters {
+        self.plans.counters()
+    }
+
+    /// Keeps at most so many plans for programs to come; 0 keeps none. Constants of a graph live as long as its plans.
+    pub fn keep_plans(&self, plans: usize) {
+        self.plans.bound(plans);
+    }
+
+    pub(super) fn plan_cache(&self) -> &PlanCache {
+        &self.plans
     }
 
     /// A program that computes `outputs` and, where `updates` are listed, writes them into their slots at the end

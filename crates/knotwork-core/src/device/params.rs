@@ -1,7 +1,7 @@
 //! Parameters and states on a device, shared by all programs over one graph.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -40,7 +40,11 @@ struct Inner {
     scalars: BTreeMap<String, f64>,
 }
 
-/// The parameters, states and scalars of the programs over one graph. Cloning gives another handle on them.
+/// The parameters, states and scalars of the programs over one graph. Cloning gives another handle on them, which keeps
+/// them alive: they can be read and written when all programs over them are gone.
+///
+/// Reading waits for the runs that were started before and sees a whole number of updates. All methods may be called from
+/// several threads.
 #[derive(Clone, Debug)]
 pub struct Params {
     device: Device,
@@ -213,6 +217,29 @@ fn write(inner: &Inner, name: &str, value: &HostTensor) -> Result<()> {
 impl Turn<'_> {
     pub fn chunks(&self) -> Vec<Arc<dyn Memory>> {
         self.0.chunks.iter().map(|(m, _)| m.clone()).collect()
+    }
+
+    /// The chunks of these slots, each once: (index, bytes).
+    pub fn chunks_of(&self, slots: impl Iterator<Item = SlotId>) -> Vec<(usize, usize)> {
+        let chunks: BTreeSet<usize> = slots.map(|slot| self.0.entries[&slot].chunk).collect();
+        chunks.into_iter().map(|chunk| (chunk, self.0.chunks[chunk].1)).collect()
+    }
+
+    /// What a slot holds.
+    pub fn read(&self, slot: SlotId) -> Result<HostTensor> {
+        let Entry { info, chunk, offset } = &self.0.entries[&slot];
+        self.0.chunks[*chunk].0.read(*offset, info.dtype, &info.shape)
+    }
+
+    /// Gives a slot another value, of its type and shape.
+    pub fn write(&self, slot: SlotId, value: &HostTensor) -> Result<()> {
+        let Entry { chunk, offset, .. } = &self.0.entries[&slot];
+        self.0.chunks[*chunk].0.write(*offset, value)
+    }
+
+    /// The scalars that were set.
+    pub fn scalars(&self) -> &BTreeMap<String, f64> {
+        &self.0.scalars
     }
 
     pub fn scalar(&self, name: &str, default: f64) -> f64 {

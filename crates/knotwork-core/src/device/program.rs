@@ -1,22 +1,33 @@
 //! A program: what to compute of a graph, on a device, over parameters that it shares with its siblings.
 
-use std::{borrow::Borrow, collections::HashMap, sync::Arc};
+use std::{borrow::Borrow, collections::HashMap, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use super::{
     Device, External, Params, Pending, Prepared, RunInputs, Value,
     feeds::{Input, bind, check_indices, inputs, lend},
+    finite::Guard,
+    observe::Observer,
+    params::Turn,
+    plans::signature,
 };
 use crate::{
     Error, FeedError, Result, Site,
-    graph::{Graph, Kind, Leaf, SlotId, Tensor, Update},
+    cpu::Oracle,
+    graph::{Graph, Kind, Leaf, SlotId, Snapshot, Tensor, Update, ValueId},
     plan::{Plan, PlanOptions, Target, plan_for},
     tensor::{Binding, HostTensor},
 };
 
-/// Plans that a program keeps, for as many bindings of its named dimensions.
+/// Plans that a program keeps unless it is told otherwise, for as many bindings of its named dimensions.
 const PLANS: usize = 8;
 
 /// A compiled computation. Each run takes feeds and gives the outputs, in the order in which they were listed.
+///
+/// A program may move between threads. To run one from two threads, put it behind a lock and hold that for the call of
+/// [`run`](Self::run) only: results are waited for without it, anywhere. Programs that share parameters (siblings) may each
+/// run in a thread of their own: their runs take turns at the parameters, so each sees whole updates.
+///
+/// Where the device is lost, every later call gives the same [`Error::DeviceLost`]; there is how to carry on.
 #[derive(Debug)]
 pub struct Program {
     device: Device,
@@ -25,6 +36,8 @@ pub struct Program {
     target: Target,
     inputs: Vec<Input>,
     options: PlanOptions,
+    pub(super) guard: Guard,
+    keep: usize,
     /// The most recently used last.
     plans: Vec<(Binding, Ready)>,
 }
@@ -53,7 +66,7 @@ impl Program {
                 site,
             });
         }
-        let mut assignments: Vec<(SlotId, crate::graph::ValueId)> = Vec::new();
+        let mut assignments: Vec<(SlotId, ValueId)> = Vec::new();
         let snapshot = graph.snapshot();
         for &(slot, value) in updates.iter().flat_map(|u| u.assignments()) {
             if assignments.iter().any(|(s, _)| *s == slot) {
@@ -75,6 +88,8 @@ impl Program {
             params,
             inputs,
             options: PlanOptions::default(),
+            guard: Guard::default(),
+            keep: PLANS,
             plans: Vec::new(),
             target,
         };
@@ -102,6 +117,15 @@ impl Program {
         self.options = options;
         self.plans.clear();
         self
+    }
+
+    /// Keeps so many prepared plans at most, one for each set of sizes that named dimensions have had; 8 at first, and never
+    /// none. The least recently used goes first. A prepared plan has its own buffers for activations, so a program that
+    /// sees many sizes holds memory for as many.
+    pub fn keep_plans(&mut self, plans: usize) {
+        self.keep = plans.max(1);
+        let over = self.plans.len().saturating_sub(self.keep);
+        self.plans.drain(..over);
     }
 
     /// The parameters and states, shared with the siblings.
@@ -162,11 +186,38 @@ impl Program {
         feeds: impl IntoIterator<Item = (&'n str, Value<'v>)>,
         into: &[(usize, &External)],
     ) -> Result<Run> {
-        let run = |plan: &Plan, prepared: &mut dyn Prepared, inputs: &RunInputs<'_>| {
-            let _span = tracing::trace_span!("run", steps = plan.steps.len()).entered();
-            prepared.run(inputs)
+        let (binding, by_name) = self.bind_feeds(feeds)?;
+        self.make_ready(&binding)?;
+        let params = self.params.clone();
+        let turn = params.turn();
+        if self.options.check_finite {
+            self.keep_slots(&turn)?;
+        }
+        let Some((_, ready)) = self.plans.last_mut() else {
+            return Err(Error::NoDevice("no plan was made".into()));
         };
-        self.with_ready(feeds, into, run).map(Run)
+        let pending = {
+            let _span = tracing::trace_span!("run", steps = ready.plan.steps.len()).entered();
+            execute(&ready.plan, &by_name, into, &turn, |inputs| ready.prepared.run(inputs))?
+        };
+        if !self.options.check_finite {
+            return Ok(Run(pending));
+        }
+        let outputs = self.judge(&turn, &binding, &by_name, into, pending.wait())?;
+        Ok(Run(Box::new(Finished(outputs))))
+    }
+
+    /// For a bench: the host time to record and submit the list of the plan that ran last by the driver interface's bare
+    /// calls, and how many dispatches it has. Slots are written as by a run. `None` where nothing has run, or there is no
+    /// such list (on the CPU).
+    ///
+    /// # Errors
+    /// Where the device fails.
+    #[doc(hidden)]
+    pub fn replay_bare(&mut self) -> Result<Option<(Duration, usize)>> {
+        let _turn = self.params.turn();
+        let Some((_, ready)) = self.plans.last_mut() else { return Ok(None) };
+        Ok(ready.prepared.replay_bare()?.map(|time| (time, ready.plan.dispatches.len())))
     }
 
     /// Checks the feeds, makes the plan for their sizes ready, and hands it over for as long as nobody else may use the
@@ -177,26 +228,27 @@ impl Program {
         into: &[(usize, &External)],
         f: impl FnOnce(&Plan, &mut dyn Prepared, &RunInputs<'_>) -> Result<R>,
     ) -> Result<R> {
-        let mut by_name: HashMap<&str, Value<'v>> = HashMap::new();
+        let (binding, by_name) = self.bind_feeds(feeds)?;
+        self.make_ready(&binding)?;
+        let Some((_, ready)) = self.plans.last_mut() else {
+            return Err(Error::NoDevice("no plan was made".into()));
+        };
+        let turn = self.params.turn();
+        execute(&ready.plan, &by_name, into, &turn, |inputs| f(&ready.plan, &mut *ready.prepared, inputs))
+    }
+
+    /// Matches feeds to inputs, and finds what the named dimensions stand for.
+    pub(super) fn bind_feeds<'n, 'v>(
+        &self,
+        feeds: impl IntoIterator<Item = (&'n str, Value<'v>)>,
+    ) -> Result<(Binding, Feeds<'n, 'v>)> {
+        let mut by_name = HashMap::with_capacity(self.inputs.len());
         for (name, value) in feeds {
             if by_name.insert(name, value).is_some() {
                 return Err(FeedError::Twice { name: name.into() }.into());
             }
         }
-        let binding = bind(&self.inputs, &by_name)?;
-        self.make_ready(&binding)?;
-        let Some((_, ready)) = self.plans.last_mut() else {
-            return Err(Error::NoDevice("no plan was made".into()));
-        };
-        let values: Vec<Value<'_>> = ready.plan.feeds.iter().map(|f| by_name[f.name.as_str()]).collect();
-        check_indices(&ready.plan, &values)?;
-        let into = lend(&ready.plan, into)?;
-        let turn = self.params.turn();
-        let scalars: Vec<f64> = ready.plan.scalars.iter().map(|s| turn.scalar(&s.name, s.default)).collect();
-        let inputs = RunInputs { feeds: &values, scalars: &scalars, into: &into };
-        let result = f(&ready.plan, &mut *ready.prepared, &inputs);
-        drop(turn);
-        result
+        Ok((bind(&self.inputs, &by_name)?, by_name))
     }
 
     /// The plan that runs for these sizes of the named dimensions; made where it is not there yet.
@@ -237,16 +289,102 @@ impl Program {
             self.plans.push(entry);
             return Ok(());
         }
-        let turn = self.params.turn();
-        let plan =
-            Arc::new(plan_for(&self.target, binding, self.device.capabilities(), &turn, self.options)?);
+        let (options, device) = (self.options, self.device.clone());
+        let capabilities = device.capabilities();
+        let params = self.params.clone();
+        let turn = params.turn();
+        let target = if options.check_finite { self.guarded_target()? } else { &self.target };
+        let key = signature(target, binding, &turn, options);
+        let make = || plan_for(target, binding, capabilities, &turn, options);
+        let plan = device.plan_cache().get(key, make)?;
         let prepared = self.device.backend().prepare(plan.clone(), &turn.chunks())?;
         drop(turn);
-        if self.plans.len() == PLANS {
-            self.plans.remove(0);
-        }
+        let over = (self.plans.len() + 1).saturating_sub(self.keep);
+        self.plans.drain(..over);
         self.plans.push((binding.clone(), Ready { plan, prepared }));
         Ok(())
+    }
+}
+
+/// Values by the names of inputs.
+pub(super) type Feeds<'n, 'v> = HashMap<&'n str, Value<'v>>;
+
+/// Puts values into a plan's order, checks them against it, and hands them over.
+pub(super) fn execute<R>(
+    plan: &Plan,
+    feeds: &Feeds<'_, '_>,
+    into: &[(usize, &External)],
+    turn: &Turn<'_>,
+    run: impl FnOnce(&RunInputs<'_>) -> Result<R>,
+) -> Result<R> {
+    let values: Vec<Value<'_>> = plan.feeds.iter().map(|f| feeds[f.name.as_str()]).collect();
+    check_indices(plan, &values)?;
+    let into = lend(plan, into)?;
+    let scalars: Vec<f64> = plan.scalars.iter().map(|s| turn.scalar(&s.name, s.default)).collect();
+    run(&RunInputs { feeds: &values, scalars: &scalars, into: &into })
+}
+
+/// The outputs of a run that was waited for.
+#[derive(Debug)]
+struct Finished(Vec<HostTensor>);
+
+impl Pending for Finished {
+    fn wait(self: Box<Self>) -> Result<Vec<HostTensor>> {
+        Ok(self.0)
+    }
+
+    fn outputs(self: Box<Self>) -> Pin<Box<dyn Future<Output = Result<Vec<HostTensor>>> + Send>> {
+        Box::pin(std::future::ready(Ok(self.0)))
+    }
+}
+
+/// What verification and the search for numbers that are not finite look at.
+impl Program {
+    pub(super) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    pub(super) fn graph_of_target(&self) -> &Snapshot {
+        &self.target.graph
+    }
+
+    pub(super) fn options(&self) -> PlanOptions {
+        self.options
+    }
+
+    /// The outputs, then the new values of slots.
+    pub(super) fn results(&self) -> Vec<ValueId> {
+        self.target.outputs.iter().copied().chain(self.target.updates.iter().map(|(_, v)| *v)).collect()
+    }
+
+    /// What the graph is given now, by name: feeds, slots, scalars.
+    pub(super) fn given<'a>(&'a self, turn: &'a Turn<'_>, feeds: &Feeds<'a, '_>) -> Result<Oracle<'a>> {
+        let mut given = Oracle::new();
+        for (name, value) in feeds {
+            let Value::Host(value) = value else {
+                return Err(Error::Params(format!("`{name}` lies in lent memory, which is not read here")));
+            };
+            given.insert(*name, HostTensor::clone(value));
+        }
+        let live = self.target.graph.live(&self.target.outputs, &self.target.updates);
+        for (at, slot) in self.target.graph.slots.iter().enumerate().filter(|(_, s)| live[s.value.node]) {
+            given.insert(&slot.name, turn.read(SlotId(at))?);
+        }
+        for (name, value) in turn.scalars() {
+            given.insert(name, HostTensor::from_f64(crate::DType::F32, &[*value], &[]));
+        }
+        Ok(given)
+    }
+
+    pub(super) fn observer<'a>(
+        &'a self,
+        graph: &'a Snapshot,
+        binding: &'a Binding,
+        given: &'a Oracle<'a>,
+        keep: Vec<ValueId>,
+    ) -> Observer<'a> {
+        let live = graph.live(&self.target.outputs, &self.target.updates);
+        Observer { device: &self.device, graph, live, binding, options: self.options, given, keep }
     }
 }
 

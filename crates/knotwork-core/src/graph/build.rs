@@ -245,6 +245,23 @@ impl Graph {
 
     /// Gives a slot a new value at the end of each run that lists the update.
     ///
+    /// All updates of a run read the values from before it, so they may depend on each other: `a := f(b), b := g(a)` is
+    /// simultaneous, in whatever order the updates are listed. What is assigned is a node like any other; an update that
+    /// wants another's *new* value uses that node.
+    ///
+    /// ```
+    /// # use knotwork_core::{Device, Graph, HostTensor};
+    /// let g = Graph::new();
+    /// let a = g.parameter("a", HostTensor::new(&[1.0f32], [1])?)?;
+    /// let b = g.parameter("b", HostTensor::new(&[2.0f32], [1])?)?;
+    /// let swap = [g.assign(&a, &b)?, g.assign(&b, &a)?];
+    /// let mut p = Device::cpu().compile(&g, &[], &[&swap[0], &swap[1]])?;
+    /// p.run::<HostTensor>([])?.wait()?;
+    /// assert_eq!(p.params().get("a")?.item::<f32>()?, 2.0);
+    /// assert_eq!(p.params().get("b")?.item::<f32>()?, 1.0);
+    /// # Ok::<(), knotwork_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// Where `slot` is no parameter or state, or the value has another type or shape.
     #[track_caller]
@@ -409,6 +426,12 @@ impl Graph {
             .enumerate()
             .map(|(output, meta)| Tensor::new(self.clone(), ValueId { node: index, output }, meta))
             .collect()
+    }
+
+    /// A graph of its own that begins with the nodes of this one, with the same ids.
+    pub(crate) fn from_snapshot(snapshot: &Snapshot) -> Self {
+        let (nodes, slots) = (snapshot.nodes.clone(), snapshot.slots.clone());
+        Self::from_inner(Inner { nodes, slots, ..Inner::default() })
     }
 
     /// Adds a node to the region that it names.

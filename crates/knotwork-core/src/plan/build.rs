@@ -18,7 +18,30 @@ use crate::{
     tensor::Binding,
 };
 
-/// Knobs that bisect a wrong result.
+/// Knobs that bisect a wrong result, given to a program by [`with_options`](crate::Program::with_options).
+///
+/// Where a result is wrong, in this order:
+///
+/// 1. [`Program::verify`](crate::Program::verify) holds every node's value against its reference, and then what the plan
+///    gives against the oracle. It names the first node that differs, with the line that made it (a kernel is wrong), or
+///    the output that differs though all nodes agree, with the knobs below that cure it (the planner is wrong).
+/// 2. [`Program::check_finite`](crate::Program::check_finite) names the first node that makes a NaN or an infinity; with
+///    the knob `check_finite` every run looks for itself.
+/// 3. By hand: `no_fuse` and `no_rewrite` take away what changes operations, `no_alias` what shares memory, `serial` what
+///    runs at the same time (and a device that is lost is lost in a dispatch that the error names), `variant` takes
+///    another kernel.
+///
+/// ```
+/// use knotwork_core::{DType, Device, Graph, HostTensor, plan::PlanOptions};
+/// let g = Graph::new();
+/// let x = g.input("x", DType::F32, [2])?;
+/// let y = x.log()?.add(1.0)?;
+/// let options = PlanOptions { no_fuse: true, serial: true, check_finite: true, ..PlanOptions::default() };
+/// let mut program = Device::cpu().compile(&g, &[&y], &[])?.with_options(options);
+/// let error = program.run([("x", HostTensor::new(&[1.0f32, -1.0], [2])?)]).unwrap_err().to_string();
+/// assert!(error.starts_with("`log`"), "{error}"); // and the line that made it, the element, its inputs
+/// # Ok::<(), knotwork_core::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct PlanOptions {
     /// One kernel for each elementwise node.
@@ -30,6 +53,12 @@ pub struct PlanOptions {
     /// The n-th kernel variant that the device can run, counted from 0, of every operation that has more than n;
     /// the others take their best. So each variant can be tested.
     pub variant: Option<usize>,
+    /// Each dispatch is a submit of its own and is waited for; on the CPU, one thread does everything.
+    pub serial: bool,
+    /// Every run waits for its outputs and checks them and the new values of slots. Where one is not finite, the run
+    /// fails with [`Error::NotFinite`](crate::Error::NotFinite), which names the first node in graph order that made a NaN
+    /// or an infinity, and parameters and states are as before the run.
+    pub check_finite: bool,
     /// Bytes that a plan may take in all: what its steps share, parameters and states, inputs, constants. Planning
     /// fails where it needs more, and names the largest values at the peak.
     pub budget: Option<usize>,

@@ -95,12 +95,13 @@ impl Flow {
         Self { values }
     }
 
-    /// The part of the computation that each step belongs to: the latest of its nodes'; of a copy that the planner made,
-    /// that of what it copies, or the update where it writes a parameter or state.
+    /// The part of the computation that each step belongs to: that of most of its nodes, of equally many the later; of a
+    /// copy that the planner made, that of what it copies, or the update where it writes a parameter or state.
     pub fn phases(&self, plan: &Plan) -> Vec<Phase> {
         let mut phases: Vec<Phase> = Vec::with_capacity(plan.steps.len());
         for (k, step) in plan.steps.iter().enumerate() {
-            let own = step.nodes.iter().map(|n| n.phase).max();
+            let count = |phase: Phase| step.nodes.iter().filter(|n| n.phase == phase).count();
+            let own = step.nodes.iter().map(|n| n.phase).max_by_key(|&phase| (count(phase), phase));
             let slot = |p: &Place| matches!(plan.buffers[p.buffer.0].kind, BufferKind::Chunk(_));
             phases.push(match own {
                 Some(phase) => phase,

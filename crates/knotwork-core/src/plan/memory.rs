@@ -79,6 +79,7 @@ pub(super) fn assemble(
             slots: Vec::new(),
             rewrites: draft.rewrites.clone(),
             live_peak: 0,
+            serial: options.serial,
             submits: Vec::new(),
         },
         spans: vec![None; draft.roots.len()],

@@ -256,6 +256,8 @@ pub struct Plan {
     /// later ones still need, what it writes, its scratch memory; in place counts once. No assignment of buffers
     /// needs less.
     pub live_peak: usize,
+    /// Whether each dispatch is a submit of its own, waited for; on the CPU, one thread does everything.
+    pub serial: bool,
     /// Ranges of dispatches, one a submit: more than one only where a run is estimated to take long.
     pub submits: Vec<std::ops::Range<usize>>,
 }

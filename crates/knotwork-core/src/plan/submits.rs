@@ -9,8 +9,12 @@ pub(super) const SUBMIT_SECONDS: f64 = 0.1;
 /// What every dispatch takes at least, in seconds.
 const DISPATCH_SECONDS: f64 = 2e-6;
 
-/// Ranges of dispatches, each estimated to take at most `long` seconds where its dispatches allow.
+/// Ranges of dispatches, each estimated to take at most `long` seconds where its dispatches allow; one by one where the
+/// plan is serial.
 pub(super) fn submits(plan: &Plan, capabilities: &Capabilities, long: f64) -> Vec<Range<usize>> {
+    if plan.serial {
+        return (0..plan.dispatches.len()).map(|k| k..k + 1).collect();
+    }
     let mut dispatches_of = vec![0usize; plan.steps.len()];
     plan.dispatches.iter().for_each(|d| dispatches_of[d.step] += 1);
     let mut all = Vec::new();

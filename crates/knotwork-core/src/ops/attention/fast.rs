@@ -116,10 +116,9 @@ impl Job<'_> {
         row.keys.clear();
         row.keys.extend((0..self.lk).filter(|&j| allowed.get(j) != 0));
         self.scores(query, row);
-        let mut kth = f32::NEG_INFINITY;
         if let Some(k) = s.top_k.filter(|&k| k < row.keys.len()) {
             row.sorted.clone_from(&row.scores);
-            kth = *row.sorted.select_nth_unstable_by(k - 1, |a, b| b.total_cmp(a)).1;
+            let kth = *row.sorted.select_nth_unstable_by(k - 1, |a, b| b.total_cmp(a)).1;
             // A NaN takes part whatever its rank, so that the row shows it.
             let keep = |v: f32| v.is_nan() || v >= kth || kth.is_nan();
             let mut kept = 0;
@@ -139,18 +138,20 @@ impl Job<'_> {
         row.follow.resize(n, 0.0);
         let most = row.scores.iter().fold(f32::NEG_INFINITY, |m, &v| if v > m || v.is_nan() { v } else { m });
         if n == 0 {
-            return [0.0, 0.0, kth, 0.0];
+            return [0.0, 0.0, 0.0, 0.0];
         }
+        // The smallest score that takes part, where only some do.
+        let smallest = s.top_k.and(row.scores.iter().copied().reduce(f32::min)).unwrap_or(0.0);
         if !most.is_finite() {
             row.p.fill(f32::NAN);
             row.follow.fill(f32::NAN);
-            return [most, f32::NAN, kth, 0.0];
+            return [most, f32::NAN, smallest, 0.0];
         }
         let normal = vectorised(
             #[inline(always)]
             || self.weigh(row, most),
         );
-        [most, normal, kth, 0.0]
+        [most, normal, smallest, 0.0]
     }
 
     fn scores(&self, query: usize, row: &mut Row) {

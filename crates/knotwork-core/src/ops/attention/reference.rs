@@ -102,11 +102,10 @@ impl Job<'_> {
             }
             scores[j] = Some(score);
         }
-        let mut kth = f64::NEG_INFINITY;
         let mut sorted: Vec<f64> = scores.iter().flatten().copied().collect();
         if let Some(k) = s.top_k.filter(|&k| k < sorted.len()) {
             sorted.sort_by(|a, b| b.total_cmp(a));
-            kth = sorted[k - 1];
+            let kth = sorted[k - 1];
             // A NaN takes part whatever its rank, so that the row shows it.
             scores.iter_mut().for_each(|s| *s = s.filter(|v| v.is_nan() || *v >= kth || kth.is_nan()));
         }
@@ -149,7 +148,8 @@ impl Job<'_> {
             p: scores.iter().map(|s| s.map(|v| weigh(v).0)).collect(),
             follow: scores.iter().map(|s| s.map_or(0.0, |v| weigh(v).1)).collect(),
             slope,
-            numbers: [most, normal, kth, 0.0],
+            // The smallest score that takes part, where only some do: as kernels keep it.
+            numbers: [most, normal, s.top_k.and(kept.iter().copied().reduce(f64::min)).unwrap_or(0.0), 0.0],
         }
     }
 
