@@ -62,6 +62,10 @@ impl Memory for Nothing {
         Err(only_paper())
     }
 
+    fn copy_from(&self, _: &dyn Memory) -> Result<()> {
+        Err(only_paper())
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
     }

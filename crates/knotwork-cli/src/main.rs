@@ -21,6 +21,9 @@ struct Arguments {
 enum Command {
     /// Lists the devices that programs can run on: driver, limits, features, profile, kernel variants.
     Devices,
+    /// Measures the library itself; figures as a table and as JSON.
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Shows the plan of a reference network: nodes, kernels, dispatches, memory; also as DOT and SVG.
     Explain(explain::Arguments),
     /// Measures a reference network dispatch by dispatch: times by kernel, rates, shares, a trace for Perfetto.
@@ -33,6 +36,7 @@ fn main() -> anyhow::Result<()> {
     let out = &mut std::io::stdout().lock();
     let done = match Arguments::parse().command {
         Command::Devices => devices::list(out),
+        Command::Bench(what) => bench::bench(&what, out),
         Command::Explain(arguments) => explain::explain(&arguments, out),
         Command::Profile(arguments) => profile::profile(&arguments, out),
         Command::Verify(arguments) => verify::verify(&arguments, out),

@@ -71,6 +71,7 @@ impl std::fmt::Display for Name {
 
 impl Name {
     /// All of them.
+    #[cfg(test)]
     pub const ALL: [Self; 6] =
         [Self::Chain12, Self::GeluLinearResidual, Self::Mlp, Self::Kan, Self::Conv, Self::Transformer];
 

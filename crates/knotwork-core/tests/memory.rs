@@ -15,14 +15,9 @@ fn plan(g: &Graph, outputs: &[&Tensor], updates: &[&Update], options: PlanOption
     g.plan(outputs, updates, &[].into(), &Capabilities::portable(), options).unwrap()
 }
 
-const APART: PlanOptions = PlanOptions {
-    no_alias: true,
-    no_fuse: false,
-    no_rewrite: false,
-    variant: None,
-    budget: None,
-    submit_micros: None,
-};
+fn apart() -> PlanOptions {
+    PlanOptions { no_alias: true, ..PlanOptions::default() }
+}
 
 /// A perceptron's training step, its weights' gradients read by one update each.
 fn training(layers: usize) -> (Graph, Tensor, Vec<Update>) {
@@ -67,7 +62,7 @@ fn the_live_peak_is_what_a_plan_without_reuse_shows_to_be_alive() {
     let (g, loss, updates) = training(5);
     let updates: Vec<&Update> = updates.iter().collect();
     // Scratch memory and packs have no place of their own there, so the network has none.
-    let apart = plan(&g, &[&loss], &updates, PlanOptions { no_fuse: true, no_rewrite: true, ..APART });
+    let apart = plan(&g, &[&loss], &updates, PlanOptions { no_fuse: true, no_rewrite: true, ..apart() });
     let scratch = apart.dispatches.iter().any(|d| d.kernel.name.contains("split"));
     assert!(!scratch);
     assert_eq!(apart.live_peak, alive(&apart));
@@ -88,7 +83,7 @@ fn no_value_is_overwritten_before_its_last_reader() {
         let (g, loss, updates) = training(6);
         let updates: Vec<&Update> = updates.iter().collect();
         let reused = plan(&g, &[&loss], &updates, PlanOptions { no_fuse, ..PlanOptions::default() });
-        let apart = plan(&g, &[&loss], &updates, PlanOptions { no_fuse, ..APART });
+        let apart = plan(&g, &[&loss], &updates, PlanOptions { no_fuse, ..apart() });
         assert_eq!(reused.steps.len(), apart.steps.len());
         // Who wrote each arena byte last, and who wrote each value of the other plan.
         let mut bytes: Vec<Vec<usize>> = reused.buffers.iter().map(|b| vec![usize::MAX; b.bytes]).collect();

@@ -72,6 +72,9 @@ const TABLE: &[Make] = &[
     |a, b, p| {
         // Rows of three and of two elements as images of one channel.
         let n = sizes(a).iter().product::<usize>() / 6;
+        if n == 0 {
+            return a.silu();
+        }
         let x = a.reshape([a.shape().fixed().map_or(0, |s| s.iter().product::<usize>())])?;
         let x = x.slice(0, 0, 6 * n)?.tanh()?.reshape([n, 1, 3, 2])?;
         let w = a.graph().tensor(grid(2, 4)?)?.reshape([2, 1, 2, 2])?;

@@ -22,8 +22,11 @@ const NODES: f64 = 64.0;
 /// How many times as far from the oracle as unfused work a plan may be: roundings differ, their size does not.
 const UNFUSED: f64 = 16.0;
 
+/// A knob by name.
+type Knob = (&'static str, fn(&mut PlanOptions));
+
 /// The knobs, each alone.
-const KNOBS: [(&str, fn(&mut PlanOptions)); 4] = [
+const KNOBS: [Knob; 4] = [
     ("no_fuse", |o| o.no_fuse = true),
     ("no_rewrite", |o| o.no_rewrite = true),
     ("no_alias", |o| o.no_alias = true),

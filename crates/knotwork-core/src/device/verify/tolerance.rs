@@ -147,7 +147,7 @@ mod tests {
         let crate::graph::Kind::Op(op) = &node.kind else { unreachable!() };
         let data = (0..2000).map(|i| if i % 2 == 0 { 1e4 } else { -1e4 }).collect();
         let inputs = [Reference { dtype: DType::F32, shape: vec![2000], data }];
-        let none = crate::tensor::Binding::new();
+        let none = Binding::new();
         let out = reference(op.as_ref(), &inputs, node.site, &none).unwrap();
         assert_eq!(out[0].data, [0.0]);
         let moved = movement(op.as_ref(), &inputs, &out, node.site, &none).unwrap();
