@@ -23,13 +23,13 @@ fn devices() -> Vec<Device> {
 }
 
 fn input(g: &Graph, name: &str, shape: &[usize]) -> Tensor {
-    g.input(name, DType::F32, shape.to_vec()).unwrap()
+    g.input(name, DType::F32, shape).unwrap()
 }
 
 /// Elements of an input, without a pattern that a sum could cancel.
 fn wave(shape: &[usize], phase: f32) -> HostTensor {
     let values = (0..shape.iter().product::<usize>()).map(|i| (phase + 1.7 * i as f32).sin()).collect();
-    HostTensor::from_vec(values, shape.to_vec()).unwrap()
+    HostTensor::from_vec(values, shape).unwrap()
 }
 
 /// Outputs on each device against the oracle, in the first two variants of every kernel. All inputs feed all outputs.
