@@ -62,7 +62,8 @@ pub struct PlanOptions {
     /// Bytes that a plan may take in all: what its steps share, parameters and states, inputs, constants. Planning
     /// fails where it needs more, and names the largest values at the peak.
     pub budget: Option<usize>,
-    /// Microseconds that a submit may take by estimate before it is split; 100,000 where it is not set.
+    /// Microseconds that a submit may take by estimate before it is split; what `Speed::longest_submit` says where it is
+    /// not set.
     pub submit_micros: Option<u64>,
 }
 

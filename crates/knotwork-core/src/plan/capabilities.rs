@@ -45,15 +45,19 @@ pub struct Speed {
     pub flops_per_second: f64,
     /// Bytes read or written a second.
     pub bytes_per_second: f64,
+    /// Seconds that a submit may take, by this estimate, before it is split: drivers of hardware reset what seems to hang,
+    /// nobody watches a processor.
+    pub longest_submit: f64,
 }
 
 impl Speed {
     /// A software driver, or a processor's cores.
-    pub const SOFTWARE: Self = Self { flops_per_second: 2e9, bytes_per_second: 2e9 };
+    pub const SOFTWARE: Self =
+        Self { flops_per_second: 2e9, bytes_per_second: 2e9, longest_submit: f64::INFINITY };
     /// A graphics processor that shares the memory of the host.
-    pub const INTEGRATED: Self = Self { flops_per_second: 1e11, bytes_per_second: 1e10 };
+    pub const INTEGRATED: Self = Self { flops_per_second: 1e11, bytes_per_second: 1e10, longest_submit: 0.1 };
     /// A graphics processor with memory of its own.
-    pub const DISCRETE: Self = Self { flops_per_second: 1e12, bytes_per_second: 1e11 };
+    pub const DISCRETE: Self = Self { flops_per_second: 1e12, bytes_per_second: 1e11, longest_submit: 0.1 };
 }
 
 impl Capabilities {

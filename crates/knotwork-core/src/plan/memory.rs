@@ -8,7 +8,7 @@ use super::{
     lifetimes::Lifetimes,
     lower::Lowered,
     rooms::{Room, rooms},
-    submits::{SUBMIT_SECONDS, submits},
+    submits::submits,
     work::{Draft, RootId, RootKind},
 };
 use crate::{
@@ -202,7 +202,7 @@ pub(super) fn assemble(
     if let Some(status) = status {
         memory.plan.buffers[status.0].bytes = memory.plan.status.len() * memory.align;
     }
-    let long = options.submit_micros.map_or(SUBMIT_SECONDS, |us| us as f64 * 1e-6);
+    let long = options.submit_micros.map_or(capabilities.speed.longest_submit, |us| us as f64 * 1e-6);
     memory.plan.submits = submits(&memory.plan, capabilities, long);
     Ok(memory.plan)
 }

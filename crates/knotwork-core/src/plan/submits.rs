@@ -4,8 +4,6 @@ use std::ops::Range;
 
 use super::{Capabilities, Plan};
 
-/// What a submit may take, in seconds, by estimate.
-pub(super) const SUBMIT_SECONDS: f64 = 0.1;
 /// What every dispatch takes at least, in seconds.
 const DISPATCH_SECONDS: f64 = 2e-6;
 
