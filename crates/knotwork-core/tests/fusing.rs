@@ -67,8 +67,12 @@ fn text(name: &str, plan: &Plan) {
 #[test]
 fn bias_activation_and_residual_are_no_dispatches_of_their_own() {
     let g = Graph::new();
-    let (x, w, b, r) =
-        (input(&g, "x", &[8, 16]), input(&g, "w", &[16, 24]), input(&g, "b", &[24]), input(&g, "r", &[8, 24]));
+    let (x, w, b, r) = (
+        input(&g, "x", &[8, 16]),
+        input(&g, "w", &[16, 24]),
+        input(&g, "b", &[24]),
+        input(&g, "r", &[8, 24]),
+    );
     let y = x.matmul(&w).unwrap().add(&b).unwrap().gelu().unwrap().add(&r).unwrap();
     let plan = gpu(&g, &[&y]);
     assert_eq!(names(&plan), ["matmul_add_gelu_add"]);

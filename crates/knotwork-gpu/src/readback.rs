@@ -23,6 +23,10 @@ use crate::{
 /// Runs that may be under way at once before the next one waits for the oldest.
 const RING: usize = 3;
 
+/// Idle staging buffers beyond which those of a caller who once held many results go. Who holds a few now and again, as a
+/// training loop does with its losses, finds them there again.
+const MANY: usize = 16;
+
 /// What a run sends back.
 #[derive(Debug)]
 pub(crate) struct Contents {
@@ -46,7 +50,7 @@ impl Contents {
         let words = plan
             .status
             .iter()
-            .map(|w| (w.clone(), plan.steps[w.step].op.name().to_owned(), plan.steps[w.step].site))
+            .map(|w| (w.clone(), plan.steps[w.step].indexing().to_owned(), plan.steps[w.step].site))
             .collect();
         Self { outputs, status, words, bytes }
     }
@@ -103,10 +107,10 @@ impl Ring {
     }
 
     /// A staging buffer that nobody waits for. Where results of all are still held by the caller, one is added; where
-    /// more are idle than the ring began with, they go.
+    /// many are idle, they go but for as many as the ring began with.
     pub fn take(&mut self) -> Result<Slot> {
         let idle = |slot: &Arc<Staging>| Arc::strong_count(slot) == 1;
-        if self.slots.len() > RING && self.slots.iter().filter(|s| idle(s)).count() > RING {
+        if self.slots.len() > MANY && self.slots.iter().filter(|s| idle(s)).count() > MANY {
             let mut kept = 0;
             self.slots.retain(|slot| {
                 kept += usize::from(idle(slot));

@@ -195,8 +195,8 @@ fn results_may_be_dropped_hoarded_and_read_in_any_order() {
         let feed = |k: usize| [("x", HostTensor::new(&[k as f32, 1.0], [2]).unwrap())];
         // Dropped unread, more than there are staging buffers.
         (0..10).for_each(|k| drop(program.run(feed(k)).unwrap()));
-        // Held, more than there are staging buffers; read last to first, blocking and not.
-        let runs: Vec<_> = (0..12).map(|k| program.run(feed(k)).unwrap()).collect();
+        // Held, many more than there are staging buffers; read last to first, blocking and not.
+        let runs: Vec<_> = (0..40).map(|k| program.run(feed(k)).unwrap()).collect();
         for (k, run) in runs.into_iter().enumerate().rev() {
             let out = if k % 2 == 0 { run.wait() } else { pollster::block_on(run.outputs()) };
             assert_eq!(out.unwrap()[0].as_slice::<f32>().unwrap(), &[k as f32, -1.0]);

@@ -122,7 +122,7 @@ pub(super) fn assemble(
             && let RootKind::Feed(feed) = draft.roots[work.inputs[input].root].kind
         {
             let layout = work.inputs[input].layout.clone();
-            let op = work.op.name().into();
+            let op = indexing(work.op.name(), &work.nodes).to_owned();
             memory.plan.checks.push(FeedCheck { feed, layout, bound, op, site: work.site });
         }
         let mut variant = "";
@@ -332,4 +332,21 @@ fn push_or_merge(
     next.params.set(flat.word, count as u32);
     before.params = next.params;
     before.grid = grid;
+}
+
+/// The name of the graph's operation that reads indices in an operation of the plan, which may be fused or rewritten.
+fn indexing<'a>(op: &'a str, nodes: &'a [super::NodeRef]) -> &'a str {
+    let named = nodes.iter().map(|n| n.op.as_str());
+    named
+        .filter(|name| op.contains(name) && crate::ops::elementwise::row(name).is_none())
+        .max_by_key(|name| name.len())
+        .unwrap_or(op)
+}
+
+impl Step {
+    /// The name of the graph's operation that reads indices in it, where one does.
+    #[must_use]
+    pub fn indexing(&self) -> &str {
+        indexing(self.op.name(), &self.nodes)
+    }
 }
