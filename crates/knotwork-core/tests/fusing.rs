@@ -141,7 +141,7 @@ fn a_result_is_stored_in_the_order_in_which_it_is_read() {
 fn operations_never_share_a_kernel() {
     let g = Graph::new();
     let (x, v, w) = (input(&g, "x", &[8, 16]), input(&g, "v", &[16, 24]), input(&g, "w", &[16, 24]));
-    let y = x.matmul(&v).unwrap().sigmoid().unwrap().mul(&x.matmul(&w).unwrap()).unwrap();
+    let y = x.matmul(&v).unwrap().sigmoid().unwrap().mul(x.matmul(&w).unwrap()).unwrap();
     let plan = gpu(&g, &[&y]);
     // The gate goes with one product; the other waits in memory.
     assert_eq!(names(&plan), ["matmul_sigmoid", "matmul_mul"]);
@@ -153,7 +153,7 @@ fn operations_never_share_a_kernel() {
 fn devices_with_few_buffers_get_smaller_kernels() {
     let g = Graph::new();
     let parts: Vec<Tensor> = (0..12).map(|k| input(&g, &format!("x{k}"), &[5, 7])).collect();
-    let sum = parts[1..].iter().fold(parts[0].clone(), |s, p| s.add(&p.tanh().unwrap()).unwrap());
+    let sum = parts[1..].iter().fold(parts[0].clone(), |s, p| s.add(p.tanh().unwrap()).unwrap());
     let most = Capabilities::portable().max_storage_buffers as usize;
     let plan = gpu(&g, &[&sum]);
     assert!(plan.dispatches.iter().all(|d| d.bindings.len() <= most), "{plan}");
