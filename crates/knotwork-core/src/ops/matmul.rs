@@ -4,9 +4,11 @@ mod kernels;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
-use super::{Case, CaseInput, Cases, Cost, Load, Op, Reference, Registered, Role, no_gradient};
+use super::{Case, CaseInput, Cases, Cost, Load, Op, Reference, Registered, Role, Rows, no_gradient};
 use crate::{
     DType, Layout, Result, Shape, Site,
     autodiff::GradContext,
@@ -325,6 +327,12 @@ impl Op for MatMul {
 
     fn accepts(&self, _: usize, layout: &Layout) -> bool {
         layout.strides().len() - 2 <= kernels::BATCH_DIMS
+    }
+
+    fn in_rows(&self, _: usize, shapes: &[Vec<usize>]) -> Option<Rows> {
+        // The rows of a; or whole matrices.
+        let b = (shapes[0].len() > 2).then_some(0);
+        self.sums.is_none().then(|| (Arc::new(self.clone()) as Arc<dyn Op>, vec![Some(0), b]))
     }
 
     fn emits(&self) -> bool {

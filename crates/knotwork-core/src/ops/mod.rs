@@ -48,7 +48,7 @@ pub use custom::Custom;
 pub use glu::GluActivation;
 pub use kan::{BSpline, Basis, MAX_ORDER, Wavelet};
 pub use linear_attention::Feature;
-pub use op::{Cases, Cost, Load, Op, Reference, Registered, no_gradient};
+pub use op::{Cases, Cost, Load, Op, Reference, Registered, Rows, no_gradient};
 pub use optimizer::{Adam, Sgd};
 pub use rational::RationalForm;
 pub use registry::{families, registry};

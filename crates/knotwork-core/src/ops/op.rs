@@ -34,6 +34,9 @@ pub struct Cost {
     pub bytes: f64,
 }
 
+/// An operation over fewer rows, and the dimension of each input that goes with them.
+pub type Rows = (Arc<dyn Op>, Vec<Option<usize>>);
+
 /// How kernels read an input: through `fn NAME(at: u32) -> f32`, `at` a place in the input's memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Load {
@@ -126,6 +129,14 @@ pub trait Op: Debug + Send + Sync + 'static {
 
     /// For a fused body of elementwise functions: the body.
     fn body(&self) -> Option<&super::elementwise::Body> {
+        None
+    }
+
+    /// For an operation whose rows, along dimension 0 of every output, are made each on its own: the operation over so many
+    /// of them, and the dimension of each input that goes with them (none where every row needs all of it). The planner
+    /// cuts it where the device cannot bind the whole.
+    fn in_rows(&self, rows: usize, shapes: &[Vec<usize>]) -> Option<Rows> {
+        let _ = (rows, shapes);
         None
     }
 

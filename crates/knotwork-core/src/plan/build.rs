@@ -9,6 +9,7 @@ use super::{
     memory::assemble,
     order::order,
     rewrite::rewrite,
+    split::split,
     uses::Uses,
     work::{Draft, Operand, RootKind},
 };
@@ -117,6 +118,9 @@ pub(crate) fn plan_for(
         keep_apart(&mut draft);
     } else if capabilities.kind == DeviceKind::Gpu {
         pass("loosen", || loosen(&mut draft, capabilities));
+    }
+    if capabilities.kind == DeviceKind::Gpu {
+        pass("split", || split(&mut draft, capabilities));
     }
     let lowered = pass("lower", || match capabilities.kind {
         DeviceKind::Cpu => Ok(draft.work.iter().map(|_| Lowered::default()).collect()),

@@ -81,7 +81,7 @@ impl Lifetimes {
     /// Adds the memory that lowered work needs beside its values.
     pub fn with_scratch(mut self, lowered: &[Lowered]) -> Self {
         for (k, lowering) in lowered.iter().enumerate() {
-            for scratch in lowering.0.iter().flat_map(|l| &l.scratch) {
+            for scratch in lowering.lowering.iter().flat_map(|l| &l.scratch) {
                 let bytes = scratch.dtype.bytes() * scratch.count;
                 self.scratch[k].push(self.tenants.len());
                 self.tenants.push(Tenant { bytes, born: k, dies: k, roots: Vec::new() });

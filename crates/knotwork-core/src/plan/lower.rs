@@ -2,13 +2,19 @@
 
 use super::{
     Capabilities, KernelOperand, KernelRequest, Lowering,
+    split::Window,
     work::{Draft, Operand, Work},
 };
 use crate::{Error, Result};
 
-/// The chosen variant; none where there is nothing to do, and on the CPU.
+/// The chosen variant, none where there is nothing to do, and on the CPU; and what of inputs and outputs is bound, where
+/// that is not all.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Lowered(pub Option<Lowering>);
+pub(super) struct Lowered {
+    pub lowering: Option<Lowering>,
+    pub inputs: Vec<Option<Window>>,
+    pub outputs: Vec<Option<Window>>,
+}
 
 /// Takes the best variant that the device can run; the `variant`-th of them where there are so many.
 pub(super) fn lower(
@@ -26,9 +32,14 @@ fn lower_one(
     variant: Option<usize>,
 ) -> Result<Lowered> {
     if work.outputs.iter().all(|o| o.layout.count() == 0) {
-        return Ok(Lowered(None));
+        return Ok(Lowered::default());
     }
-    let operand = |o: &Operand| KernelOperand { dtype: draft.roots[o.root].dtype, layout: o.layout.clone() };
+    let window = |o: &Operand| Window::of(draft, o, capabilities);
+    let operand = |o: &Operand| {
+        let dtype = draft.roots[o.root].dtype;
+        let skipped = window(o).map_or(0, |w| w.first / dtype.bytes());
+        KernelOperand { dtype, layout: o.layout.counted_from(skipped) }
+    };
     let inputs: Vec<KernelOperand> = work.inputs.iter().map(operand).collect();
     let outputs: Vec<KernelOperand> = work.outputs.iter().map(operand).collect();
     let refuse = |need: String, limit: String| Error::Limit {
@@ -63,5 +74,9 @@ fn lower_one(
         return Err(refuse("a kernel variant that the device can run".into(), missing));
     }
     let chosen = variant.filter(|&n| n < runnable.len()).unwrap_or(0);
-    Ok(Lowered(Some(runnable.swap_remove(chosen))))
+    Ok(Lowered {
+        lowering: Some(runnable.swap_remove(chosen)),
+        inputs: work.inputs.iter().map(window).collect(),
+        outputs: work.outputs.iter().map(window).collect(),
+    })
 }

@@ -8,6 +8,7 @@ use super::{
     lifetimes::Lifetimes,
     lower::Lowered,
     rooms::{Room, rooms},
+    split::Window,
     submits::submits,
     work::{Draft, RootId, RootKind},
 };
@@ -89,7 +90,7 @@ pub(super) fn assemble(
     place_leaves(&mut memory, &draft, slots);
     let status = lowered
         .iter()
-        .flat_map(|l| l.0.iter().flat_map(|l| &l.dispatches))
+        .flat_map(|l| l.lowering.iter().flat_map(|l| &l.dispatches))
         .any(|d| d.bindings.contains(&BindTo::Status))
         .then(|| memory.add(BufferKind::Status, 0));
     let lives = Lifetimes::of(&draft).with_scratch(&lowered);
@@ -126,23 +127,23 @@ pub(super) fn assemble(
             memory.plan.checks.push(FeedCheck { feed, layout, bound, op, site: work.site });
         }
         let mut variant = "";
-        if let Some(lowering) = &lowered[k].0 {
+        if let Some(lowering) = &lowered[k].lowering {
             variant = lowering.variant;
             let scratch: Vec<Span> =
                 lives.scratch[k].iter().map(|&t| arena_span(t, lives.tenants[t].bytes)).collect();
             for spec in &lowering.dispatches {
-                let range = |p: &Place, writes| BufferRange {
+                let range = |p: &Place, window: &Option<Window>, writes| BufferRange {
                     buffer: p.buffer,
-                    offset: p.offset,
-                    bytes: p.bytes,
+                    offset: p.offset + window.map_or(0, |w| w.first),
+                    bytes: window.map_or(p.bytes, |w| w.bytes),
                     writes,
                 };
                 let bindings = spec
                     .bindings
                     .iter()
                     .map(|b| match *b {
-                        BindTo::Input(i) => range(&inputs[i], false),
-                        BindTo::Output(o) => range(&outputs[o], true),
+                        BindTo::Input(i) => range(&inputs[i], &lowered[k].inputs[i], false),
+                        BindTo::Output(o) => range(&outputs[o], &lowered[k].outputs[o], true),
                         BindTo::Scratch(s) | BindTo::ScratchRead(s) => {
                             let Span { buffer, offset, bytes } = scratch[s];
                             BufferRange { buffer, offset, bytes, writes: b.writes() }

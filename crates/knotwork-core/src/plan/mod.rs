@@ -23,6 +23,7 @@ mod poison;
 mod preview;
 mod rewrite;
 mod rooms;
+mod split;
 mod submits;
 mod uses;
 mod work;

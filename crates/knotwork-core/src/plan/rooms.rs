@@ -42,7 +42,7 @@ pub(super) fn rooms(
         };
     }
     for (k, lowering) in lowered.iter().enumerate() {
-        for dispatch in lowering.0.iter().flat_map(|l| &l.dispatches) {
+        for dispatch in lowering.lowering.iter().flat_map(|l| &l.dispatches) {
             blocks.keep_apart(lives, &draft.work[k], k, &dispatch.bindings);
         }
     }

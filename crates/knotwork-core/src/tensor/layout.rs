@@ -101,6 +101,12 @@ impl Layout {
         out
     }
 
+    /// The same elements, counted from a later element of the buffer.
+    #[must_use]
+    pub(crate) fn counted_from(&self, first: usize) -> Self {
+        Self { offset: self.offset.saturating_sub(first), ..self.clone() }
+    }
+
     /// The same elements under another shape, where strides can say it; `None` where a copy is needed.
     #[must_use]
     pub fn reshape(&self, shape: &[usize]) -> Option<Self> {

@@ -1,5 +1,7 @@
 //! A few elementwise functions applied one after the other to each element: what one fused kernel computes.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
 use super::Function;
@@ -7,7 +9,7 @@ use crate::{
     DType, Layout, Result,
     cpu::{CpuIo, Slice, SliceMut},
     graph::Meta,
-    ops::{Cost, Op, Reference},
+    ops::{Cost, Op, Reference, Rows},
     plan::{KernelRequest, Lowering},
 };
 
@@ -251,6 +253,10 @@ impl Op for Fused {
 
     fn body(&self) -> Option<&Body> {
         Some(&self.body)
+    }
+
+    fn in_rows(&self, _: usize, shapes: &[Vec<usize>]) -> Option<Rows> {
+        Some((Arc::new(self.clone()), vec![Some(0); shapes.len()]))
     }
 
     /// One operation a function and element.

@@ -8,7 +8,7 @@ use crate::{
     cpu::{CpuInput, CpuIo, CpuOutput, Slice, SliceMut},
     graph::Meta,
     ops::{
-        Cost, Load, Op, Reference,
+        Cost, Load, Op, Reference, Rows,
         elementwise::{
             Body, Fused,
             wgsl::{Source, Store, Words, storage},
@@ -247,6 +247,19 @@ impl Op for Epilogue {
     fn in_place(&self) -> Vec<(usize, usize)> {
         let extra = self.body.inputs().saturating_sub(1);
         (0..extra).flat_map(|i| (0..self.made()).map(move |o| (self.taken + i, o))).collect()
+    }
+
+    fn in_rows(&self, rows: usize, shapes: &[Vec<usize>]) -> Option<Rows> {
+        let (taken, extra) = shapes.split_at(self.taken);
+        let (inner, mut dims) = self.inner.in_rows(rows, taken)?;
+        // What the steps read is walked in their own shape: its first dimension must be that of the result.
+        if extra.iter().any(|s| s.first() != self.raw.1.first()) {
+            return None;
+        }
+        dims.extend(extra.iter().map(|_| Some(0)));
+        let mut raw = self.raw.clone();
+        *raw.1.first_mut()? = rows;
+        Some((Arc::new(Self { inner, raw, ..self.clone() }), dims))
     }
 
     fn packed(&self) -> Vec<std::ops::Range<usize>> {
