@@ -243,24 +243,24 @@ impl Prepared for GpuPrepared {
         let slot = self.ring.take()?;
         let context = self.context.clone();
         let refused = |e: wgpu::Error| context.refused("a run", 0, &e);
-        let parts = context.guarded(|| self.record(inputs, &given, &taken, &slot)).map_err(refused)?;
-        let run = context.failure.sends(&self.names);
-        let mut last = None;
-        // One after the other, and none after one that is refused: what follows would run on old values.
-        for (k, part) in parts.into_iter().enumerate() {
-            let _span = tracing::trace_span!("submit").entered();
-            if self.plan.serial {
-                context.failure.only(run, self.plan.submits.get(k).map_or(0, |range| range.start));
-            }
-            let submission = context.guarded(|| context.queue.submit([part])).map_err(refused)?;
+        let whole = self.plan.submits.len() <= 1 && !self.plan.serial;
+        let (run, submission) = if whole {
+            // One guard for all: what is recorded wrongly is not run by a submit.
+            let run = context.failure.sends(&self.names);
+            let send = || {
+                let parts = self.record(inputs, &given, &taken, &slot);
+                let _span = tracing::trace_span!("submit").entered();
+                context.queue.submit(parts)
+            };
+            let submission = context.guarded(send).map_err(refused)?;
             context.taken(&submission)?;
             context.count.submits.fetch_add(1, Ordering::Relaxed);
-            if self.plan.serial {
-                context.wait_for(&submission)?;
-            }
-            last = Some(submission);
-        }
-        let submission = last.ok_or_else(|| context.fail("a run without a submit"))?;
+            (run, submission)
+        } else {
+            let parts = context.guarded(|| self.record(inputs, &given, &taken, &slot)).map_err(refused)?;
+            let run = context.failure.sends(&self.names);
+            (run, self.submit_parts(parts, run)?)
+        };
         context.count.dispatches.fetch_add(self.calls.len() as u64, Ordering::Relaxed);
         Ok(Box::new(slot.sent(submission, run, taken.iter().map(Option::is_some).collect())))
     }
@@ -271,6 +271,29 @@ impl Prepared for GpuPrepared {
 }
 
 impl GpuPrepared {
+    /// Submits the parts of a run.
+    fn submit_parts(&self, parts: Vec<wgpu::CommandBuffer>, run: u64) -> Result<wgpu::SubmissionIndex> {
+        let context = &self.context;
+        let mut last = None;
+        // One after the other, and none after one that is refused: what follows would run on old values.
+        for (k, part) in parts.into_iter().enumerate() {
+            let _span = tracing::trace_span!("submit").entered();
+            if self.plan.serial {
+                context.failure.only(run, self.plan.submits.get(k).map_or(0, |range| range.start));
+            }
+            let submission = context
+                .guarded(|| context.queue.submit([part]))
+                .map_err(|e| context.refused("a run", 0, &e))?;
+            context.taken(&submission)?;
+            context.count.submits.fetch_add(1, Ordering::Relaxed);
+            if self.plan.serial {
+                context.wait_for(&submission)?;
+            }
+            last = Some(submission);
+        }
+        last.ok_or_else(|| context.fail("a run without a submit"))
+    }
+
     /// Writes what the host gives, and records the run: one part for each of the plan's submits.
     fn record(
         &mut self,
