@@ -1,6 +1,7 @@
 //! A plan with everything bound once: replayed as one encoder, one pass, one submit (more where a run is long).
 
 use std::{
+    borrow::Cow,
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
@@ -205,28 +206,25 @@ fn calls(
 }
 
 impl Prepared for GpuPrepared {
-    fn replay_bare(&mut self) -> Result<Option<Duration>> {
+    fn replay_bare(&mut self, inputs: &RunInputs<'_>) -> Result<Option<Duration>> {
         self.context.alive()?;
-        let list: Vec<(wgpu::ComputePipeline, wgpu::BindGroup, Vec<u32>, [u32; 3])> = self
-            .calls
-            .iter()
-            .map(|c| (c.pipeline.pipeline.clone(), c.bind_group.clone(), c.offsets.clone(), c.grid))
-            .collect();
         let (device, queue) = (&self.context.device, &self.context.queue);
-        let size = |buffer: &Buffer| vec![0; buffer.size() as usize];
-        let feeds = self.plan.feeds.iter().map(|f| &self.buffers[f.buffer.0]);
-        let feeds: Vec<(&Buffer, Vec<u8>)> = feeds.map(|b| (b, size(b))).collect();
+        let given = self.plan.feeds.iter().zip(inputs.feeds).filter_map(|(feed, value)| match value {
+            Value::Host(value) => Some((&self.buffers[feed.buffer.0], value.device_bytes())),
+            Value::External(_) => None,
+        });
+        let feeds: Vec<(&Buffer, Cow<'_, [u8]>)> = given.collect();
         let slot = self.ring.take()?;
         let start = Instant::now();
-        for (buffer, zeros) in &feeds {
-            queue.write_buffer(buffer, 0, zeros);
+        for (buffer, bytes) in &feeds {
+            queue.write_buffer(buffer, 0, bytes);
         }
         let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-        for (pipeline, bind_group, offsets, grid) in &list {
-            pass.set_pipeline(pipeline);
-            pass.set_bind_group(0, bind_group, offsets);
-            pass.dispatch_workgroups(grid[0], grid[1], grid[2]);
+        for call in &self.calls {
+            pass.set_pipeline(&call.pipeline.pipeline);
+            pass.set_bind_group(0, &call.bind_group, &call.offsets);
+            pass.dispatch_workgroups(call.grid[0], call.grid[1], call.grid[2]);
         }
         drop(pass);
         slot.copy(&mut encoder, &self.buffers, &[]);

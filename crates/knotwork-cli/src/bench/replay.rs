@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use knotwork::{Device, graph::Update, prelude::*};
+use knotwork::{Device, device::Value, graph::Update, prelude::*};
 
 use crate::networks::Name;
 
@@ -38,7 +38,10 @@ pub fn replay(device: &Device, name: Name, runs: usize) -> Result<Replay> {
         run.wait()?;
         Ok(time)
     };
-    let bare = |program: &mut Program| program.replay_bare()?.context("this device replays no list");
+    let bare = |program: &mut Program| {
+        let feeds = feeds.iter().map(|(k, v)| (k.as_str(), Value::Host(v)));
+        program.replay_bare(feeds)?.context("this device replays no list")
+    };
     for _ in 0..5 {
         run(&mut program)?;
         bare(&mut program)?;

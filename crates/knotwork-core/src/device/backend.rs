@@ -61,13 +61,13 @@ pub trait Prepared: Debug + Send {
     /// Where the device fails, or data is outside an operation's definition. No state has changed then.
     fn run(&mut self, inputs: &RunInputs<'_>) -> Result<Box<dyn Pending>>;
 
-    /// Records and submits the same list by the driver interface's bare calls, feeds (zeros) and copies of the results
-    /// included, and waits: the host time to record and submit. What a bench compares a run with; `None` where there is no such list.
+    /// Records and submits the same list by the driver interface's bare calls, feeds and copies of the results included,
+    /// and waits: the host time to record and submit. What a bench compares a run with; `None` where there is no such list.
     ///
     /// # Errors
     /// Where the device fails.
     #[doc(hidden)]
-    fn replay_bare(&mut self) -> Result<Option<Duration>> {
+    fn replay_bare(&mut self, _inputs: &RunInputs<'_>) -> Result<Option<Duration>> {
         Ok(None)
     }
 

@@ -207,17 +207,20 @@ impl Program {
         Ok(Run(Box::new(Finished(outputs))))
     }
 
-    /// For a bench: the host time to record and submit the list of the plan that ran last by the driver interface's bare
-    /// calls, and how many dispatches it has. Slots are written as by a run. `None` where nothing has run, or there is no
-    /// such list (on the CPU).
+    /// For a bench: the host time to record and submit the list of the plan for these feeds by the driver interface's bare
+    /// calls, and how many dispatches it has. Slots are written as by a run. `None` where there is no such list (on the
+    /// CPU).
     ///
     /// # Errors
-    /// Where the device fails.
+    /// As [`run`](Self::run).
     #[doc(hidden)]
-    pub fn replay_bare(&mut self) -> Result<Option<(Duration, usize)>> {
-        let _turn = self.params.turn();
-        let Some((_, ready)) = self.plans.last_mut() else { return Ok(None) };
-        Ok(ready.prepared.replay_bare()?.map(|time| (time, ready.plan.dispatches.len())))
+    pub fn replay_bare<'n, 'v>(
+        &mut self,
+        feeds: impl IntoIterator<Item = (&'n str, Value<'v>)>,
+    ) -> Result<Option<(Duration, usize)>> {
+        self.with_ready(feeds, &[], |plan, prepared, inputs| {
+            Ok(prepared.replay_bare(inputs)?.map(|time| (time, plan.dispatches.len())))
+        })
     }
 
     /// Checks the feeds, makes the plan for their sizes ready, and hands it over for as long as nobody else may use the
