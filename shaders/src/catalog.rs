@@ -82,6 +82,8 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("kan/wavelet/parameters", include_str!("../kan/wavelet/parameters.wgsl")),
     ("kan/wavelet/psi", include_str!("../kan/wavelet/psi.wgsl")),
     ("matmul", include_str!("../matmul.wgsl")),
+    ("matmul/cooperative/block2", include_str!("../matmul/cooperative/block2.wgsl")),
+    ("matmul/cooperative/parts", include_str!("../matmul/cooperative/parts.wgsl")),
     ("norm/forward", include_str!("../norm/forward.wgsl")),
     ("norm/input", include_str!("../norm/input.wgsl")),
     ("norm/weight", include_str!("../norm/weight.wgsl")),

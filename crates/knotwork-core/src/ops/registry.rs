@@ -16,6 +16,7 @@ pub fn families() -> Vec<(&'static str, Vec<Registered>)> {
     vec![
         ("Products and transforms", vec![
             matmul::REGISTERED,
+            matmul::HALF,
             conv2d::REGISTERED,
             hadamard_transform::REGISTERED,
         ]),
