@@ -83,6 +83,7 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("kan/wavelet/psi", include_str!("../kan/wavelet/psi.wgsl")),
     ("matmul", include_str!("../matmul.wgsl")),
     ("matmul/cooperative/block2", include_str!("../matmul/cooperative/block2.wgsl")),
+    ("matmul/cooperative/block4", include_str!("../matmul/cooperative/block4.wgsl")),
     ("matmul/cooperative/parts", include_str!("../matmul/cooperative/parts.wgsl")),
     ("norm/forward", include_str!("../norm/forward.wgsl")),
     ("norm/input", include_str!("../norm/input.wgsl")),

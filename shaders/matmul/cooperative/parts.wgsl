@@ -159,9 +159,11 @@ fn stage(task: Task, k0: u32, local: u32) {
         if inside {
             value = a[from_a / 4u];
         }
-        for (var i = 0u; i < 4u; i++) {
-            tile_a[line * STRIDE_A + along + i] = value[i];
-        }
+        let to = line * STRIDE_A + along;
+        tile_a[to] = value.x;
+        tile_a[to + 1u] = value.y;
+        tile_a[to + 2u] = value.z;
+        tile_a[to + 3u] = value.w;
 #else
         var value = 0.0h;
         if inside {
@@ -193,9 +195,11 @@ fn stage(task: Task, k0: u32, local: u32) {
         if inside {
             value = b[from_b / 4u];
         }
-        for (var i = 0u; i < 4u; i++) {
-            tile_b[line * STRIDE_B + along + i] = value[i];
-        }
+        let to = line * STRIDE_B + along;
+        tile_b[to] = value.x;
+        tile_b[to + 1u] = value.y;
+        tile_b[to + 2u] = value.z;
+        tile_b[to + 3u] = value.w;
 #else
         var value = 0.0h;
         if inside {

@@ -29,29 +29,31 @@ const SMALL: usize = 16;
 struct Form {
     variant: &'static str,
     split: &'static str,
-    shader: &'static str,
     size: u32,
     block: u32,
 }
 
-const FORMS: [Form; 2] = [
-    Form {
-        variant: "cooperative16",
-        split: "cooperative16_split",
-        shader: "matmul/cooperative/block2",
-        size: 16,
-        block: 2,
-    },
-    Form {
-        variant: "cooperative8",
-        split: "cooperative8_split",
-        shader: "matmul/cooperative/block2",
-        size: 8,
-        block: 2,
-    },
+const fn form(variant: &'static str, split: &'static str, size: u32, block: u32) -> Form {
+    Form { variant, split, size, block }
+}
+
+/// By the size of matrices, then of blocks, the larger first: they read less for each product.
+const FORMS: [[Form; 2]; 2] = [
+    [
+        form("cooperative16_block4", "cooperative16_block4_split", 16, 4),
+        form("cooperative16_block2", "cooperative16_block2_split", 16, 2),
+    ],
+    [
+        form("cooperative8_block4", "cooperative8_block4_split", 8, 4),
+        form("cooperative8_block2", "cooperative8_block2_split", 8, 2),
+    ],
 ];
 
 impl Form {
+    fn shader(&self) -> &'static str {
+        if self.block == 4 { "matmul/cooperative/block4" } else { "matmul/cooperative/block2" }
+    }
+
     fn matrix(&self) -> CooperativeMatrix {
         CooperativeMatrix { size: self.size, operands: DType::F16, sums: DType::F32 }
     }
@@ -77,6 +79,21 @@ fn batches(s: &Sizes) -> usize {
     s.batch.iter().map(|b| b.0).product()
 }
 
+/// Whether an operand can be read four elements at a time, given the (size, stride) along a line, of the lines and of the
+/// leading dimensions.
+fn in_vectors(
+    offset: usize,
+    line: (usize, usize),
+    lines: (usize, usize),
+    batch: impl Iterator<Item = (usize, usize)>,
+) -> bool {
+    let mut steps = batch.chain([lines]);
+    line.1 == 1
+        && line.0.is_multiple_of(4)
+        && offset.is_multiple_of(4)
+        && steps.all(|(n, stride)| n <= 1 || stride.is_multiple_of(4))
+}
+
 /// Whether the shapes fill the matrices.
 pub(super) fn pays(request: &KernelRequest<'_>) -> bool {
     let s = sizes(&request.inputs[0].layout, &request.inputs[1].layout);
@@ -91,12 +108,17 @@ pub(super) fn lower(request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String
     }
     let Some((_, widest)) = request.capabilities.subgroup_size else { return Ok(Vec::new()) };
     let mut all = Vec::new();
-    for form in &FORMS {
-        let product = Product { form, request, s: &s, threads: SUBGROUPS * widest };
-        all.push(product.in_ranges());
-        let parts = (2 * FEW / form.tiles(&s).max(1)).min(s.k / SPAN);
-        if form.tiles(&s) < FEW && parts > 1 && s.k.div_ceil(parts) <= RANGE {
-            all.insert(all.len() - 1, product.in_parts(parts));
+    for [large, small] in &FORMS {
+        // Large blocks pay where they keep a device busy.
+        let forms = if large.tiles(&s) >= FEW { [large, small] } else { [small, large] };
+        for form in forms {
+            let product = Product { form, request, s: &s, threads: SUBGROUPS * widest };
+            let tiles = form.tiles(&s).max(1);
+            let parts = (2 * FEW / tiles).min(s.k / SPAN);
+            if tiles < FEW && parts > 1 && s.k.div_ceil(parts) <= RANGE {
+                all.push(product.in_parts(parts));
+            }
+            all.push(product.in_ranges());
         }
     }
     Ok(all)
@@ -121,7 +143,6 @@ impl Product<'_> {
     /// Parts of K at once, which are then added in their order.
     fn in_parts(&self, parts: usize) -> Lowering {
         let count = self.request.outputs[0].layout.count();
-        // Whole steps, so that vectors do not straddle parts.
         let sum = reduce::sum_of_parts(count, parts, BindTo::ScratchRead(0), BindTo::Output(0));
         Lowering {
             variant: self.form.split,
@@ -143,6 +164,17 @@ impl Product<'_> {
         if range.0 > 0 {
             flags.push("accumulate");
         }
+        // Along a line, and from line to line.
+        let (line_a, step_a) =
+            if s.a.1 > s.a.0 { ((s.m, s.a.0), (s.k, s.a.1)) } else { ((s.k, s.a.1), (s.m, s.a.0)) };
+        let (line_b, step_b) =
+            if s.b.0 < s.b.1 { ((s.k, s.b.0), (s.n, s.b.1)) } else { ((s.n, s.b.1), (s.k, s.b.0)) };
+        if in_vectors(la.offset(), line_a, step_a, s.batch.iter().map(|b| (b.0, b.1))) {
+            flags.push("a_vectors");
+        }
+        if in_vectors(lb.offset(), line_b, step_b, s.batch.iter().map(|b| (b.0, b.2))) {
+            flags.push("b_vectors");
+        }
         let gap = BATCH_DIMS - s.batch.len();
         let padded = |f: fn(&(usize, usize, usize)) -> usize, or: usize| {
             std::iter::repeat_n(or, gap).chain(s.batch.iter().map(f)).collect::<Vec<_>>()
@@ -152,6 +184,7 @@ impl Product<'_> {
         params = params.u32(lb.offset()).u32(s.b.0).u32(s.b.1).u32(0usize);
         let words = [padded(|b| b.0, 1), padded(|b| b.1, 0), padded(|b| b.2, 0)].concat();
         params = words.iter().fold(params, |p, &w| p.u32(w));
+        // Whole steps, so that no vector lies in two parts.
         let span = (range.1 - range.0).div_ceil(parts).next_multiple_of(DEPTH);
         params = params.u32(range.0).u32(range.1).u32(span).u32(parts);
         let matrix =
@@ -159,7 +192,7 @@ impl Product<'_> {
         DispatchSpec {
             kernel: Kernel {
                 name: format!("matmul_{}", form.variant),
-                source: Source::Named(form.shader),
+                source: Source::Named(form.shader()),
                 flags,
                 constants: vec![
                     ("SIZE", form.size.into()),
