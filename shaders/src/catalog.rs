@@ -85,6 +85,7 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("matmul/cooperative/block2", include_str!("../matmul/cooperative/block2.wgsl")),
     ("matmul/cooperative/block4", include_str!("../matmul/cooperative/block4.wgsl")),
     ("matmul/cooperative/parts", include_str!("../matmul/cooperative/parts.wgsl")),
+    ("matmul_int8", include_str!("../matmul_int8.wgsl")),
     ("norm/forward", include_str!("../norm/forward.wgsl")),
     ("norm/input", include_str!("../norm/input.wgsl")),
     ("norm/weight", include_str!("../norm/weight.wgsl")),

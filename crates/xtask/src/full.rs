@@ -188,7 +188,8 @@ fn starts(program: &str) -> bool {
     Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
 }
 
-fn run(program: &str, arguments: &[&str], dir: &Path) -> Result<()> {
+/// Runs a command in a folder.
+pub fn run(program: &str, arguments: &[&str], dir: &Path) -> Result<()> {
     let line = format!("{program} {}", arguments.join(" "));
     println!("> {line}");
     let status = Command::new(program).args(arguments).current_dir(dir).status();

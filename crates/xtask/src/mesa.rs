@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::setup;
+use crate::{full::run, setup};
 
 /// The release of Debian that has it.
 const RELEASE: &str = "forky";
@@ -87,16 +87,10 @@ impl Mesa {
         setup::as_root(&["debootstrap", "--variant=minbase", include, RELEASE, &to, &mirror, SCRIPT])?;
         let _ = fs::remove_dir_all(&self.dir);
         fs::create_dir_all(&self.dir).with_context(|| format!("could not make {}", self.dir.display()))?;
-        let libraries = unpacked.join(format!("usr/lib/{}-linux-gnu/.", env::consts::ARCH));
-        // Only what a driver is linked to: plain files and links beside each other.
-        for entry in fs::read_dir(&libraries).context("the release has no folder of libraries")? {
-            let from = entry?.path();
-            if from.is_file() {
-                let name = from.file_name().context("a library has no name")?;
-                fs::copy(&from, self.dir.join(name))
-                    .with_context(|| format!("could not copy {}", from.display()))?;
-            }
-        }
+        let libraries = unpacked.join(format!("usr/lib/{}-linux-gnu", env::consts::ARCH));
+        // Libraries and the linker, and of links only that they are links: some libraries have three names.
+        let copy = "cp -P \"$1\"/*.so* \"$2\"";
+        run("sh", &["-c", copy, "sh", &libraries.to_string_lossy(), "."], &self.dir)?;
         // A library named with a slash is looked for from its manifest on.
         let manifest = format!(
             "{{\"file_format_version\": \"1.0.1\", \"ICD\": {{\"library_path\": \"./{LIBRARY}\", \"api_version\": \"1.3.0\"}}}}"

@@ -17,6 +17,7 @@ pub fn families() -> Vec<(&'static str, Vec<Registered>)> {
         ("Products and transforms", vec![
             matmul::REGISTERED,
             matmul::HALF,
+            matmul_int8::REGISTERED,
             conv2d::REGISTERED,
             hadamard_transform::REGISTERED,
         ]),

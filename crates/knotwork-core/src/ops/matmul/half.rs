@@ -1,5 +1,8 @@
 //! Products of 16-bit floats: stored in f16, multiplied and added in f32.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use super::{MatMul, cooperative, kernels};
