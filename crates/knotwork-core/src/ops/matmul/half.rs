@@ -30,8 +30,12 @@ pub(in crate::ops) const REGISTERED: Registered = Registered {
                 Ok(vec![turn(&t[0], ta)?.matmul_wide(&turn(&t[1], tb)?)?])
             })
             .tolerance(1e-5)
-            // A gradient is rounded to f16, which would ask for another tolerance: it has tests of its own.
             .no_gradient()
+        };
+        // Gradients are of the operands' type, so they are rounded to f16.
+        let gradients = |mut case: Case| {
+            (case.name, case.differentiable, case.twice) = (format!("gradients, {}", case.name), true, true);
+            case.tolerance(2e-3)
         };
         let case = move |name: &str, a: &[usize], b: &[usize]| turned(name, a, b, false, false);
         // As in `matmul`: of one sign, so that nothing cancels.
@@ -55,6 +59,8 @@ pub(in crate::ops) const REGISTERED: Registered = Registered {
             turned("a transposed", &[20, 36], &[20, 33], true, false),
             turned("b transposed", &[33, 20], &[36, 20], false, true),
             turned("both transposed", &[2, 17, 20], &[2, 40, 17], true, true),
+            gradients(case("odd sizes", &[17, 20], &[20, 18])),
+            gradients(turned("both transposed", &[20, 16], &[2, 24, 20], true, true)),
             long("a long sum in parts", &[17, 2000], &[2000, 20]),
             long("a long sum in ranges", &[16, 20_000], &[20_000, 16]),
         ]
