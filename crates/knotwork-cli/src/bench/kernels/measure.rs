@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use knotwork::{
     Device, Error, HostTensor,
     graph::Update,
+    ops::Cost,
     plan::{DeviceKind, Plan, PlanOptions},
     prelude::*,
 };
@@ -28,7 +29,12 @@ pub struct Settings {
     pub variants: bool,
     /// What per cents are of.
     pub peak: Option<PeakRecord>,
+    /// The most work that the oracle checks.
+    pub oracle: Cost,
 }
+
+/// The oracle's plain loops take some seconds for so many operations, on copies in double precision.
+pub const ORACLE: Cost = Cost { flops: 3e9, bytes: 4e8 };
 
 /// What came of a case in one variant.
 #[derive(Clone, Debug)]
@@ -45,10 +51,6 @@ pub enum Outcome {
 const RUNS: (usize, usize) = (5, 2000);
 /// More kernel variants than any operation has.
 const VARIANTS: usize = 64;
-/// The oracle's plain loops take about a second for so many operations.
-const MOST_FLOPS: f64 = 3e9;
-/// The oracle works on copies in double precision.
-const MOST_BYTES: f64 = 4e8;
 
 /// Checks and times a case; `each` gets what came of each variant. `twin` is the same case at its smallest, which the
 /// oracle checks where the case is too large for it.
@@ -82,7 +84,7 @@ pub fn measure(
         if seen.contains(&variant) {
             break;
         }
-        let found = check(device, &mut program, &made, &plan, twin, settings.seed)
+        let found = check(device, &mut program, &made, &plan, twin, settings)
             .and_then(|checked| time(&mut program, &made, &plan, settings).map(|t| (checked, t)));
         each(match found {
             Ok((checked, times)) => {
@@ -129,10 +131,10 @@ fn check(
     made: &Made,
     plan: &Plan,
     twin: &Case,
-    seed: u64,
+    settings: &Settings,
 ) -> Result<String> {
     let cost = plan.cost();
-    if cost.flops <= MOST_FLOPS && cost.bytes <= MOST_BYTES {
+    if cost.flops <= settings.oracle.flops && cost.bytes <= settings.oracle.bytes {
         verify(program, made, plan)?;
         return Ok("oracle".into());
     }
@@ -140,7 +142,7 @@ fn check(
         against_cpu(program, made, plan)?;
         return Ok("cpu".into());
     }
-    let small = twin.make(seed)?;
+    let small = twin.make(settings.seed)?;
     let mut program = small.program(device, PlanOptions::default())?;
     let plan = program.plan(&[].into())?;
     verify(&mut program, &small, &plan)?;
@@ -187,8 +189,12 @@ fn allowed(dtype: DType) -> f64 {
 /// Outputs and new values of slots against those of the CPU backend, which is itself held against the oracle.
 fn against_cpu(program: &mut Program, made: &Made, plan: &Plan) -> Result<()> {
     let mut own = made.program(&Device::cpu(), PlanOptions::default())?;
-    let (got, want) = (results(program, made, plan)?, results(&mut own, made, plan)?);
-    for ((what, got), (_, want)) in got.iter().zip(&want) {
+    agree(&results(program, made, plan)?, &results(&mut own, made, plan)?)
+}
+
+/// Holds values against others of the same names.
+pub(super) fn agree(got: &[(String, HostTensor)], want: &[(String, HostTensor)]) -> Result<()> {
+    for ((what, got), (_, want)) in got.iter().zip(want) {
         let wanted = want.to_f64();
         let most = wanted.iter().filter(|w| w.is_finite()).fold(1.0, |m: f64, w| m.max(w.abs()));
         let limit = allowed(want.dtype()) * most;

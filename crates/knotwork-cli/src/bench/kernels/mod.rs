@@ -11,7 +11,7 @@ mod table;
 
 use std::{
     io::Write,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -106,12 +106,26 @@ pub fn kernels(arguments: &Arguments, out: &mut impl Write) -> Result<()> {
     }
     // What is wrong with the file and the names is told before anything takes time.
     let old = arguments.compare.as_deref().map(record::read).transpose()?;
+    if let Some(path) = &arguments.json {
+        writable(path)?;
+    }
     let device = knotwork::open_device(arguments.device.as_deref())?;
     let size = arguments.size.unwrap_or_else(|| size_for(&device));
     let (all, twins) = (cases::all(size), cases::all(Size::Tiny));
     let taken = select::select(&all, &arguments.names)?;
     let pairs: Vec<(&Case, &Case)> = taken.iter().map(|&i| (&all[i], &twins[i])).collect();
     run(arguments, &device, size, &pairs, old.as_ref(), out)
+}
+
+/// That a file can be written: a run may take long. Nothing of the file changes.
+fn writable(path: &Path) -> Result<()> {
+    let there = path.exists();
+    let opened = std::fs::OpenOptions::new().append(true).create(true).open(path);
+    opened.with_context(|| format!("cannot write {}", path.display()))?;
+    if !there {
+        std::fs::remove_file(path).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
 }
 
 /// Measures cases, each with its smallest form beside it.
@@ -149,6 +163,7 @@ fn run(
         seed: file.seed,
         variants: arguments.variants,
         peak: file.peak,
+        oracle: measure::ORACLE,
     };
     let lines = Lines::new(cases.iter().map(|(case, _)| case.name.as_str()), old.is_some());
     lines.header(device, &file, out)?;
