@@ -58,7 +58,7 @@ fn what_cannot_be_is_refused_by_name() {
     assert!(message.contains("`matmull`") && message.contains("near it: matmul"), "{message}");
     let message = refused(&["bench", "--device", "no such thing"]);
     assert!(message.contains("no such thing"), "{message}");
-    let message = refused(&["bench", "sgd", "--seconds", "-1"]);
+    let message = refused(&["bench", "sgd", "--seconds=-1"]);
     assert!(message.contains("must be above 0"), "{message}");
     let message = refused(&["bench", "sgd", "--seconds", "1", "--runs", "2"]);
     assert!(message.contains("cannot be used with"), "{message}");
