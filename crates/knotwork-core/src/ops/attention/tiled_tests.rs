@@ -7,7 +7,7 @@ use super::{
     evaluate::{Place, TableData, row},
     *,
 };
-use crate::{DType, Graph, HostTensor, cpu::evaluate, ops::testing::host};
+use crate::{Graph, HostTensor, cpu::evaluate, ops::testing::host};
 
 /// Numbers in [−2, 2) from a small generator.
 fn numbers(shape: &[usize], seed: u64) -> HostTensor {
@@ -174,8 +174,8 @@ fn bounds_are_certain_only_of_what_holds_for_every_pair() {
             }
         }
     }
-    // It is worth something: a third of all areas, about, are one or the other.
-    assert!(certain_of[0] > 100 && certain_of[1] > 50, "{certain_of:?}");
+    // It is worth something: more than a third of all areas are one or the other.
+    assert!(certain_of[0] > 80 && certain_of[1] > 80, "{certain_of:?}");
 }
 
 #[test]
