@@ -53,11 +53,7 @@ pub(super) struct Blocks<'a> {
 }
 
 impl<'a> Blocks<'a> {
-    pub fn new(
-        mask: &'a Part,
-        tables: &'a [TableData],
-        [batches, heads, queries, keys]: [usize; 4],
-    ) -> Self {
+    pub fn new(mask: &'a Part, tables: &'a [TableData], [batches, heads, queries, keys]: [usize; 4]) -> Self {
         let asks = |v: Variable, n: usize| if mentions(mask, v) { n } else { 1 };
         let (batches, heads) = (asks(Variable::Batch, batches), asks(Variable::Head, heads));
         let mut blocks = Self { mask, tables, queries, keys, batches, heads, kept: Vec::new() };

@@ -106,8 +106,7 @@ impl Panel {
         self.width = 0;
         for entry in entries {
             let key = entry.block * SIDE;
-            let span =
-                Span { column: self.width, key, width: SIDE.min(keys - key), bits: entry.bits };
+            let span = Span { column: self.width, key, width: SIDE.min(keys - key), bits: entry.bits };
             self.width += span.width;
             self.blocks.push(span);
             match self.runs.last_mut() {
@@ -235,7 +234,8 @@ impl Panel {
         values: &mut [f32],
     ) -> [f32; 4] {
         let (mut seen, mut shares) = (std::mem::take(&mut self.seen), std::mem::take(&mut self.shares));
-        let bits = |span: &Span| span.bits.and_then(|at| line.bits.get(at + row).copied()).unwrap_or(u64::MAX);
+        let bits =
+            |span: &Span| span.bits.and_then(|at| line.bits.get(at + row).copied()).unwrap_or(u64::MAX);
         seen.clear();
         for span in &self.blocks {
             let bits = bits(span);

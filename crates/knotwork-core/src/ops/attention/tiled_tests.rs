@@ -39,7 +39,13 @@ fn agrees(name: &str, [b, h, hkv, lq, lk, d, dv]: [usize; 7], options: impl Fn(&
     outputs.extend(g.vjp(&[(&y, &dy)], &wanted).unwrap());
     let outputs: Vec<&Tensor> = outputs.iter().collect();
     let want = evaluate(&g, &outputs, &Default::default()).unwrap();
-    let got = crate::Device::cpu().compile(&g, &outputs, &[]).unwrap().run::<HostTensor>([]).unwrap().wait().unwrap();
+    let got = crate::Device::cpu()
+        .compile(&g, &outputs, &[])
+        .unwrap()
+        .run::<HostTensor>([])
+        .unwrap()
+        .wait()
+        .unwrap();
     for (n, (got, want)) in got.iter().zip(&want).enumerate() {
         let (got, want) = (got.to_f64(), want.to_f64());
         let largest = want.iter().fold(1.0f64, |m, v| m.max(v.abs()));
@@ -62,7 +68,9 @@ fn every_mask_gives_what_the_reference_gives() {
         ("strided", || Mask::strided(3)),
         ("dilated", || Mask::dilated_window(4, 5)),
         ("nothing", || !Mask::full()),
-        ("by head", || Mask::when((Index::query() - Index::key()).at_most(Index::head() * 40)) & Mask::causal()),
+        ("by head", || {
+            Mask::when((Index::query() - Index::key()).at_most(Index::head() * 40)) & Mask::causal()
+        }),
     ];
     for (name, mask) in masks {
         agrees(name, SIZES, |_| Attention::new().mask(mask()));
@@ -168,7 +176,10 @@ fn bounds_are_certain_only_of_what_holds_for_every_pair() {
                     let area = Area { batch: 0, head: 1, rows, keys, queries, all_keys };
                     if let Some(says) = certain(&mask.condition.0, &area, &[]) {
                         certain_of[usize::from(says)] += 1;
-                        assert!(plain(mask, &[], &area).iter().all(|&sees| sees == says), "mask {n}: {area:?}");
+                        assert!(
+                            plain(mask, &[], &area).iter().all(|&sees| sees == says),
+                            "mask {n}: {area:?}"
+                        );
                     }
                 }
             }
