@@ -77,7 +77,7 @@ pub(super) fn run(op: &SplineSum, io: &mut CpuIo<'_>) -> Option<()> {
                     base,
                     sizes: Sizes { rows: here, ..sizes },
                 };
-                pulp::Arch::new().dispatch(forward::Task { op, rows, y });
+                crate::cpu::arch().dispatch(forward::Task { op, rows, y });
             };
             each(y, (block * outputs).max(1), parallel, task);
         }
@@ -97,7 +97,7 @@ pub(super) fn run(op: &SplineSum, io: &mut CpuIo<'_>) -> Option<()> {
                     base,
                     sizes: Sizes { rows: here, ..sizes },
                 };
-                pulp::Arch::new().dispatch(input::Task { op, rows, g, y });
+                crate::cpu::arch().dispatch(input::Task { op, rows, g, y });
             };
             each(y, (block * inputs).max(1), parallel, task);
         }
@@ -123,7 +123,7 @@ pub(super) fn run(op: &SplineSum, io: &mut CpuIo<'_>) -> Option<()> {
                 parts.push((first, c, w));
             }
             let task = |(first, dc, dw): (usize, &mut [f32], &mut [f32])| {
-                pulp::Arch::new().dispatch(coefficients::Task { op, x, g, scale, sizes, first, dc, dw });
+                crate::cpu::arch().dispatch(coefficients::Task { op, x, g, scale, sizes, first, dc, dw });
             };
             if parallel { parts.into_par_iter().for_each(task) } else { parts.into_iter().for_each(task) }
         }
