@@ -3,6 +3,7 @@
 mod kernels;
 #[cfg(test)]
 mod tests;
+mod tiles;
 
 use std::sync::Arc;
 
