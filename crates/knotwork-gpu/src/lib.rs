@@ -26,6 +26,7 @@ mod readback;
 use std::sync::Arc;
 
 pub use adapter::{AdapterSummary, Options, Profile, adapters};
+pub use cache::tuned_path;
 use knotwork_core::{Device, Result};
 
 /// Opens a GPU, waiting for it.

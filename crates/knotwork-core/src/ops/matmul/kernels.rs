@@ -1,7 +1,7 @@
 //! The variants of a matrix product.
 
 use super::{
-    Sizes, sizes,
+    Sizes, classes, sizes,
     tiles::{self, Tile},
 };
 use crate::{
@@ -76,6 +76,7 @@ pub(super) fn lower(sums: Option<usize>, request: &KernelRequest<'_>) -> Result<
         all.splice(0..0, vectors);
         all.push(product.ranges(product.naive()));
     }
+    request.capabilities.tuned.order("matmul", &classes::class(&product.s, product.batches), &mut all);
     Ok(all)
 }
 

@@ -56,15 +56,15 @@ pub(super) fn few(on: &Capabilities) -> usize {
 
 /// The tiles that a product is offered. Where there is a choice of direction, the longer side gets more.
 pub(super) fn tiles(s: &Sizes) -> [Tile; 5] {
-    let turned = |names: [[&'static str; 2]; 2], threads: [u32; 2], rate| match s.m >= s.n {
-        true => Tile::new(names[0], threads, [8, 8], rate),
-        false => Tile::new(names[1], [threads[1], threads[0]], [8, 8], rate),
+    let turned = |names, [long, short]: [u32; 2], rate| {
+        let threads = if s.m >= s.n { [long, short] } else { [short, long] };
+        Tile::new(names, threads, [8, 8], rate)
     };
     [
         Tile::new(["tile128", "tile128_split"], [16, 16], [8, 8], 1.0),
-        turned([["tile128x64", "tile128x64_split"], ["tile64x128", "tile64x128_split"]], [16, 8], 0.95),
+        turned(["tile128x64", "tile128x64_split"], [16, 8], 0.95),
         Tile::new(["tile64", "tile64_split"], [8, 8], [8, 8], 0.9),
-        turned([["tile128x32", "tile128x32_split"], ["tile32x128", "tile32x128_split"]], [16, 4], 0.7),
+        turned(["tile128x32", "tile128x32_split"], [16, 4], 0.7),
         Tile::new(["tile32", "tile32_split"], [8, 8], [4, 4], 0.5),
     ]
 }
