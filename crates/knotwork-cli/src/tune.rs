@@ -38,6 +38,9 @@ pub struct Arguments {
     /// Only classes whose name has this in it, such as `wide/` or `long`.
     #[arg(long, value_name = "TEXT")]
     class: Option<String>,
+    /// Takes variants that are hopelessly slow through all rounds too, for their medians.
+    #[arg(long)]
+    all: bool,
     /// The commit that the table says it was measured with; this version of Knotwork where none is given.
     #[arg(long, default_value = concat!("v", env!("CARGO_PKG_VERSION")))]
     commit: String,
@@ -88,7 +91,7 @@ pub fn tune(arguments: &Arguments, out: &mut impl Write) -> Result<()> {
     let bar = ProgressBar::new(all.len() as u64).with_style(style);
     writeln!(out, "{info}, at most {} s", arguments.seconds)?;
     let mut done = 0;
-    // Seconds that an operation of the last class took, all its variants and rounds together.
+    // Seconds that the kernels took in all rounds, for each operation of the last class.
     let mut pace = 0.0;
     for work in &all {
         let begin = Instant::now();
@@ -100,7 +103,8 @@ pub fn tune(arguments: &Arguments, out: &mut impl Write) -> Result<()> {
         if bar.is_hidden() {
             eprintln!("{}/{} {} {} {}", done + 1, all.len(), work.operation, work.class, work.case.name);
         }
-        let mut found = measure(&device, work, until)?;
+        let hopeless = if arguments.all { f64::INFINITY } else { HOPELESS };
+        let mut found = measure(&device, work, until, hopeless)?;
         let Some(usual) = found.first().map(Candidate::median) else { break };
         let name = found[0].variant;
         found.sort_by(|a, b| a.median().total_cmp(&b.median()));
@@ -116,7 +120,7 @@ pub fn tune(arguments: &Arguments, out: &mut impl Write) -> Result<()> {
             times.join(", ")
         );
         bar.suspend(|| writeln!(out, "{line}"))?;
-        pace = begin.elapsed().as_secs_f64() / work.flops;
+        pace = found.iter().flat_map(|c| &c.ns).sum::<f64>() / 1e9 / work.flops;
         done += 1;
         bar.inc(1);
     }
@@ -142,7 +146,7 @@ fn place(_: &Device) -> Result<PathBuf> {
 }
 
 /// Times every variant, the usual one first; nothing where the time was up before each was measured once.
-fn measure(device: &Device, work: &Tunable, until: Instant) -> Result<Vec<Candidate>> {
+fn measure(device: &Device, work: &Tunable, until: Instant, hopeless: f64) -> Result<Vec<Candidate>> {
     let graph = Graph::new();
     let mut inputs = Vec::new();
     let mut feeds = Vec::new();
@@ -175,7 +179,7 @@ fn measure(device: &Device, work: &Tunable, until: Instant) -> Result<Vec<Candid
     }
     let best = all.iter().map(Candidate::median).fold(f64::INFINITY, f64::min);
     let mut first = true;
-    all.retain(|c| std::mem::take(&mut first) || c.median() <= HOPELESS * best);
+    all.retain(|c| std::mem::take(&mut first) || c.median() <= hopeless * best);
     for _ in 1..ROUNDS {
         if Instant::now() > until {
             break;

@@ -3,7 +3,7 @@
 use super::Sizes;
 use crate::ops::{Case, CaseInput, Tunable};
 
-/// Products of elements that an operand may have while it is tuned.
+/// Elements that an operand has at most while it is tuned.
 const OPERAND: usize = 1 << 26;
 
 /// The class of a product: its shorter side, its outputs, its depth.

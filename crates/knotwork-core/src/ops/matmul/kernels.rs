@@ -103,8 +103,10 @@ impl Product<'_> {
         let (inner, outer) = if along_k { (along, across) } else { (across, along) };
         let four = |(n, stride): (usize, usize)| n == 1 || stride % 4 == 0;
         let leading = |b: &(usize, usize, usize)| four((b.0, [b.1, b.2][operand]));
+        // A product over nothing has operands of fewer than four elements.
         inner.1 == 1
             && inner.0 % 4 == 0
+            && self.s.k > 0
             && four(outer)
             && self.layout(operand).offset() % 4 == 0
             && self.s.batch.iter().all(leading)
