@@ -22,6 +22,7 @@ mod prepared;
 mod profile;
 pub mod raw;
 mod readback;
+mod recent;
 
 use std::sync::Arc;
 
