@@ -1,8 +1,10 @@
 //! Which adapters there are, which one to take, and what it can do.
 
+use std::sync::Arc;
+
 use knotwork_core::{
     DType, Error, Result,
-    plan::{Capabilities, CooperativeMatrix, DeviceKind, Speed},
+    plan::{Capabilities, CooperativeMatrix, DeviceKind, Speed, Tuned},
 };
 
 /// How much the compiler guards kernels.
@@ -198,6 +200,11 @@ pub(crate) fn capabilities(
     cooperative: Vec<CooperativeMatrix>,
 ) -> Capabilities {
     let bytes = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    let speed = match info.device_type {
+        wgpu::DeviceType::DiscreteGpu => Speed::DISCRETE,
+        wgpu::DeviceType::Cpu => Speed::SOFTWARE,
+        _ => Speed::INTEGRATED,
+    };
     Capabilities {
         kind: DeviceKind::Gpu,
         device: info.name.clone(),
@@ -213,10 +220,7 @@ pub(crate) fn capabilities(
             .contains(wgpu::Features::SUBGROUP)
             .then_some((info.subgroup_min_size, info.subgroup_max_size)),
         cooperative: if features.contains(COOPERATIVE) { cooperative } else { Vec::new() },
-        speed: match info.device_type {
-            wgpu::DeviceType::DiscreteGpu => Speed::DISCRETE,
-            wgpu::DeviceType::Cpu => Speed::SOFTWARE,
-            _ => Speed::INTEGRATED,
-        },
+        tuned: Arc::new(Tuned::shipped(&speed)),
+        speed,
     }
 }

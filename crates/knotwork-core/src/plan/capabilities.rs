@@ -1,7 +1,8 @@
 //! What a device can do, as plain data.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
+use super::Tuned;
 use crate::tensor::DType;
 
 /// The kind of a device.
@@ -42,6 +43,8 @@ pub struct Capabilities {
     pub cooperative: Vec<CooperativeMatrix>,
     /// How fast it is at least.
     pub speed: Speed,
+    /// Which kernel variants were measured to be best.
+    pub tuned: Arc<Tuned>,
 }
 
 /// Square matrices that the threads of a subgroup hold and multiply together: sums += left × right.
@@ -107,6 +110,7 @@ impl Capabilities {
             subgroup_size: None,
             cooperative: Vec::new(),
             speed: Speed::SOFTWARE,
+            tuned: Arc::default(),
         }
     }
 
@@ -127,6 +131,7 @@ impl Capabilities {
             subgroup_size: None,
             cooperative: Vec::new(),
             speed: Speed::INTEGRATED,
+            tuned: Arc::new(Tuned::shipped(&Speed::INTEGRATED)),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Products of f16 operands by cooperative matrices, which the threads of a subgroup multiply together.
 
-use super::{Sizes, kernels::BATCH_DIMS, sizes};
+use super::{Sizes, kernels::BATCH_DIMS, sizes, tiles};
 use crate::{
     DType, Result,
     ops::reduce,
@@ -14,8 +14,6 @@ use crate::{
 const DEPTH: usize = 32;
 /// Indices of K that one workgroup sums at most: see `kernels`, where the driver that ends long loops is named.
 const RANGE: usize = 8192;
-/// Fewer workgroups than this leave a GPU idle where K is long: K is then split among more of them.
-const FEW: usize = 128;
 /// Indices of K that are worth a workgroup.
 const SPAN: usize = 512;
 /// Subgroups that multiply in a workgroup: two by two.
@@ -107,15 +105,16 @@ pub(super) fn lower(request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String
         return Err(format!("{} strided leading dimensions; the kernel walks {BATCH_DIMS}", s.batch.len()));
     }
     let Some((_, widest)) = request.capabilities.subgroup_size else { return Ok(Vec::new()) };
+    let few = tiles::few(request.capabilities);
     let mut all = Vec::new();
     for [large, small] in &FORMS {
         // Large blocks pay where they keep a device busy.
-        let forms = if large.tiles(&s) >= FEW { [large, small] } else { [small, large] };
+        let forms = if large.tiles(&s) >= few { [large, small] } else { [small, large] };
         for form in forms {
             let product = Product { form, request, s: &s, threads: SUBGROUPS * widest };
             let tiles = form.tiles(&s).max(1);
-            let parts = (2 * FEW / tiles).min(s.k / SPAN);
-            if tiles < FEW && parts > 1 && s.k.div_ceil(parts) <= RANGE {
+            let parts = (2 * few / tiles).min(s.k / SPAN);
+            if tiles < few && parts > 1 && s.k.div_ceil(parts) <= RANGE {
                 all.push(product.in_parts(parts));
             }
             all.push(product.in_ranges());
