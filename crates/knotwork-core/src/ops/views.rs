@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Case, CaseInput, Cases, Op, Reference, Registered};
 use crate::{
-    Dim, Layout, Result, Shape, Site,
+    DType, Dim, Layout, Result, Shape, Site,
     autodiff::GradContext,
     error::OpError,
     graph::{Meta, Tensor},
@@ -76,7 +76,12 @@ impl Op for Expand {
             .map(|d| d as isize)
             .collect();
         let g = context.cotangent()?;
-        let summed = if stretched.is_empty() { g.clone() } else { g.sum(&stretched, true)? };
+        let summed = match g.dtype() {
+            _ if stretched.is_empty() => g.clone(),
+            // f16 is for storage: sums are f32.
+            DType::F16 => g.cast(DType::F32)?.sum(&stretched, true)?.cast(DType::F16)?,
+            _ => g.sum(&stretched, true)?,
+        };
         Ok(vec![Some(summed.reshape(from.clone())?)])
     }
 
