@@ -1,6 +1,7 @@
 //! Attention: softmax, sparsemax or entmax of the scores of queries and keys, under any mask, times the values. No kernel
 //! ever stores the scores.
 
+mod call;
 mod evaluate;
 mod fast;
 mod index;
@@ -13,6 +14,7 @@ mod parts;
 mod reference;
 #[cfg(test)]
 mod tests;
+mod tiles;
 mod wgsl;
 
 pub use index::{Condition, Index};
