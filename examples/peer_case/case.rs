@@ -77,7 +77,8 @@ fn kept(g: &Graph, name: &str, value: &Tensor) -> Result<Update> {
 
 fn size(case: &Value, name: &str) -> Result<usize> {
     let found = case[name].as_u64().filter(|&n| n > 0 && n <= 1 << 24);
-    Ok(found.with_context(|| format!("`{name}` must be a whole number in 1..2^24; it is {}", case[name]))? as usize)
+    Ok(found.with_context(|| format!("`{name}` must be a whole number in 1..2^24; it is {}", case[name]))?
+        as usize)
 }
 
 fn sizes(case: &Value, name: &str) -> Result<Vec<usize>> {

@@ -82,10 +82,9 @@ impl Sizes {
         let wide = self.input_block();
         let high = (POINTS / wide).clamp(1, rows.max(1));
         (0..inputs).step_by(wide).flat_map(move |i| {
-            (0..rows).step_by(high).map(move |b| Block {
-                rows: b..(b + high).min(rows),
-                inputs: i..(i + wide).min(inputs),
-            })
+            (0..rows)
+                .step_by(high)
+                .map(move |b| Block { rows: b..(b + high).min(rows), inputs: i..(i + wide).min(inputs) })
         })
     }
 

@@ -69,14 +69,7 @@ impl WithSimd for Task<'_> {
 
 /// Adds a block to y, vectors along the outputs.
 #[inline(always)]
-fn wide<S: Simd>(
-    simd: S,
-    terms: usize,
-    rows: &Rows<'_>,
-    local: &Local,
-    block: &Block,
-    y: &mut [f32],
-) {
+fn wide<S: Simd>(simd: S, terms: usize, rows: &Rows<'_>, local: &Local, block: &Block, y: &mut [f32]) {
     let s = rows.sizes;
     let (vectors, overlap) = cover(s.outputs, S::F32_LANES);
     assert!(rows.coef.len() == s.inputs * s.bases * s.outputs && y.len() == s.rows * s.outputs);
@@ -201,13 +194,7 @@ fn narrow(op: &SplineSum, rows: &Rows<'_>, local: &Local, block: &Block, y: &mut
 }
 
 #[inline(always)]
-fn narrow_of<const O: usize>(
-    op: &SplineSum,
-    rows: &Rows<'_>,
-    local: &Local,
-    block: &Block,
-    y: &mut [f32],
-) {
+fn narrow_of<const O: usize>(op: &SplineSum, rows: &Rows<'_>, local: &Local, block: &Block, y: &mut [f32]) {
     narrow_block(op, rows, local, block, y, 0, O);
 }
 
