@@ -64,8 +64,12 @@ impl Block {
     #[inline(always)]
     pub fn gather(&self, from: &[f32], inputs: usize, to: &mut [f32]) {
         let wide = self.inputs.len();
-        for (b, to) in self.rows.clone().zip(to.chunks_mut(wide)) {
-            to.copy_from_slice(&from[b * inputs + self.inputs.start..][..wide]);
+        for (b, to) in self.rows.clone().zip(to.chunks_exact_mut(wide)) {
+            // A loop: these runs are too short for a call of memcpy.
+            let from = &from[b * inputs + self.inputs.start..][..wide];
+            for i in 0..wide {
+                to[i] = from[i];
+            }
         }
     }
 }
@@ -79,7 +83,7 @@ impl Sizes {
     /// Blocks of inputs whose coefficients stay in the cache, and for each the blocks of rows whose weights do.
     pub fn blocks(&self) -> impl Iterator<Item = Block> + use<> {
         let Self { rows, inputs, .. } = *self;
-        let wide = self.input_block();
+        let wide = self.input_block().min(POINTS);
         let high = (POINTS / wide).clamp(1, rows.max(1));
         (0..inputs).step_by(wide).flat_map(move |i| {
             (0..rows)
@@ -181,9 +185,22 @@ pub(super) fn run(op: &SplineSum, io: &mut CpuIo<'_>) -> Option<()> {
     Some(())
 }
 
+/// The widest vectors that tests allow.
+#[cfg(test)]
+pub(super) static WIDEST: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(usize::MAX);
+
 /// The instruction set for rows of so many outputs: vectors that one row cannot fill help nobody.
 fn arch(outputs: usize) -> Arch {
-    if outputs < 16 { crate::cpu::arch() } else { Arch::new() }
+    let widest = if outputs < 16 { 8 } else { 16 };
+    #[cfg(test)]
+    let widest = widest.min(WIDEST.load(std::sync::atomic::Ordering::Relaxed));
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    if widest == 8
+        && let Some(eight) = pulp::x86::V3::try_new()
+    {
+        return Arch::V3(eight);
+    }
+    if widest < 8 { Arch::Scalar } else { Arch::new() }
 }
 
 /// Runs a task on each block of a slice.
