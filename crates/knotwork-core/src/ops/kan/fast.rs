@@ -183,7 +183,7 @@ pub(super) fn run(op: &SplineSum, io: &mut CpuIo<'_>) -> Option<()> {
 
 /// The instruction set for rows of so many outputs: vectors that one row cannot fill help nobody.
 fn arch(outputs: usize) -> Arch {
-    if outputs < 16 { crate::cpu::arch() } else { Arch::new() }
+    if outputs < 16 { crate::cpu::arch() } else { crate::cpu::widest_arch() }
 }
 
 /// Runs a task on each block of a slice.
