@@ -51,6 +51,7 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("attention/pack", include_str!("../attention/pack.wgsl")),
     ("attention/params", include_str!("../attention/params.wgsl")),
     ("attention/query", include_str!("../attention/query.wgsl")),
+    ("attention/ranges", include_str!("../attention/ranges.wgsl")),
     ("attention/rows", include_str!("../attention/rows.wgsl")),
     ("attention/scores", include_str!("../attention/scores.wgsl")),
     ("attention/tile_forward", include_str!("../attention/tile_forward.wgsl")),

@@ -64,7 +64,8 @@ fn attention([b, h, l, d]: [usize; 4], mask: &Mask, repetitions: usize) -> Resul
 fn main() -> Result<()> {
     let repetitions = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(7usize).max(1);
     let mut found: Vec<(String, f64)> = Vec::new();
-    let products: [(&str, &[usize], &[usize], [bool; 2]); 8] = [
+    type Product = (&'static str, &'static [usize], &'static [usize], [bool; 2]);
+    let products: [Product; 8] = [
         ("matmul_1024", &[1024, 1024], &[1024, 1024], [false, false]),
         ("matmul_1024_tn", &[1024, 1024], &[1024, 1024], [true, false]),
         ("matmul_1024_nt", &[1024, 1024], &[1024, 1024], [false, true]),

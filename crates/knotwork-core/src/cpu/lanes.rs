@@ -1,4 +1,4 @@
-//! The instruction set of the CPU's own vector loops.
+//! The instruction sets of the CPU's own vector loops.
 
 /// The best instruction set with at most eight f32 a vector. Products of matrices use wider ones by themselves (`gemm`);
 /// loops over ten outputs or so lose by them what longer ones gain.
@@ -12,4 +12,11 @@ pub(crate) fn arch() -> pulp::Arch {
     {
         pulp::Arch::new()
     }
+}
+
+/// The best instruction set, AVX-512 where there is some: for loops whose rows fill its vectors.
+#[inline]
+#[allow(clippy::disallowed_methods, reason = "the one place that asks for it")]
+pub(crate) fn widest_arch() -> pulp::Arch {
+    pulp::Arch::new()
 }

@@ -180,6 +180,9 @@ impl<'a> Call<'a> {
         if self.is_masked() {
             text.push_str(&wgsl::allowed(&self.op.setting.mask));
         }
+        if file == "kinds" {
+            text.push_str(&wgsl::allowed_range(&self.op.setting.mask));
+        }
         let _ = writeln!(text, "#import attention/{file}");
         DispatchSpec {
             kernel: Kernel {

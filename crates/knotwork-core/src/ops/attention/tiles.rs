@@ -14,6 +14,8 @@ use crate::{
 const TILE: usize = 32;
 /// Columns of a result that one accumulator of the threads of a workgroup holds.
 const PART: usize = 32;
+/// Pairs of tiles whose kinds a workgroup finds.
+const KINDS: usize = 64;
 /// Below this many queries a workgroup a query does less work.
 pub(super) const FEW_QUERIES: usize = 5;
 
@@ -54,7 +56,7 @@ fn listed(call: &Call<'_>) -> Option<Lowering> {
     let of = |groups: usize| Shape { groups, columns: 1, tiles };
     let (kinds, lists) = (BindTo::Scratch(first), BindTo::Scratch(first + 1));
     let mut dispatches = call.packing.clone();
-    dispatches.push(call.kinds(kinds, of(pairs)));
+    dispatches.push(call.kinds(kinds, of(pairs.div_ceil(KINDS))));
     dispatches.push(call.lists(BindTo::ScratchRead(first), lists, by_key, of(owners * batches * heads)));
     dispatches.extend(kernels(call, Some(BindTo::ScratchRead(first + 1))));
     Some(Lowering { variant: "tiles_listed", scratch, dispatches })

@@ -65,11 +65,7 @@ impl Block {
     pub fn gather(&self, from: &[f32], inputs: usize, to: &mut [f32]) {
         let wide = self.inputs.len();
         for (b, to) in self.rows.clone().zip(to.chunks_exact_mut(wide)) {
-            // A loop: these runs are too short for a call of memcpy.
-            let from = &from[b * inputs + self.inputs.start..][..wide];
-            for i in 0..wide {
-                to[i] = from[i];
-            }
+            to.copy_from_slice(&from[b * inputs + self.inputs.start..][..wide]);
         }
     }
 }
@@ -191,16 +187,13 @@ pub(super) static WIDEST: std::sync::atomic::AtomicUsize = std::sync::atomic::At
 
 /// The instruction set for rows of so many outputs: vectors that one row cannot fill help nobody.
 fn arch(outputs: usize) -> Arch {
-    let widest = if outputs < 16 { 8 } else { 16 };
     #[cfg(test)]
-    let widest = widest.min(WIDEST.load(std::sync::atomic::Ordering::Relaxed));
-    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-    if widest == 8
-        && let Some(eight) = pulp::x86::V3::try_new()
-    {
-        return Arch::V3(eight);
+    match WIDEST.load(std::sync::atomic::Ordering::Relaxed) {
+        1 => return Arch::Scalar,
+        8 => return crate::cpu::arch(),
+        _ => {}
     }
-    if widest < 8 { Arch::Scalar } else { Arch::new() }
+    if outputs < 16 { crate::cpu::arch() } else { crate::cpu::widest_arch() }
 }
 
 /// Runs a task on each block of a slice.

@@ -31,10 +31,11 @@ pub(super) fn class(s: &Sizes, batches: usize) -> String {
 pub(in crate::ops) fn tunable() -> Vec<Tunable> {
     let mut all = Vec::new();
     for (side, name) in [(1, "vector"), (16, "thin"), (32, "narrow"), (0, "wide")] {
-        for (outputs, many, square) in [(1 << 13, "few", 96), (1 << 17, "some", 384), (1 << 20, "many", 1024)]
+        for (outputs, many, square) in
+            [(1_usize << 13, "few", 96), (1 << 17, "some", 384), (1 << 20, "many", 1024)]
         {
             for (k, deep) in [(32, "short"), (512, "middle"), (2048, "long")] {
-                let [m, n] = if side == 0 { [square, square] } else { [outputs / side, side] };
+                let [m, n] = outputs.checked_div(side).map_or([square, square], |m| [m, side]);
                 if m * k > OPERAND {
                     continue;
                 }

@@ -108,7 +108,7 @@ impl Product<'_> {
             && inner.0 % 4 == 0
             && self.s.k > 0
             && four(outer)
-            && self.layout(operand).offset() % 4 == 0
+            && self.layout(operand).offset().is_multiple_of(4)
             && self.s.batch.iter().all(leading)
     }
 
@@ -265,7 +265,7 @@ impl Product<'_> {
         let mut flags = variant.flags.clone();
         if range.0 > 0 {
             flags.push("accumulate");
-        } else if variant.vectors && s.n % 4 == 0 {
+        } else if variant.vectors && s.n.is_multiple_of(4) {
             flags.push("c_vectors");
         }
         let mut bindings = vec![BindTo::Input(0), BindTo::Input(1), to(0)];
