@@ -7,6 +7,7 @@ mod devices;
 mod explain;
 mod networks;
 mod profile;
+mod tune;
 mod verify;
 
 /// GPU-first compute with hand-written WGSL kernels.
@@ -27,6 +28,8 @@ enum Command {
     Explain(explain::Arguments),
     /// Measures a reference network dispatch by dispatch: times by kernel, rates, shares, a trace for Perfetto.
     Profile(profile::Arguments),
+    /// Measures which kernel variants are best on a GPU, within a given time, and writes a table that later runs follow.
+    Tune(tune::Arguments),
     /// Runs a reference network on a device, node by node against the oracle, then as planned.
     Verify(verify::Arguments),
 }
@@ -38,6 +41,7 @@ fn main() -> anyhow::Result<()> {
         Command::Bench(what) => bench::bench(&what, out),
         Command::Explain(arguments) => explain::explain(&arguments, out),
         Command::Profile(arguments) => profile::profile(&arguments, out),
+        Command::Tune(arguments) => tune::tune(&arguments, out),
         Command::Verify(arguments) => verify::verify(&arguments, out),
     };
     // Whoever reads may have seen enough (`| head`).

@@ -39,6 +39,7 @@ mod sparse;
 mod sparse_map;
 #[cfg(test)]
 mod testing;
+mod tunable;
 mod var;
 pub(crate) mod views;
 
@@ -55,3 +56,4 @@ pub use optimizer::{Adam, Sgd};
 pub use rational::RationalForm;
 pub use registry::{families, registry};
 pub use role::Role;
+pub use tunable::{Tunable, tunable};

@@ -1,5 +1,5 @@
-//! The CPU path in f32: a row of scores at a time, over the keys that the mask allows. Rows that have work enough go to
-//! several threads; no sum depends on their number.
+//! The CPU path in f32: by tiles where there is work enough, else a row of scores at a time, over the keys that the mask
+//! allows. Rows that have work enough go to several threads; no sum depends on their number.
 
 use std::borrow::Cow;
 
@@ -7,8 +7,11 @@ use rayon::prelude::*;
 
 use super::{
     Normalizer,
+    blocks::Blocks,
     evaluate::{Place, TableData, row as mask_row},
     op::{AttentionOp, BiasForm, PartOf},
+    panel::Queries,
+    tiled,
 };
 use crate::{
     cpu::{CpuInput, CpuIo, Slice},
@@ -21,23 +24,23 @@ use crate::{
 /// Below so many products a second thread costs more than it saves.
 const PARALLEL: usize = 1 << 16;
 
-struct Job<'a> {
-    op: &'a AttentionOp,
-    q: &'a [f32],
-    k: &'a [f32],
-    v: &'a [f32],
-    bias: &'a [f32],
-    bias_shape: &'a [usize],
+pub(super) struct Job<'a> {
+    pub op: &'a AttentionOp,
+    pub q: &'a [f32],
+    pub k: &'a [f32],
+    pub v: &'a [f32],
+    pub bias: &'a [f32],
+    pub bias_shape: &'a [usize],
     /// The cotangent and the rows' numbers, where this is a gradient.
-    cotangent: &'a [f32],
-    numbers: &'a [f32],
-    tables: Vec<TableData>,
-    h: usize,
-    hkv: usize,
-    lq: usize,
-    lk: usize,
-    d: usize,
-    dv: usize,
+    pub cotangent: &'a [f32],
+    pub numbers: &'a [f32],
+    pub tables: Vec<TableData>,
+    pub h: usize,
+    pub hkv: usize,
+    pub lq: usize,
+    pub lk: usize,
+    pub d: usize,
+    pub dv: usize,
 }
 
 /// A query's row, over the keys that take part; reused from row to row.
@@ -80,7 +83,7 @@ impl Job<'_> {
         (b, h, i, (b * self.hkv + h / (self.h / self.hkv)) * self.lk)
     }
 
-    fn bias_place(&self, h: usize, i: usize, j: usize) -> usize {
+    pub fn bias_place(&self, h: usize, i: usize, j: usize) -> usize {
         let shape = self.bias_shape;
         let at = |dim: usize, x: usize| if shape[dim] == 1 { 0 } else { x };
         if self.op.setting.bias == Some(BiasForm::Relative) {
@@ -89,6 +92,35 @@ impl Job<'_> {
             return at(0, h) * shape[1] + (distance.clamp(-radius, radius) + radius) as usize;
         }
         (at(0, h) * shape[1] + at(1, i)) * shape[2] + at(2, j)
+    }
+
+    /// Vectors of `size` elements of some queries, of an array that has one for each.
+    fn some<'b>(&self, all: &'b [f32], q: &Queries, size: usize) -> &'b [f32] {
+        &all[((q.batch * self.h + q.head) * self.lq + q.first) * size..][..q.rows * size]
+    }
+
+    pub fn queries_of(&self, q: &Queries) -> &[f32] {
+        self.some(self.q, q, self.d)
+    }
+
+    pub fn cotangents_of(&self, q: &Queries) -> &[f32] {
+        self.some(self.cotangent, q, self.dv)
+    }
+
+    pub fn numbers_of(&self, q: &Queries) -> &[f32] {
+        self.some(self.numbers, q, 4)
+    }
+
+    /// All keys of the head.
+    pub fn keys_of(&self, q: &Queries) -> &[f32] {
+        let size = self.lk * self.d;
+        &self.k[(q.batch * self.hkv + q.head / (self.h / self.hkv)) * size..][..size]
+    }
+
+    /// All values of the head.
+    pub fn values_of(&self, q: &Queries) -> &[f32] {
+        let size = self.lk * self.dv;
+        &self.v[(q.batch * self.hkv + q.head / (self.h / self.hkv)) * size..][..size]
     }
 
     fn query(&self, n: usize) -> &[f32] {
@@ -367,6 +399,16 @@ pub(super) fn run(op: &AttentionOp, io: &mut CpuIo<'_>) -> bool {
     else {
         return false;
     };
+    if tiled::takes(&job) {
+        let blocks = Blocks::new(&op.setting.mask, &job.tables, [qs[0], h, lq, lk]);
+        match (op.part, second) {
+            (PartOf::Key | PartOf::Value, _) => tiled::by_keys(&job, &blocks, out),
+            (PartOf::Rows, _) => tiled::by_queries(&job, &blocks, &mut [], out),
+            (_, Some(rows)) => tiled::by_queries(&job, &blocks, out, rows),
+            _ => return false,
+        }
+        return true;
+    }
     match op.part {
         PartOf::Forward => {
             let Some(rows) = second else { return false };
