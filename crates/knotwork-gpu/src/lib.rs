@@ -22,10 +22,12 @@ mod prepared;
 mod profile;
 pub mod raw;
 mod readback;
+mod recent;
 
 use std::sync::Arc;
 
 pub use adapter::{AdapterSummary, Options, Profile, adapters};
+pub use cache::tuned_path;
 use knotwork_core::{Device, Result};
 
 /// Opens a GPU, waiting for it.

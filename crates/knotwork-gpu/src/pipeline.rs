@@ -12,7 +12,7 @@ use knotwork_core::{
 use knotwork_shaders::{Constant, Root, compose, validate};
 use rayon::prelude::*;
 
-use crate::{adapter::Profile, cache::DiskCache, context::Context};
+use crate::{adapter::Profile, cache::DiskCache, context::Context, recent::Recent};
 
 /// A kernel, ready to dispatch.
 #[derive(Debug)]
@@ -24,11 +24,15 @@ pub(crate) struct Pipeline {
 /// A kernel with which of its storage bindings it writes, and whether it has the uniform `fused`.
 type Key = (Kernel, Vec<bool>, bool);
 
+/// Pipelines that are kept at most, but for those in use. A training program has some dozens; only an app that goes on making
+/// other graphs comes near.
+const KEPT: usize = 1024;
+
 /// All pipelines of a device.
 #[derive(Debug)]
 pub(crate) struct Pipelines {
     profile: Profile,
-    ready: Mutex<HashMap<Key, Arc<Pipeline>>>,
+    ready: Mutex<Recent<Key, Pipeline>>,
     disk: Option<DiskCache>,
 }
 
@@ -49,28 +53,31 @@ impl Pipelines {
 
     /// The pipelines of all wanted kernels, in their order. Those that are not there yet are compiled in parallel.
     pub fn get(&self, context: &Context, wanted: &[Wanted<'_>]) -> Result<Vec<Arc<Pipeline>>> {
-        let key = |w: &Wanted<'_>| -> Key { (w.kernel.clone(), w.writes.clone(), w.fused) };
-        let missing: Vec<&Wanted<'_>> = {
-            let ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut seen = std::collections::HashSet::new();
-            wanted.iter().filter(|w| !ready.contains_key(&key(w)) && seen.insert(key(w))).collect()
+        let keys: Vec<Key> = wanted.iter().map(|w| (w.kernel.clone(), w.writes.clone(), w.fused)).collect();
+        let lock = || self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        // Held from here on, so that no other thread's plan pushes them out.
+        let mut all: HashMap<&Key, Arc<Pipeline>> = {
+            let mut ready = lock();
+            keys.iter().filter_map(|key| Some((key, ready.get(key)?))).collect()
         };
-        let made: Vec<(Key, Arc<Pipeline>)> = missing
+        let missing: HashMap<&Key, &Wanted<'_>> =
+            keys.iter().zip(wanted).filter(|(key, _)| !all.contains_key(key)).collect();
+        let made: Vec<(&Key, Arc<Pipeline>)> = missing
             .par_iter()
-            .map(|w| Ok((key(w), Arc::new(self.compile(context, w)?))))
+            .map(|(key, w)| Ok((*key, Arc::new(self.compile(context, w)?))))
             .collect::<Result<_>>()?;
         let new = !made.is_empty();
-        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
-        ready.extend(made);
-        let all = wanted
-            .iter()
-            .map(|w| ready.get(&key(w)).cloned().ok_or_else(|| context.fail("a pipeline went missing")))
-            .collect();
-        drop(ready);
+        {
+            let mut ready = lock();
+            made.iter().for_each(|(key, pipeline)| ready.insert((*key).clone(), pipeline.clone()));
+            ready.trim(KEPT);
+        }
+        all.extend(made);
         if let (true, Some(disk)) = (new, &self.disk) {
             disk.save();
         }
-        all
+        let pipeline = |key| all.get(key).cloned().ok_or_else(|| context.fail("a pipeline went missing"));
+        keys.iter().map(pipeline).collect()
     }
 
     fn compile(&self, context: &Context, wanted: &Wanted<'_>) -> Result<Pipeline> {

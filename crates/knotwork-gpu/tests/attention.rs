@@ -111,7 +111,7 @@ fn numbers_that_are_none_stay_where_they_are() {
     let of = |n: usize, phase: f32, set: &[(usize, f32)]| {
         let mut values: Vec<f32> = (0..n * d).map(|i| (phase + 1.7 * i as f32).sin()).collect();
         set.iter().for_each(|&(row, x)| values[row * d..(row + 1) * d].fill(x));
-        HostTensor::from_vec(values, &[1, 1, n, d]).unwrap()
+        HostTensor::from_vec(values, [1, 1, n, d]).unwrap()
     };
     let g = Graph::new();
     let [q, k, v] = [("q", lq), ("k", lk), ("v", lk)].map(|(name, n)| input(&g, name, &[1, 1, n, d]));

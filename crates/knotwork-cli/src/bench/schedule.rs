@@ -21,7 +21,7 @@ pub struct Arguments {
     #[arg(long, default_value = "gpu")]
     device: String,
     /// How many runs are timed; medians count.
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, default_value_t = 30)]
     runs: usize,
 }
 

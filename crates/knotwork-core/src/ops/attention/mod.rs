@@ -1,6 +1,8 @@
 //! Attention: softmax, sparsemax or entmax of the scores of queries and keys, under any mask, times the values. No kernel
 //! ever stores the scores.
 
+mod blocks;
+mod bounds;
 mod call;
 mod evaluate;
 mod fast;
@@ -10,10 +12,14 @@ mod kernels;
 mod layouts;
 mod mask;
 mod op;
+mod panel;
 mod parts;
 mod reference;
 #[cfg(test)]
 mod tests;
+mod tiled;
+#[cfg(test)]
+mod tiled_tests;
 mod tiles;
 mod wgsl;
 

@@ -1,6 +1,6 @@
 //! Attention on a GPU, medians of interleaved runs: what a mask saves, and what each kernel variant takes.
 //!
-//!     cargo run --release -p knotwork --example attention_bench -- [L] [D] [rounds]
+//!     cargo run --release -p knotwork --example masked_attention -- [L] [D] [rounds]
 
 use std::time::Instant;
 
