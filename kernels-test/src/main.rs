@@ -10,6 +10,7 @@ use kernels_test::{
     harness::{self, List},
     random,
 };
+use knotwork::plan::DeviceKind;
 
 #[derive(Parser)]
 #[command(about = "Holds every kernel against references", version)]
@@ -38,6 +39,9 @@ enum Command {
         /// On GPUs, only what shows a kernel that nothing before has shown: every kernel at least once
         #[arg(long)]
         short: bool,
+        /// Fail where a GPU has no cooperative matrices, so that a run that is for them cannot pass without
+        #[arg(long)]
+        cooperative: bool,
     },
     /// Write the catalogue of operations
     Operations {
@@ -74,7 +78,7 @@ fn main() -> Result<ExitCode> {
             print!("{report}");
             report.passed()
         }
-        Command::Harness { selection, short } => {
+        Command::Harness { selection, short, cooperative } => {
             // A misspelt name must not look like success.
             let registered = knotwork::ops::registry();
             if let Some(name) =
@@ -83,6 +87,11 @@ fn main() -> Result<ExitCode> {
                 bail!("no operation `{name}` is registered");
             }
             let backends = opened(&selection)?;
+            let lacks = |b: &&backends::Backend| b.device.capabilities().cooperative.is_empty();
+            let gpu = |b: &&backends::Backend| b.device.info().kind == DeviceKind::Gpu;
+            if let Some(backend) = backends.iter().filter(gpu).find(lacks).filter(|_| cooperative) {
+                bail!("{} ({}) has no cooperative matrices", backend.name, backend.device.info());
+            }
             let report = harness::run(
                 &selection,
                 if short { List::Short } else { List::Full },

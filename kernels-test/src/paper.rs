@@ -5,7 +5,7 @@ use std::{any::Any, sync::Arc};
 use knotwork::{
     DType, Device, DeviceInfo, Error, HostTensor, Result,
     device::{Backend, Counters, Memory, Pending, Prepared, RunInputs},
-    plan::{Capabilities, DeviceKind, Plan},
+    plan::{Capabilities, CooperativeMatrix, DeviceKind, Plan},
 };
 
 #[derive(Debug)]
@@ -14,6 +14,23 @@ struct Paper(DeviceInfo, Capabilities);
 /// A device with WebGPU's portable limits and 16-bit floats. Plans are all that it makes.
 #[must_use]
 pub fn paper() -> Device {
+    device(Capabilities { f16: true, ..Capabilities::portable() })
+}
+
+/// A device with cooperative matrices of both sizes and the workgroup memory that the largest tiles of them take.
+#[must_use]
+pub fn paper_with_matrices() -> Device {
+    let matrix = |size| CooperativeMatrix { size, operands: DType::F16, sums: DType::F32 };
+    device(Capabilities {
+        f16: true,
+        subgroup_size: Some((8, 32)),
+        cooperative: vec![matrix(16), matrix(8)],
+        max_workgroup_bytes: 32 << 10,
+        ..Capabilities::portable()
+    })
+}
+
+fn device(capabilities: Capabilities) -> Device {
     let info = DeviceInfo {
         name: "paper".into(),
         kind: DeviceKind::Gpu,
@@ -21,7 +38,7 @@ pub fn paper() -> Device {
         interface: "none".into(),
         profile: "none".into(),
     };
-    Device::from_backend(Arc::new(Paper(info, Capabilities { f16: true, ..Capabilities::portable() })))
+    Device::from_backend(Arc::new(Paper(info, capabilities)))
 }
 
 fn only_paper() -> Error {

@@ -45,6 +45,10 @@ pub fn list(out: &mut impl Write) -> Result<()> {
         if let Some((low, high)) = c.subgroup_size {
             writeln!(out, "    subgroups {low} to {high}")?;
         }
+        if !c.cooperative.is_empty() {
+            let matrices: Vec<String> = c.cooperative.iter().map(ToString::to_string).collect();
+            writeln!(out, "    matrices  {}", matrices.join(", "))?;
+        }
         writeln!(out, "    profile   {}", knotwork::gpu::Profile::default())?;
         writeln!(out, "    variants  {}", variants(c))?;
         if adapter.is_software() {

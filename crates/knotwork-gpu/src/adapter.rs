@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use knotwork_core::{
-    Error, Result,
-    plan::{Capabilities, DeviceKind, Speed, Tuned},
+    DType, Error, Result,
+    plan::{Capabilities, CooperativeMatrix, DeviceKind, Speed, Tuned},
 };
 
 /// How much the compiler guards kernels.
@@ -150,24 +150,54 @@ pub(crate) fn summary(adapter: &wgpu::Adapter) -> AdapterSummary {
         wgpu::DeviceType::Cpu => "software",
         wgpu::DeviceType::Other => "other",
     };
-    let known =
-        wanted_features() | wgpu::Features::IMMEDIATES | wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
+    let known = wanted_features() | wgpu::Features::IMMEDIATES | COOPERATIVE;
     let has = adapter.features();
     AdapterSummary {
         class: class.into(),
         interface: info.backend.to_string(),
         driver: [info.driver.as_str(), info.driver_info.as_str()].join(" ").trim().to_owned(),
-        capabilities: capabilities(&info, &adapter.limits(), has),
+        capabilities: capabilities(&info, &adapter.limits(), has, cooperative(adapter)),
         features: known.iter_names().map(|(name, flag)| (name.to_owned(), has.contains(flag))).collect(),
         name: info.name,
     }
 }
 
-/// What plans may rely on, on a device with these limits and features.
+/// The feature of cooperative matrices. wgpu counts it among its experiments.
+pub(crate) const COOPERATIVE: wgpu::Features = wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
+
+/// The cooperative matrices of an adapter that WGSL can write: square ones. Empty where it has none, or lacks what kernels
+/// need beside them.
+pub(crate) fn cooperative(adapter: &wgpu::Adapter) -> Vec<CooperativeMatrix> {
+    if !adapter.features().contains(COOPERATIVE | wgpu::Features::SUBGROUP) {
+        return Vec::new();
+    }
+    let mut found: Vec<CooperativeMatrix> = Vec::new();
+    for p in adapter.cooperative_matrix_properties() {
+        let square = p.m_size == p.n_size && p.n_size == p.k_size && !p.saturating_accumulation;
+        if let (true, Some(operands), Some(sums)) = (square, float(p.ab_type), float(p.cr_type)) {
+            let matrix = CooperativeMatrix { size: p.m_size, operands, sums };
+            if !found.contains(&matrix) {
+                found.push(matrix);
+            }
+        }
+    }
+    found
+}
+
+fn float(scalar: wgpu::CooperativeScalarType) -> Option<DType> {
+    match scalar {
+        wgpu::CooperativeScalarType::F16 => Some(DType::F16),
+        wgpu::CooperativeScalarType::F32 => Some(DType::F32),
+        _ => None,
+    }
+}
+
+/// What plans may rely on, on a device with these limits, features and cooperative matrices.
 pub(crate) fn capabilities(
     info: &wgpu::AdapterInfo,
     limits: &wgpu::Limits,
     features: wgpu::Features,
+    cooperative: Vec<CooperativeMatrix>,
 ) -> Capabilities {
     let bytes = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
     let speed = match info.device_type {
@@ -189,6 +219,7 @@ pub(crate) fn capabilities(
         subgroup_size: features
             .contains(wgpu::Features::SUBGROUP)
             .then_some((info.subgroup_min_size, info.subgroup_max_size)),
+        cooperative: if features.contains(COOPERATIVE) { cooperative } else { Vec::new() },
         tuned: Arc::new(Tuned::shipped(&speed)),
         speed,
     }

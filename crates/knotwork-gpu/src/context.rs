@@ -12,11 +12,11 @@ use std::{
 use knotwork_core::{
     DeviceInfo, Error, Result,
     device::{Backend, Counters, Memory, Prepared},
-    plan::{Capabilities, DeviceKind, Plan, Tuned},
+    plan::{Capabilities, CooperativeMatrix, DeviceKind, Plan, Tuned},
 };
 
 use crate::{
-    adapter::{Profile, capabilities, wanted_features},
+    adapter::{COOPERATIVE, Profile, capabilities, cooperative, wanted_features},
     buffer::Buffer,
     cache::{DiskCache, tuned_path},
     failure::Failure,
@@ -64,22 +64,37 @@ pub(crate) struct Count {
 impl Context {
     /// Opens an adapter with all that it has and Knotwork knows.
     pub async fn open(adapter: &wgpu::Adapter, manner: Manner) -> Result<Self> {
+        let matrices = cooperative(adapter);
+        let mut required_features = adapter.features() & wanted_features();
+        required_features.set(COOPERATIVE, !matrices.is_empty());
+        let experimental_features = if matrices.is_empty() {
+            wgpu::ExperimentalFeatures::disabled()
+        } else {
+            // SAFETY: of the experiments only cooperative matrices are asked for. Kernels load and store them in workgroup
+            // memory alone, at places that are made from constants.
+            unsafe { wgpu::ExperimentalFeatures::enabled() }
+        };
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("knotwork"),
-            required_features: adapter.features() & wanted_features(),
+            required_features,
             required_limits: adapter.limits(),
-            experimental_features: wgpu::ExperimentalFeatures::disabled(),
+            experimental_features,
             memory_hints: wgpu::MemoryHints::Performance,
             trace: wgpu::Trace::Off,
         };
         let (device, queue) = adapter.request_device(&descriptor).await.map_err(|e| {
             Error::NoDevice(format!("`{}` could not be opened: {e}", adapter.get_info().name))
         })?;
-        Ok(Self::over(device, queue, manner))
+        Ok(Self::over(device, queue, manner, matrices))
     }
 
-    /// Over a device that is open.
-    pub fn over(device: wgpu::Device, queue: wgpu::Queue, manner: Manner) -> Self {
+    /// Over a device that is open. Only its adapter knows of which kinds its cooperative matrices are.
+    pub fn over(
+        device: wgpu::Device,
+        queue: wgpu::Queue,
+        manner: Manner,
+        matrices: Vec<CooperativeMatrix>,
+    ) -> Self {
         let adapter = device.adapter_info();
         let info = DeviceInfo {
             name: adapter.name.clone(),
@@ -98,7 +113,7 @@ impl Context {
             });
         }
         let limits = device.limits();
-        let mut capabilities = capabilities(&adapter, &limits, device.features());
+        let mut capabilities = capabilities(&adapter, &limits, device.features(), matrices);
         if let Some(path) = tuned_path(&info) {
             let shipped = Tuned::clone(&capabilities.tuned);
             capabilities.tuned = Arc::new(shipped.with_file(&path, &info.driver));

@@ -137,7 +137,7 @@ impl DeviceExt for Device {
     fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue, sharing: Sharing) -> Result<Self> {
         check_floor(&device)?;
         let Sharing { profile, poison, callbacks } = sharing;
-        let context = Context::over(device, queue, Manner { profile, poison, callbacks });
+        let context = Context::over(device, queue, Manner { profile, poison, callbacks }, Vec::new());
         Ok(Self::from_backend(Arc::new(GpuBackend(Arc::new(context)))))
     }
 

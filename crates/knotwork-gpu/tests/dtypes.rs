@@ -105,3 +105,16 @@ fn views_with_offsets_and_broadcasts_read_the_right_elements() {
     check(&[row], |t| t[0].broadcast_to([3, 4, 5])?.reshape([12, 5])?.neg());
     check(&[x], |t| t[0].slice(0, 1, 1)?.exp());
 }
+
+#[test]
+fn quantised_products_on_the_device() {
+    // Whole numbers, so that no quotient lies near where two roundings part.
+    let whole = |shape: [usize; 2], step: usize| {
+        let n = shape[0] * shape[1];
+        let values = (0..n).map(|i| if i % shape[1] == 0 { 127.0 } else { (i * step % 255) as f32 - 127.0 });
+        HostTensor::from_vec(values.collect(), shape).unwrap()
+    };
+    check(&[whole([5, 30], 37), whole([33, 30], 101)], |t| {
+        t[0].quantize_int8()?.matmul_transposed(&t[1].quantize_int8()?)?.relu()
+    });
+}

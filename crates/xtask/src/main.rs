@@ -2,6 +2,7 @@
 //! every check there is. Both do the same on a desk and in CI.
 
 mod full;
+mod mesa;
 mod setup;
 mod test;
 
@@ -26,7 +27,7 @@ enum Task {
         /// Only say what is there; fail where something is missing
         #[arg(long)]
         check: bool,
-        /// Also what `test --full` needs: a second software driver, spirv-val, and Tint (Chrome's compiler) under node
+        /// Also what `test --full` needs: two more software drivers, spirv-val, and Tint (Chrome's compiler) under node
         #[arg(long)]
         full: bool,
     },
@@ -35,7 +36,8 @@ enum Task {
         /// Install what is missing first
         #[arg(long)]
         setup: bool,
-        /// Also on a second software driver (SwiftShader), and every kernel through spirv-val and Tint
+        /// Also on a second software driver (SwiftShader), products by cooperative matrices on a third (a newer lavapipe), and
+        /// every kernel through spirv-val and Tint
         #[arg(long)]
         full: bool,
     },

@@ -216,8 +216,12 @@ fn advice(release: &str) -> String {
 /// Runs `apt-get`, through sudo where this is not root.
 pub fn apt(arguments: &[&str]) -> Result<()> {
     // env, so that the variable reaches apt-get through sudo as well
-    let mut words = vec!["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"];
-    words.extend(arguments);
+    as_root(&[&["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"], arguments].concat())
+}
+
+/// Runs a command, through sudo where this is not root.
+pub fn as_root(words: &[&str]) -> Result<()> {
+    let mut words = words.to_vec();
     if !is_root()? {
         words.insert(0, "sudo");
     }

@@ -6,14 +6,17 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{full::Tools, root, setup};
+use crate::{
+    full::{Driver, Tools},
+    root, setup,
+};
 
 /// One check: a cargo command that succeeds where the check holds.
 struct Step {
     name: &'static str,
     cargo: &'static [&'static str],
-    /// On SwiftShader instead of the driver that is found: only with `--full`.
-    second_driver: bool,
+    /// On which driver: on another than the one that is found only with `--full`.
+    driver: Driver,
 }
 
 /// The checks. `CARGO_BUILD_JOBS` and everything else in the environment reaches each of them.
@@ -50,7 +53,7 @@ const STEPS: &[Step] = &[
         &["run", "--release", "-p", "kernels-test", "--", "cases", "kernels-test/cases/dev"],
     ),
     Step {
-        second_driver: true,
+        driver: Driver::Second,
         ..step(
             "kernel harness on a second driver",
             &[
@@ -69,7 +72,7 @@ const STEPS: &[Step] = &[
         )
     },
     Step {
-        second_driver: true,
+        driver: Driver::Second,
         ..step(
             "conformance cases on a second driver",
             &[
@@ -85,10 +88,37 @@ const STEPS: &[Step] = &[
             ],
         )
     },
+    Step {
+        driver: Driver::Cooperative,
+        ..step(
+            "products by cooperative matrices",
+            &[
+                "run",
+                "--release",
+                "-p",
+                "kernels-test",
+                "--",
+                "harness",
+                "--backend",
+                "wgpu",
+                "--cooperative",
+                "--op",
+                "matmul_f16",
+                "--short",
+            ],
+        )
+    },
+    Step {
+        driver: Driver::Cooperative,
+        ..step(
+            "steps fused into products by cooperative matrices",
+            &["test", "-p", "knotwork-gpu", "--test", "cooperative", "--", "--include-ignored"],
+        )
+    },
 ];
 
 const fn step(name: &'static str, cargo: &'static [&'static str]) -> Step {
-    Step { name, cargo, second_driver: false }
+    Step { name, cargo, driver: Driver::Usual }
 }
 
 /// Runs every step, those of `--full` where its tools are given; an error names the first that failed.
@@ -96,23 +126,34 @@ pub fn run(tools: Option<&Tools>) -> Result<()> {
     let start = Instant::now();
     let root = root()?;
     let runtime_dir = setup::runtime_dir()?;
-    let steps: Vec<&Step> = STEPS.iter().filter(|step| tools.is_some() || !step.second_driver).collect();
+    let steps: Vec<&Step> =
+        STEPS.iter().filter(|step| tools.is_some() || step.driver == Driver::Usual).collect();
     // the cargo that runs this task, so that a toolchain chosen with `+name` holds throughout
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut skipped = 0;
     for (index, step) in steps.iter().enumerate() {
         println!("\n[{}/{}] {}: {}", index + 1, steps.len(), step.name, step.line());
-        let since = Instant::now();
-        let mut command = Command::new(&cargo);
-        command.args(step.cargo).current_dir(&root).env("XDG_RUNTIME_DIR", &runtime_dir);
-        if let Some(tools) = tools {
-            tools.show(&mut command, step.second_driver);
+        if let Some(why) = tools.and_then(|tools| tools.unavailable(step.driver)) {
+            println!("[{}/{}] {}: SKIPPED: {why}", index + 1, steps.len(), step.name);
+            skipped += 1;
+            continue;
         }
+        let since = Instant::now();
+        let mut command = match tools {
+            Some(tools) => tools.command(&cargo, step.driver),
+            None => Command::new(&cargo),
+        };
+        command.args(step.cargo).current_dir(&root).env("XDG_RUNTIME_DIR", &runtime_dir);
         let status = command.status().with_context(|| format!("could not start `{}`", step.line()))?;
         let seconds = since.elapsed().as_secs_f64();
         ensure!(status.success(), "step \"{}\" failed after {seconds:.1} s: `{}`", step.name, step.line());
         println!("[{}/{}] {}: ok in {seconds:.1} s", index + 1, steps.len(), step.name);
     }
-    println!("\nall {} steps passed in {:.1} s", steps.len(), start.elapsed().as_secs_f64());
+    let seconds = start.elapsed().as_secs_f64();
+    match skipped {
+        0 => println!("\nall {} steps passed in {seconds:.1} s", steps.len()),
+        n => println!("\n{} steps passed in {seconds:.1} s, {n} SKIPPED", steps.len() - n),
+    }
     Ok(())
 }
 

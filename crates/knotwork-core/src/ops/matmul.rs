@@ -1,10 +1,14 @@
 //! Matrix products, batched and broadcast.
 
 mod classes;
+mod cooperative;
+mod half;
 mod kernels;
 #[cfg(test)]
 mod tests;
 mod tiles;
+
+pub(super) use half::REGISTERED as HALF;
 
 use std::sync::Arc;
 
@@ -29,7 +33,7 @@ pub(super) const REGISTERED: Registered = Registered {
     formula: "c[.., m, n] = Σ_k a[.., m, k] b[.., k, n]",
     inputs: "a […, M, K]; b […, K, N]; leading dimensions broadcast",
     attributes: "",
-    types: "f32, f64",
+    types: "f32, f64; f16 through `matmul_f16`",
     source: "",
     cases: Cases::Listed(|| {
         let case = |name: &str, a: &[usize], b: &[usize]| {
@@ -85,7 +89,8 @@ pub(crate) struct MatMul {
 
 impl Tensor {
     /// The matrix product over the last two dimensions, [.., M, K] × [.., K, N] → [.., M, N]; leading dimensions
-    /// broadcast. Transposes are views and cost nothing. f32 is accumulated in f32.
+    /// broadcast. Transposes are views and cost nothing. f32 and f16 are accumulated in f32; of f16 operands the result is
+    /// rounded to f16 ([`matmul_wide`](Self::matmul_wide) keeps it).
     ///
     /// ```
     /// # use knotwork_core::{Device, DType, Graph, HostTensor};
@@ -100,9 +105,34 @@ impl Tensor {
     ///
     /// # Errors
     /// Where an operand has fewer than two dimensions, the inner sizes differ, the leading ones do not broadcast, or
-    /// the element types are not both f32 or both f64.
+    /// the element types are not both f32, both f16 or both f64.
     #[track_caller]
     pub fn matmul(&self, other: &Self) -> Result<Self> {
+        let wide = self.matmul_wide(other)?;
+        let halves = self.dtype() == DType::F16 && other.dtype() == DType::F16;
+        if halves { wide.cast(DType::F16) } else { Ok(wide) }
+    }
+
+    /// The [`matmul`](Self::matmul) of two f16 operands as the f32 that it is summed in; of others it is `matmul`.
+    ///
+    /// On devices with cooperative matrices (tensor cores) of f16 with sums in f32, they do the work.
+    ///
+    /// ```
+    /// # use knotwork_core::{Device, DType, Graph, HostTensor};
+    /// let g = Graph::new();
+    /// let a = g.input("a", DType::F16, [1, 2])?;
+    /// let y = a.matmul_wide(&a.transpose(0, 1)?)?;
+    /// let mut p = Device::cpu().compile(&g, &[&y], &[])?;
+    /// let x = HostTensor::new(&[2048.0f32, 1.0], [1, 2])?.cast(DType::F16);
+    /// let out = p.run([("a", x)])?.wait()?;
+    /// assert_eq!(out[0].as_slice::<f32>()?, &[4_194_305.0]); // the largest f16 is 65504
+    /// # Ok::<(), knotwork_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`matmul`](Self::matmul).
+    #[track_caller]
+    pub fn matmul_wide(&self, other: &Self) -> Result<Self> {
         let site = Site::here();
         let refuse = |message: String| OpError {
             op: "matmul".into(),
@@ -126,6 +156,9 @@ impl Tensor {
         let whole = |last: &[crate::Dim]| Shape::from([batch.dims(), last].concat());
         let a = self.broadcast_to(whole(&a))?;
         let b = other.broadcast_to(whole(&b))?;
+        if a.dtype() == DType::F16 && b.dtype() == DType::F16 {
+            return half::product(&a, &b, site);
+        }
         self.graph().apply_one(MatMul::default(), &[&a, &b], site)
     }
 

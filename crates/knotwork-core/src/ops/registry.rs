@@ -16,6 +16,8 @@ pub fn families() -> Vec<(&'static str, Vec<Registered>)> {
     vec![
         ("Products and transforms", vec![
             matmul::REGISTERED,
+            matmul::HALF,
+            matmul_int8::REGISTERED,
             conv2d::REGISTERED,
             hadamard_transform::REGISTERED,
         ]),

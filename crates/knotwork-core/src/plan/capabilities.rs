@@ -1,8 +1,9 @@
 //! What a device can do, as plain data.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use super::Tuned;
+use crate::tensor::DType;
 
 /// The kind of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,10 +39,35 @@ pub struct Capabilities {
     pub f16: bool,
     /// The smallest and largest subgroup, where shaders have subgroup operations.
     pub subgroup_size: Option<(u32, u32)>,
+    /// The cooperative matrices that subgroups can multiply; none where shaders have no such operation.
+    pub cooperative: Vec<CooperativeMatrix>,
     /// How fast it is at least.
     pub speed: Speed,
     /// Which kernel variants were measured to be best.
     pub tuned: Arc<Tuned>,
+}
+
+/// Square matrices that the threads of a subgroup hold and multiply together: sums += left × right.
+///
+/// ```
+/// use knotwork_core::{DType, plan::CooperativeMatrix};
+/// let matrix = CooperativeMatrix { size: 16, operands: DType::F16, sums: DType::F32 };
+/// assert_eq!(matrix.to_string(), "16x16 f16 to f32");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CooperativeMatrix {
+    /// Rows and columns of all three: 8 or 16.
+    pub size: u32,
+    /// The element type of both operands.
+    pub operands: DType,
+    /// The element type of the sums.
+    pub sums: DType,
+}
+
+impl fmt::Display for CooperativeMatrix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{0}x{0} {1} to {2}", self.size, self.operands, self.sums)
+    }
 }
 
 /// Estimates on the low side, so that a submit is rather split too early than too late.
@@ -82,6 +108,7 @@ impl Capabilities {
             offset_alignment: 64,
             f16: true,
             subgroup_size: None,
+            cooperative: Vec::new(),
             speed: Speed::SOFTWARE,
             tuned: Arc::default(),
         }
@@ -102,6 +129,7 @@ impl Capabilities {
             offset_alignment: 256,
             f16: false,
             subgroup_size: None,
+            cooperative: Vec::new(),
             speed: Speed::INTEGRATED,
             tuned: Arc::new(Tuned::shipped(&Speed::INTEGRATED)),
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Capabilities;
+use super::{Capabilities, CooperativeMatrix};
 use crate::tensor::{DType, Layout};
 
 /// One operand of a kernel: its type and where its elements lie in its binding.
@@ -222,6 +222,8 @@ pub struct Needs {
     pub f16: bool,
     /// Subgroup operations.
     pub subgroups: bool,
+    /// `enable wgpu_cooperative_matrix` and subgroup operations, with matrices of this kind.
+    pub cooperative: Option<CooperativeMatrix>,
     /// Threads of a workgroup, where more than 256.
     pub threads: u32,
     /// Bytes of workgroup memory, where more than 16 KiB.
@@ -235,8 +237,11 @@ impl Needs {
         if self.f16 && !on.f16 {
             return Some("16-bit floats in shaders".into());
         }
-        if self.subgroups && on.subgroup_size.is_none() {
+        if (self.subgroups || self.cooperative.is_some()) && on.subgroup_size.is_none() {
             return Some("subgroup operations".into());
+        }
+        if let Some(matrix) = self.cooperative.filter(|matrix| !on.cooperative.contains(matrix)) {
+            return Some(format!("cooperative matrices of {matrix}"));
         }
         if self.threads > on.max_threads {
             return Some(format!("{} threads a workgroup (limit {})", self.threads, on.max_threads));

@@ -33,7 +33,7 @@ use std::sync::Arc;
 
 pub use build::PlanOptions;
 pub(crate) use build::{SlotPlaces, Target, plan_for};
-pub use capabilities::{Capabilities, DeviceKind, Speed};
+pub use capabilities::{Capabilities, CooperativeMatrix, DeviceKind, Speed};
 pub use kernel::{
     BindTo, ConstantValue, DispatchSpec, FUSED_BINDING, Flat, Grid, Kernel, KernelOperand, KernelRequest,
     Lowering, Needs, Params, Scratch, Source,
