@@ -7,6 +7,7 @@ mod devices;
 mod explain;
 mod networks;
 mod profile;
+mod tune;
 mod verify;
 
 /// GPU-first compute with hand-written WGSL kernels.
@@ -21,13 +22,14 @@ struct Arguments {
 enum Command {
     /// Lists the devices that programs can run on: driver, limits, features, profile, kernel variants.
     Devices,
-    /// Measures the library itself; figures as a table and as JSON.
-    #[command(subcommand)]
+    /// Measures the kernels (or, as `bench schedule`, the planner and the replay); figures as a table and as JSON.
     Bench(bench::Bench),
     /// Shows the plan of a reference network: nodes, kernels, dispatches, memory; also as DOT and SVG.
     Explain(explain::Arguments),
     /// Measures a reference network dispatch by dispatch: times by kernel, rates, shares, a trace for Perfetto.
     Profile(profile::Arguments),
+    /// Measures which kernel variants are best on a GPU, within a given time, and writes a table that later runs follow.
+    Tune(tune::Arguments),
     /// Runs a reference network on a device, node by node against the oracle, then as planned.
     Verify(verify::Arguments),
 }
@@ -39,6 +41,7 @@ fn main() -> anyhow::Result<()> {
         Command::Bench(what) => bench::bench(&what, out),
         Command::Explain(arguments) => explain::explain(&arguments, out),
         Command::Profile(arguments) => profile::profile(&arguments, out),
+        Command::Tune(arguments) => tune::tune(&arguments, out),
         Command::Verify(arguments) => verify::verify(&arguments, out),
     };
     // Whoever reads may have seen enough (`| head`).

@@ -1,8 +1,10 @@
 //! Which adapters there are, which one to take, and what it can do.
 
+use std::sync::Arc;
+
 use knotwork_core::{
     Error, Result,
-    plan::{Capabilities, DeviceKind, Speed},
+    plan::{Capabilities, DeviceKind, Speed, Tuned},
 };
 
 /// How much the compiler guards kernels.
@@ -168,6 +170,11 @@ pub(crate) fn capabilities(
     features: wgpu::Features,
 ) -> Capabilities {
     let bytes = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    let speed = match info.device_type {
+        wgpu::DeviceType::DiscreteGpu => Speed::DISCRETE,
+        wgpu::DeviceType::Cpu => Speed::SOFTWARE,
+        _ => Speed::INTEGRATED,
+    };
     Capabilities {
         kind: DeviceKind::Gpu,
         device: info.name.clone(),
@@ -182,10 +189,7 @@ pub(crate) fn capabilities(
         subgroup_size: features
             .contains(wgpu::Features::SUBGROUP)
             .then_some((info.subgroup_min_size, info.subgroup_max_size)),
-        speed: match info.device_type {
-            wgpu::DeviceType::DiscreteGpu => Speed::DISCRETE,
-            wgpu::DeviceType::Cpu => Speed::SOFTWARE,
-            _ => Speed::INTEGRATED,
-        },
+        tuned: Arc::new(Tuned::shipped(&speed)),
+        speed,
     }
 }

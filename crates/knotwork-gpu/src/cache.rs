@@ -1,6 +1,7 @@
 //! The driver's compiled pipelines on disk, where the driver can give them.
 //!
-//! One file an adapter under the user's cache folder; `KNOTWORK_CACHE` names another folder, or `off`.
+//! One file an adapter under the user's cache folder; `KNOTWORK_CACHE` names another folder, or `off`. The user's tuned
+//! tables lie beside them.
 
 use std::{
     fs,
@@ -8,6 +9,8 @@ use std::{
     path::PathBuf,
     sync::atomic::{AtomicU64, Ordering},
 };
+
+use knotwork_core::DeviceInfo;
 
 /// The cache of one device.
 #[derive(Debug)]
@@ -26,6 +29,31 @@ fn folder() -> Option<PathBuf> {
             .or_else(|| Some(set("HOME")?.join(".cache")))
             .map(|p| p.join("knotwork")),
     }
+}
+
+/// Where the table of kernel variants that were measured on a device lies, for the user who runs this: `knotwork tune`
+/// writes it, and opening the device reads it. `None` where there is no cache folder.
+///
+/// ```
+/// use knotwork_core::{DeviceInfo, plan::DeviceKind};
+/// let info = DeviceInfo {
+///     name: "GPU (R) 9".into(),
+///     kind: DeviceKind::Gpu,
+///     driver: "1.2".into(),
+///     interface: "vulkan".into(),
+///     profile: "trusted".into(),
+/// };
+/// if let Some(path) = knotwork_gpu::tuned_path(&info) {
+///     assert!(path.ends_with("tuned-vulkan-GPU-R-9.json"));
+/// }
+/// ```
+#[must_use]
+pub fn tuned_path(info: &DeviceInfo) -> Option<PathBuf> {
+    let words = |text: &str| {
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty());
+        words.collect::<Vec<_>>().join("-")
+    };
+    Some(folder()?.join(format!("tuned-{}-{}.json", words(&info.interface), words(&info.name))))
 }
 
 impl DiskCache {

@@ -12,13 +12,13 @@ use std::{
 use knotwork_core::{
     DeviceInfo, Error, Result,
     device::{Backend, Counters, Memory, Prepared},
-    plan::{Capabilities, DeviceKind, Plan},
+    plan::{Capabilities, DeviceKind, Plan, Tuned},
 };
 
 use crate::{
     adapter::{Profile, capabilities, wanted_features},
     buffer::Buffer,
-    cache::DiskCache,
+    cache::{DiskCache, tuned_path},
     failure::Failure,
     memory::GpuMemory,
     pipeline::Pipelines,
@@ -98,9 +98,14 @@ impl Context {
             });
         }
         let limits = device.limits();
+        let mut capabilities = capabilities(&adapter, &limits, device.features());
+        if let Some(path) = tuned_path(&info) {
+            let shipped = Tuned::clone(&capabilities.tuned);
+            capabilities.tuned = Arc::new(shipped.with_file(&path, &info.driver));
+        }
         Self {
             uniform_alignment: limits.min_uniform_buffer_offset_alignment as usize,
-            capabilities: capabilities(&adapter, &limits, device.features()),
+            capabilities,
             pipelines: Pipelines::new(manner.profile, DiskCache::open(&device, &adapter)),
             poison: manner.poison,
             device,

@@ -27,6 +27,7 @@ mod recent;
 use std::sync::Arc;
 
 pub use adapter::{AdapterSummary, Options, Profile, adapters};
+pub use cache::tuned_path;
 use knotwork_core::{Device, Result};
 
 /// Opens a GPU, waiting for it.

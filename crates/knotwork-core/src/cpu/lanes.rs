@@ -10,13 +10,13 @@ pub(crate) fn arch() -> pulp::Arch {
     }
     #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
     {
-        widest()
+        widest_arch()
     }
 }
 
-/// The best instruction set there is: for loops over long rows.
+/// The best instruction set, AVX-512 where there is some: for loops whose rows fill its vectors.
 #[inline]
-#[allow(clippy::disallowed_methods, reason = "this is the place that asks")]
-pub(crate) fn widest() -> pulp::Arch {
+#[allow(clippy::disallowed_methods, reason = "the one place that asks for it")]
+pub(crate) fn widest_arch() -> pulp::Arch {
     pulp::Arch::new()
 }

@@ -1,11 +1,14 @@
 //! Matrix products, batched and broadcast.
 
+mod classes;
 mod kernels;
 #[cfg(test)]
 mod tests;
+mod tiles;
 
 use std::sync::Arc;
 
+pub(super) use classes::tunable;
 use rayon::prelude::*;
 
 use super::{Case, CaseInput, Cases, Cost, Load, Op, Reference, Registered, Role, Rows, no_gradient};
@@ -62,6 +65,13 @@ pub(super) const REGISTERED: Registered = Registered {
             turned("a transposed", &[17, 20], &[17, 9], true, false),
             turned("b transposed", &[20, 17], &[9, 17], false, true),
             turned("both transposed", &[2, 17, 20], &[2, 9, 17], true, true),
+            case("in fours", &[2, 68, 20], &[20, 36]),
+            turned("in fours, both transposed", &[20, 68], &[2, 36, 20], true, true),
+            case("a row times a matrix", &[1, 36], &[36, 140]),
+            case("a matrix times three columns", &[37, 41], &[41, 3]),
+            turned("four rows, turned", &[3, 12, 4], &[3, 20, 12], true, true),
+            long("a row times a long matrix", &[1, 2000], &[2000, 12]),
+            long("a long column", &[5, 9000], &[9000, 1]),
         ]
     }),
 };

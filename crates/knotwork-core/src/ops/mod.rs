@@ -8,6 +8,7 @@ pub(crate) mod cross_entropy;
 mod cumsum;
 mod custom;
 pub mod elementwise;
+mod extremes;
 pub(crate) mod fused;
 mod gather_rows;
 mod glu;
@@ -21,6 +22,7 @@ mod mse_loss;
 mod norm;
 mod op;
 pub mod optimizer;
+mod pack;
 mod pad;
 mod poly_norm;
 mod poly_relu;
@@ -37,6 +39,7 @@ mod sparse;
 mod sparse_map;
 #[cfg(test)]
 mod testing;
+mod tunable;
 mod var;
 pub(crate) mod views;
 
@@ -53,3 +56,4 @@ pub use optimizer::{Adam, Sgd};
 pub use rational::RationalForm;
 pub use registry::{families, registry};
 pub use role::Role;
+pub use tunable::{Tunable, tunable};

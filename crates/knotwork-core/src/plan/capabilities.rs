@@ -1,5 +1,9 @@
 //! What a device can do, as plain data.
 
+use std::sync::Arc;
+
+use super::Tuned;
+
 /// The kind of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DeviceKind {
@@ -36,6 +40,8 @@ pub struct Capabilities {
     pub subgroup_size: Option<(u32, u32)>,
     /// How fast it is at least.
     pub speed: Speed,
+    /// Which kernel variants were measured to be best.
+    pub tuned: Arc<Tuned>,
 }
 
 /// Estimates on the low side, so that a submit is rather split too early than too late.
@@ -77,6 +83,7 @@ impl Capabilities {
             f16: true,
             subgroup_size: None,
             speed: Speed::SOFTWARE,
+            tuned: Arc::default(),
         }
     }
 
@@ -96,6 +103,7 @@ impl Capabilities {
             f16: false,
             subgroup_size: None,
             speed: Speed::INTEGRATED,
+            tuned: Arc::new(Tuned::shipped(&Speed::INTEGRATED)),
         }
     }
 }

@@ -25,6 +25,7 @@ mod rewrite;
 mod rooms;
 mod split;
 mod submits;
+mod tuned;
 mod uses;
 mod work;
 
@@ -38,6 +39,7 @@ pub use kernel::{
     Lowering, Needs, Params, Scratch, Source,
 };
 pub use poison::{Fill, POISON};
+pub use tuned::Tuned;
 
 use crate::{
     Site,

@@ -1,5 +1,5 @@
-// silu_matmul_tile64 ["load_a"]
-#import matmul
+// silu_matmul_tile32 ["a_along_k", "a_vectors", "b_vectors", "c_vectors", "load_a"]
+#import matmul/tiled
 #import shared/fused
 #import activation/silu
 

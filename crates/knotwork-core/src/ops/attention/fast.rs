@@ -148,9 +148,17 @@ impl Job<'_> {
         row.keys.clear();
         row.keys.extend((0..self.lk).filter(|&j| allowed.get(j) != 0));
         self.scores(query, row);
+        // What is kept lies above it: the middle between the k-th score and the next, as in the kernels.
+        let mut limit = if s.top_k.is_some() { f32::NEG_INFINITY } else { 0.0 };
         if let Some(k) = s.top_k.filter(|&k| k < row.keys.len()) {
             row.sorted.clone_from(&row.scores);
-            let kth = *row.sorted.select_nth_unstable_by(k - 1, |a, b| b.total_cmp(a)).1;
+            let (_, kth, rest) = row.sorted.select_nth_unstable_by(k - 1, |a, b| b.total_cmp(a));
+            let kth = *kth;
+            let lower = rest.iter().copied().filter(|v| v.total_cmp(&kth).is_lt());
+            if let Some(below) = lower.max_by(f32::total_cmp) {
+                let middle = 0.5 * below + 0.5 * kth;
+                limit = if middle > below && middle <= kth { middle } else { kth };
+            }
             // A NaN takes part whatever its rank, so that the row shows it.
             let keep = |v: f32| v.is_nan() || v >= kth || kth.is_nan();
             let mut kept = 0;
@@ -172,18 +180,16 @@ impl Job<'_> {
         if n == 0 {
             return [0.0, 0.0, 0.0, 0.0];
         }
-        // The smallest score that takes part, where only some do.
-        let smallest = s.top_k.and(row.scores.iter().copied().reduce(f32::min)).unwrap_or(0.0);
         if !most.is_finite() {
             row.p.fill(f32::NAN);
             row.follow.fill(f32::NAN);
-            return [most, f32::NAN, smallest, 0.0];
+            return [most, f32::NAN, limit, 0.0];
         }
         let normal = vectorised(
             #[inline(always)]
             || self.weigh(row, most),
         );
-        [most, normal, smallest, 0.0]
+        [most, normal, limit, 0.0]
     }
 
     fn scores(&self, query: usize, row: &mut Row) {

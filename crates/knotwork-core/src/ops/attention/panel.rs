@@ -8,7 +8,7 @@ use super::{
     op::BiasForm,
 };
 use crate::{
-    cpu::{Matrix, product, widest},
+    cpu::{Matrix, product, widest_arch},
     ops::{elementwise::math, sparse_map::map_row},
 };
 
@@ -51,7 +51,7 @@ pub(super) struct Panel {
 /// Runs loops compiled for the widest vectors: rows of a panel are long.
 #[inline(always)]
 fn long_rows(f: impl FnOnce()) {
-    widest().dispatch(f);
+    widest_arch().dispatch(f);
 }
 
 /// Puts `other` where a bit is 0.
