@@ -10,7 +10,7 @@ pub(crate) fn arch() -> pulp::Arch {
     }
     #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
     {
-        pulp::Arch::new()
+        widest_arch()
     }
 }
 
