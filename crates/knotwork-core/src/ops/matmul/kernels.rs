@@ -101,14 +101,14 @@ impl Product<'_> {
     fn in_fours(&self, operand: usize, along_k: bool) -> bool {
         let [along, across] = self.directions(operand);
         let (inner, outer) = if along_k { (along, across) } else { (across, along) };
-        let four = |(n, stride): (usize, usize)| n == 1 || stride % 4 == 0;
+        let four = |(n, stride): (usize, usize)| n == 1 || stride.is_multiple_of(4);
         let leading = |b: &(usize, usize, usize)| four((b.0, [b.1, b.2][operand]));
         // A product over nothing has operands of fewer than four elements.
         inner.1 == 1
-            && inner.0 % 4 == 0
+            && inner.0.is_multiple_of(4)
             && self.s.k > 0
             && four(outer)
-            && self.layout(operand).offset() % 4 == 0
+            && self.layout(operand).offset().is_multiple_of(4)
             && self.s.batch.iter().all(leading)
     }
 
@@ -277,7 +277,7 @@ impl Product<'_> {
         let mut flags = variant.flags.clone();
         if range.0 > 0 {
             flags.push("accumulate");
-        } else if variant.vectors && s.n % 4 == 0 {
+        } else if variant.vectors && s.n.is_multiple_of(4) {
             flags.push("c_vectors");
         }
         let mut bindings = vec![BindTo::Input(0), BindTo::Input(1), to(0)];
