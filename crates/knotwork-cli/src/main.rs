@@ -22,8 +22,7 @@ struct Arguments {
 enum Command {
     /// Lists the devices that programs can run on: driver, limits, features, profile, kernel variants.
     Devices,
-    /// Measures the library itself; figures as a table and as JSON.
-    #[command(subcommand)]
+    /// Measures the kernels (or, as `bench schedule`, the planner and the replay); figures as a table and as JSON.
     Bench(bench::Bench),
     /// Shows the plan of a reference network: nodes, kernels, dispatches, memory; also as DOT and SVG.
     Explain(explain::Arguments),

@@ -83,7 +83,7 @@ impl CpuBackend {
 
 /// The instruction set that loops are compiled for on this machine, by its level's name.
 fn instruction_set() -> String {
-    let found = format!("{:?}", pulp::Arch::new());
+    let found = format!("{:?}", super::arch());
     let level = found.split('(').next().unwrap_or_default();
     format!("{} {level}", std::env::consts::ARCH)
 }

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod tests;
 
+use rayon::prelude::*;
+
 use super::{Case, CaseInput, Cases, Op, Reference, Registered};
 use crate::{
     DType, Result, Site,
@@ -43,6 +45,8 @@ pub(super) const REGISTERED: Registered = Registered {
 
 /// Rows up to this length are one thread's.
 const SHORT: usize = 32;
+/// Below so many elements a second thread costs more than it saves, on the CPU.
+const PARALLEL: usize = 1 << 15;
 /// A thread takes no longer ones: lavapipe ends all loops of an invocation after 65,535 turns together.
 const LONGEST_SERIAL: usize = 4096;
 /// Elements that a workgroup takes at a time: 256 threads, eight each.
@@ -101,6 +105,31 @@ impl Cumsum {
         (shape[self.dim], shape[self.dim + 1..].iter().product())
     }
 
+    /// Running sums of n rows of `inner` elements, in f64: exact enough for rows of any length.
+    fn run(&self, x: &[f32], y: &mut [f32], n: usize, inner: usize) {
+        if inner == 1 {
+            let mut sum = 0.0f64;
+            let mut add = |(y, x): (&mut f32, &f32)| {
+                sum += f64::from(*x);
+                *y = sum as f32;
+            };
+            if self.reverse {
+                y.iter_mut().zip(x).rev().for_each(&mut add);
+            } else {
+                y.iter_mut().zip(x).for_each(&mut add);
+            }
+            return;
+        }
+        let mut sums = vec![0.0f64; inner];
+        for k in 0..n {
+            let at = self.place(k, n) * inner;
+            for ((y, x), sum) in y[at..at + inner].iter_mut().zip(&x[at..at + inner]).zip(&mut sums) {
+                *sum += f64::from(*x);
+                *y = *sum as f32;
+            }
+        }
+    }
+
     /// Where the k-th element to add lies.
     fn place(&self, k: usize, n: usize) -> usize {
         if self.reverse { n - 1 - k } else { k }
@@ -141,17 +170,12 @@ impl Op for Cumsum {
     fn cpu(&self, io: &mut CpuIo<'_>) -> Result<bool, String> {
         let (n, inner) = self.sizes(io.outputs[0].shape);
         let (Some(x), Some(y)) = (io.inputs[0].f32(), io.outputs[0].f32()) else { return Ok(false) };
-        // Sums in f64: exact enough for rows of any length.
-        let mut sums = vec![0.0f64; inner];
-        for (x, y) in x.chunks_exact((n * inner).max(1)).zip(y.chunks_exact_mut((n * inner).max(1))) {
-            sums.fill(0.0);
-            for k in 0..n {
-                let at = self.place(k, n) * inner;
-                for ((y, x), sum) in y[at..at + inner].iter_mut().zip(&x[at..at + inner]).zip(&mut sums) {
-                    *sum += f64::from(*x);
-                    *y = *sum as f32;
-                }
-            }
+        let rows = (n * inner).max(1);
+        let each = |(x, y): (&[f32], &mut [f32])| self.run(x, y, n, inner);
+        if y.len() < PARALLEL || y.len() / rows < 2 {
+            x.chunks_exact(rows).zip(y.chunks_exact_mut(rows)).for_each(each);
+        } else {
+            x.par_chunks_exact(rows).zip(y.par_chunks_exact_mut(rows)).for_each(each);
         }
         Ok(true)
     }

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::{Case, CaseInput, Cases, Cost, Load, Op, Reference, Registered, Role, elementwise::vectorised};
+use super::{Case, CaseInput, Cases, Cost, Load, Op, Reference, Registered, Role};
 use crate::{
     DType, Dim, Layout, Result, Site,
     autodiff::GradContext,
@@ -107,50 +107,10 @@ fn cases(kind: Kind) -> Vec<Case> {
     ]
 }
 
+mod fast;
 mod kernels;
 
 pub(super) use kernels::{sum_of_parts, walk};
-
-/// Elements that one accumulator takes before sums of sums begin.
-const BLOCK: usize = 128;
-
-/// `x` as outer × n × inner, reduced over n. The order of every sum depends on the sizes only.
-fn fast(kind: Kind, x: &[f32], out: &mut [f32], n: usize, inner: usize) {
-    if inner == 1 {
-        for (out, row) in out.iter_mut().zip(x.chunks_exact(n.max(1))) {
-            *out = match kind {
-                Kind::Max => row.iter().fold(f32::NEG_INFINITY, |m, &v| larger(m, v)),
-                Kind::Min => row.iter().fold(f32::INFINITY, |m, &v| smaller(m, v)),
-                _ => vectorised(|| pairwise(row)),
-            };
-        }
-        if n == 0 {
-            out.fill(0.0);
-        }
-    } else {
-        out.fill(kind.start() as f32);
-        let mut levels = vec![vec![0.0f32; inner]];
-        for (out, rows) in out.chunks_exact_mut(inner.max(1)).zip(x.chunks_exact((n * inner).max(1))) {
-            vectorised(|| match kind {
-                Kind::Max => {
-                    for row in rows.chunks_exact(inner) {
-                        out.iter_mut().zip(row).for_each(|(m, &v)| *m = larger(*m, v));
-                    }
-                }
-                Kind::Min => {
-                    for row in rows.chunks_exact(inner) {
-                        out.iter_mut().zip(row).for_each(|(m, &v)| *m = smaller(*m, v));
-                    }
-                }
-                _ => columns(rows, out, &mut levels),
-            });
-        }
-    }
-    if kind == Kind::Mean {
-        let count = n as f32;
-        out.iter_mut().for_each(|o| *o /= count);
-    }
-}
 
 /// `x` as outer × n × inner, summed over n, wrapping as integers do on a GPU.
 fn integers<T: Copy>(x: &[T], out: &mut [T], n: usize, inner: usize, zero: T, add: impl Fn(T, T) -> T) {
@@ -169,56 +129,6 @@ fn wrapped(dtype: DType, sum: f64) -> f64 {
         DType::U32 => f64::from(sum as i64 as u32),
         _ => sum,
     }
-}
-
-fn larger(a: f32, b: f32) -> f32 {
-    if b > a || b.is_nan() { b } else { a }
-}
-
-fn smaller(a: f32, b: f32) -> f32 {
-    if b < a || b.is_nan() { b } else { a }
-}
-
-/// Adds the rows into `out`: blocks of rows, then sums of equally many blocks, like the carries of a binary counter.
-/// `levels` is memory to work in; its first is as wide as a row.
-#[inline(always)]
-fn columns(rows: &[f32], out: &mut [f32], levels: &mut Vec<Vec<f32>>) {
-    let inner = out.len();
-    let add = |to: &mut [f32], from: &[f32]| to.iter_mut().zip(from).for_each(|(s, &v)| *s += v);
-    let mut blocks = 0usize;
-    for rows in rows.chunks(BLOCK * inner) {
-        levels[0].fill(0.0);
-        rows.chunks_exact(inner).for_each(|row| add(&mut levels[0], row));
-        let carries = blocks.trailing_ones() as usize;
-        while levels.len() < carries + 2 {
-            levels.push(vec![0.0; inner]);
-        }
-        for level in 1..=carries {
-            let (below, above) = levels.split_at_mut(level);
-            add(&mut below[0], &above[0]);
-        }
-        let (below, above) = levels.split_at_mut(carries + 1);
-        above[0].copy_from_slice(&below[0]);
-        blocks += 1;
-    }
-    // What is left in the counter, from the fewest blocks to the most.
-    (0..usize::BITS as usize).filter(|bit| blocks >> bit & 1 == 1).for_each(|bit| add(out, &levels[bit + 1]));
-}
-
-/// The sum by halves down to blocks of eight lanes.
-fn pairwise(x: &[f32]) -> f32 {
-    if x.len() > BLOCK {
-        let half = x.len() / 2 / 8 * 8;
-        return pairwise(&x[..half]) + pairwise(&x[half..]);
-    }
-    let mut lanes = [0.0f32; 8];
-    let chunks = x.chunks_exact(8);
-    let rest: f32 = chunks.remainder().iter().sum();
-    for chunk in chunks {
-        lanes.iter_mut().zip(chunk).for_each(|(l, &v)| *l += v);
-    }
-    let [a, b, c, d, e, f, g, h] = lanes;
-    ((a + b) + (c + d)) + ((e + f) + (g + h)) + rest
 }
 
 /// One reduction; `dims` ascending.
@@ -360,6 +270,10 @@ impl Op for Reduce {
 
     fn cpu(&self, io: &mut CpuIo<'_>) -> Result<bool, String> {
         let (input, layout) = (io.inputs[0], io.inputs[0].layout);
+        let range = layout.offset()..layout.offset() + layout.count();
+        if let (Slice::F32(x), SliceMut::F32(out)) = (input.data, &mut io.outputs[0].data) {
+            return Ok(x.get(range).is_some_and(|x| fast::reduce(self.kind, x, layout, &self.dims, out)));
+        }
         // Dimensions that are reduced together: outer × reduced × inner.
         let (Some(&first), Some(&last)) = (self.dims.first(), self.dims.last()) else { return Ok(false) };
         if last - first + 1 != self.dims.len() || !layout.is_dense() {
@@ -367,12 +281,7 @@ impl Op for Reduce {
         }
         let inner: usize = layout.shape()[last + 1..].iter().product();
         let n: usize = layout.shape()[first..=last].iter().product();
-        let range = layout.offset()..layout.offset() + layout.count();
         match (input.data, &mut io.outputs[0].data) {
-            (Slice::F32(x), SliceMut::F32(out)) => match x.get(range) {
-                Some(x) => fast(self.kind, x, out, n, inner),
-                None => return Ok(false),
-            },
             (Slice::I32(x), SliceMut::I32(out)) => match x.get(range) {
                 Some(x) => integers(x, out, n, inner, 0, i32::wrapping_add),
                 None => return Ok(false),

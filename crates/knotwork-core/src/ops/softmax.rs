@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use super::{
     Case, CaseInput, Cases, Cost, Op, Reference, Registered, Role,
     elementwise::{math, vectorised},
+    extremes::largest,
 };
 use crate::{
     DType, Layout, Result,
@@ -129,7 +130,12 @@ impl Op for Softmax {
         let n = io.outputs[0].shape.last().copied().unwrap_or(1).max(1);
         let Some(x) = io.inputs[0].f32() else { return Ok(false) };
         let Some(y) = io.outputs[0].f32() else { return Ok(false) };
-        let row = |(x, y): (&[f32], &mut [f32])| vectorised(|| soft_row(self.log, x, y));
+        let row = |(x, y): (&[f32], &mut [f32])| {
+            vectorised(
+                #[inline(always)]
+                || soft_row(self.log, x, y),
+            );
+        };
         if y.len() < PARALLEL {
             x.chunks(n).zip(y.chunks_mut(n)).for_each(row);
         } else {
@@ -209,14 +215,16 @@ impl Op for Softmax {
 
 #[inline(always)]
 fn soft_row(log: bool, x: &[f32], y: &mut [f32]) {
-    let max = x.iter().fold(f32::NEG_INFINITY, |m, &v| if v > m || v.is_nan() { v } else { m });
+    let max = largest(x);
     y.iter_mut().zip(x).for_each(|(y, &x)| *y = math::exp(x - max));
-    // Eight sums side by side, then one.
-    let mut lanes = [0.0f32; 8];
-    for chunk in y.chunks(8) {
+    // Sums side by side, then one: none waits for the one before.
+    let mut lanes = [0.0f32; 32];
+    let chunks = y.chunks_exact(32);
+    let rest: f32 = chunks.remainder().iter().sum();
+    for chunk in chunks {
         lanes.iter_mut().zip(chunk).for_each(|(l, &v)| *l += v);
     }
-    let sum: f32 = lanes.iter().sum();
+    let sum = lanes.iter().sum::<f32>() + rest;
     if log {
         let shift = sum.ln();
         y.iter_mut().zip(x).for_each(|(y, &x)| *y = (x - max) - shift);

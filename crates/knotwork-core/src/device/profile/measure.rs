@@ -102,6 +102,7 @@ fn summarise(plan: &Plan, device: &str, timelines: &[Timeline]) -> Result<Profil
         device: device.into(),
         clock,
         runs: timelines.len(),
+        run_ns: timelines.iter().map(total).collect(),
         entries,
         timeline: middle,
         live_bytes: plan.live_bytes(),
@@ -138,7 +139,8 @@ mod tests {
         };
         let p = summarise(&plan, "d", &[run(10.0, 1.0), run(30.0, 2.0), run(20.0, 90.0)]).unwrap();
         assert_eq!(p.entries.iter().map(|e| e.ns).collect::<Vec<_>>(), [20.0, 2.0]);
-        // Totals 11, 32 and 110: the middle one is shown.
+        // The middle one is shown.
+        assert_eq!(p.run_ns, [11.0, 32.0, 110.0]);
         assert_eq!(p.timeline, [Interval { begin: 0.0, ns: 30.0 }, Interval { begin: 30.0, ns: 2.0 }]);
         assert_eq!(p.entries.iter().map(|e| e.flops).sum::<f64>(), 4.0 * 64f64.powi(3));
         let kernels = p.kernels();

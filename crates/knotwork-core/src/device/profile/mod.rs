@@ -128,6 +128,8 @@ pub struct Profile {
     pub runs: usize,
     /// Every dispatch, in the order in which they run.
     pub entries: Vec<Entry>,
+    /// The time of each run, its dispatches together, in nanoseconds, in the order in which they ran.
+    pub run_ns: Vec<f64>,
     /// When each ran, in the run whose total was the median.
     pub timeline: Vec<Interval>,
     /// Bytes of the arena that hold a value while each step runs.

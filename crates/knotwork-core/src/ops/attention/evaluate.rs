@@ -1,5 +1,7 @@
 //! Mask expressions on the CPU, a whole row of keys at a time.
 
+use std::ops::Range;
+
 use super::index::{Arithmetic, Comparison, Expression, Part, Table, Variable};
 
 /// Where a query is, and how many there are.
@@ -59,7 +61,7 @@ fn arithmetic(op: Arithmetic, a: i32, b: i32) -> i32 {
     }
 }
 
-/// The values for all keys: one number where they are all the same.
+/// The values for a range of keys: one number where they are all the same.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Lane {
     Same(i32),
@@ -98,11 +100,16 @@ impl Lane {
 
 /// The values for keys 0..`place.keys`.
 pub(super) fn row(part: &Part, place: &Place, tables: &[TableData]) -> Lane {
-    let go = |p: &Part| row(p, place, tables);
+    over(part, place, 0..place.keys, tables)
+}
+
+/// The values for a range of keys; the lane counts from its first.
+pub(super) fn over(part: &Part, place: &Place, keys: Range<usize>, tables: &[TableData]) -> Lane {
+    let go = |p: &Part| over(p, place, keys.clone(), tables);
     match part.expression() {
         Expression::Variable(v) => match place.variable(*v) {
             Some(v) => Lane::Same(v),
-            None => Lane::Each((0..place.keys as i32).collect()),
+            None => Lane::Each((keys.start as i32..keys.end as i32).collect()),
         },
         Expression::Constant(c) => Lane::Same(*c),
         // The match on the operator stands outside the loops.
@@ -122,7 +129,7 @@ pub(super) fn row(part: &Part, place: &Place, tables: &[TableData]) -> Lane {
             if at.iter().all(|lane| matches!(lane, Lane::Same(_))) {
                 Lane::Same(look(0))
             } else {
-                Lane::Each((0..place.keys).map(look).collect())
+                Lane::Each((0..keys.len()).map(look).collect())
             }
         }
         Expression::Value(Table::Tensor(..), _) => Lane::Same(0),

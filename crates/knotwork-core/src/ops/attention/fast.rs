@@ -1,5 +1,5 @@
-//! The CPU path in f32: a row of scores at a time, over the keys that the mask allows. Rows that have work enough go to
-//! several threads; no sum depends on their number.
+//! The CPU path in f32: by tiles where there is work enough, else a row of scores at a time, over the keys that the mask
+//! allows. Rows that have work enough go to several threads; no sum depends on their number.
 
 use std::borrow::Cow;
 
@@ -7,8 +7,11 @@ use rayon::prelude::*;
 
 use super::{
     Normalizer,
+    blocks::Blocks,
     evaluate::{Place, TableData, row as mask_row},
     op::{AttentionOp, BiasForm, PartOf},
+    panel::Queries,
+    tiled,
 };
 use crate::{
     cpu::{CpuInput, CpuIo, Slice},
@@ -21,23 +24,23 @@ use crate::{
 /// Below so many products a second thread costs more than it saves.
 const PARALLEL: usize = 1 << 16;
 
-struct Job<'a> {
-    op: &'a AttentionOp,
-    q: &'a [f32],
-    k: &'a [f32],
-    v: &'a [f32],
-    bias: &'a [f32],
-    bias_shape: &'a [usize],
+pub(super) struct Job<'a> {
+    pub op: &'a AttentionOp,
+    pub q: &'a [f32],
+    pub k: &'a [f32],
+    pub v: &'a [f32],
+    pub bias: &'a [f32],
+    pub bias_shape: &'a [usize],
     /// The cotangent and the rows' numbers, where this is a gradient.
-    cotangent: &'a [f32],
-    numbers: &'a [f32],
-    tables: Vec<TableData>,
-    h: usize,
-    hkv: usize,
-    lq: usize,
-    lk: usize,
-    d: usize,
-    dv: usize,
+    pub cotangent: &'a [f32],
+    pub numbers: &'a [f32],
+    pub tables: Vec<TableData>,
+    pub h: usize,
+    pub hkv: usize,
+    pub lq: usize,
+    pub lk: usize,
+    pub d: usize,
+    pub dv: usize,
 }
 
 /// A query's row, over the keys that take part; reused from row to row.
@@ -80,7 +83,7 @@ impl Job<'_> {
         (b, h, i, (b * self.hkv + h / (self.h / self.hkv)) * self.lk)
     }
 
-    fn bias_place(&self, h: usize, i: usize, j: usize) -> usize {
+    pub fn bias_place(&self, h: usize, i: usize, j: usize) -> usize {
         let shape = self.bias_shape;
         let at = |dim: usize, x: usize| if shape[dim] == 1 { 0 } else { x };
         if self.op.setting.bias == Some(BiasForm::Relative) {
@@ -89,6 +92,35 @@ impl Job<'_> {
             return at(0, h) * shape[1] + (distance.clamp(-radius, radius) + radius) as usize;
         }
         (at(0, h) * shape[1] + at(1, i)) * shape[2] + at(2, j)
+    }
+
+    /// Vectors of `size` elements of some queries, of an array that has one for each.
+    fn some<'b>(&self, all: &'b [f32], q: &Queries, size: usize) -> &'b [f32] {
+        &all[((q.batch * self.h + q.head) * self.lq + q.first) * size..][..q.rows * size]
+    }
+
+    pub fn queries_of(&self, q: &Queries) -> &[f32] {
+        self.some(self.q, q, self.d)
+    }
+
+    pub fn cotangents_of(&self, q: &Queries) -> &[f32] {
+        self.some(self.cotangent, q, self.dv)
+    }
+
+    pub fn numbers_of(&self, q: &Queries) -> &[f32] {
+        self.some(self.numbers, q, 4)
+    }
+
+    /// All keys of the head.
+    pub fn keys_of(&self, q: &Queries) -> &[f32] {
+        let size = self.lk * self.d;
+        &self.k[(q.batch * self.hkv + q.head / (self.h / self.hkv)) * size..][..size]
+    }
+
+    /// All values of the head.
+    pub fn values_of(&self, q: &Queries) -> &[f32] {
+        let size = self.lk * self.dv;
+        &self.v[(q.batch * self.hkv + q.head / (self.h / self.hkv)) * size..][..size]
     }
 
     fn query(&self, n: usize) -> &[f32] {
@@ -116,9 +148,17 @@ impl Job<'_> {
         row.keys.clear();
         row.keys.extend((0..self.lk).filter(|&j| allowed.get(j) != 0));
         self.scores(query, row);
+        // What is kept lies above it: the middle between the k-th score and the next, as in the kernels.
+        let mut limit = if s.top_k.is_some() { f32::NEG_INFINITY } else { 0.0 };
         if let Some(k) = s.top_k.filter(|&k| k < row.keys.len()) {
             row.sorted.clone_from(&row.scores);
-            let kth = *row.sorted.select_nth_unstable_by(k - 1, |a, b| b.total_cmp(a)).1;
+            let (_, kth, rest) = row.sorted.select_nth_unstable_by(k - 1, |a, b| b.total_cmp(a));
+            let kth = *kth;
+            let lower = rest.iter().copied().filter(|v| v.total_cmp(&kth).is_lt());
+            if let Some(below) = lower.max_by(f32::total_cmp) {
+                let middle = 0.5 * below + 0.5 * kth;
+                limit = if middle > below && middle <= kth { middle } else { kth };
+            }
             // A NaN takes part whatever its rank, so that the row shows it.
             let keep = |v: f32| v.is_nan() || v >= kth || kth.is_nan();
             let mut kept = 0;
@@ -140,18 +180,16 @@ impl Job<'_> {
         if n == 0 {
             return [0.0, 0.0, 0.0, 0.0];
         }
-        // The smallest score that takes part, where only some do.
-        let smallest = s.top_k.and(row.scores.iter().copied().reduce(f32::min)).unwrap_or(0.0);
         if !most.is_finite() {
             row.p.fill(f32::NAN);
             row.follow.fill(f32::NAN);
-            return [most, f32::NAN, smallest, 0.0];
+            return [most, f32::NAN, limit, 0.0];
         }
         let normal = vectorised(
             #[inline(always)]
             || self.weigh(row, most),
         );
-        [most, normal, smallest, 0.0]
+        [most, normal, limit, 0.0]
     }
 
     fn scores(&self, query: usize, row: &mut Row) {
@@ -361,6 +399,16 @@ pub(super) fn run(op: &AttentionOp, io: &mut CpuIo<'_>) -> bool {
     else {
         return false;
     };
+    if tiled::takes(&job) {
+        let blocks = Blocks::new(&op.setting.mask, &job.tables, [qs[0], h, lq, lk]);
+        match (op.part, second) {
+            (PartOf::Key | PartOf::Value, _) => tiled::by_keys(&job, &blocks, out),
+            (PartOf::Rows, _) => tiled::by_queries(&job, &blocks, &mut [], out),
+            (_, Some(rows)) => tiled::by_queries(&job, &blocks, out, rows),
+            _ => return false,
+        }
+        return true;
+    }
     match op.part {
         PartOf::Forward => {
             let Some(rows) = second else { return false };

@@ -103,9 +103,15 @@ impl Job<'_> {
             scores[j] = Some(score);
         }
         let mut sorted: Vec<f64> = scores.iter().flatten().copied().collect();
+        // What is kept lies above it: as kernels leave it for the backward pass.
+        let mut limit = f64::NEG_INFINITY;
         if let Some(k) = s.top_k.filter(|&k| k < sorted.len()) {
             sorted.sort_by(|a, b| b.total_cmp(a));
             let kth = sorted[k - 1];
+            if let Some(below) = sorted[k..].iter().find(|v| v.total_cmp(&kth).is_lt()) {
+                let middle = 0.5 * below + 0.5 * kth;
+                limit = if middle > *below && middle <= kth { middle } else { kth };
+            }
             // A NaN takes part whatever its rank, so that the row shows it.
             scores.iter_mut().for_each(|s| *s = s.filter(|v| v.is_nan() || *v >= kth || kth.is_nan()));
         }
@@ -148,8 +154,7 @@ impl Job<'_> {
             p: scores.iter().map(|s| s.map(|v| weigh(v).0)).collect(),
             follow: scores.iter().map(|s| s.map_or(0.0, |v| weigh(v).1)).collect(),
             slope,
-            // The smallest score that takes part, where only some do: as kernels keep it.
-            numbers: [most, normal, s.top_k.and(kept.iter().copied().reduce(f64::min)).unwrap_or(0.0), 0.0],
+            numbers: [most, normal, if s.top_k.is_some() && !kept.is_empty() { limit } else { 0.0 }, 0.0],
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::Function;
+use super::{super::pack::pack, Function};
 use crate::{
     DType, Layout, Result,
     cpu::{CpuIo, Slice, SliceMut},
@@ -88,8 +88,20 @@ impl Body {
             return Ok(false);
         }
         let layouts: Vec<&Layout> = io.inputs.iter().map(|i| i.layout).collect();
-        let layouts = Layout::collapse(&layouts);
-        let inputs: Vec<Slice<'_>> = io.inputs.iter().map(|i| i.data).collect();
+        let mut layouts = Layout::collapse(&layouts);
+        // Transposed inputs are made row-major first: tile by tile, each element would cost a cache line of its own.
+        let packed: Vec<Option<Vec<f32>>> = io
+            .inputs
+            .iter()
+            .zip(&layouts)
+            .map(|(input, layout)| if let Slice::F32(x) = input.data { pack(layout, x) } else { None })
+            .collect();
+        let mut inputs: Vec<Slice<'_>> = io.inputs.iter().map(|i| i.data).collect();
+        for ((input, layout), packed) in inputs.iter_mut().zip(&mut layouts).zip(&packed) {
+            if let Some(packed) = packed {
+                (*input, *layout) = (Slice::F32(packed), Layout::contiguous(&[packed.len()]));
+            }
+        }
         let n = io.outputs.first().map_or(0, |o| o.shape.iter().product());
         let constants: Vec<Vec<f32>> = self
             .steps

@@ -4,7 +4,7 @@
 /// Runs a loop compiled for the best instruction set of this machine.
 #[inline(always)]
 pub(crate) fn vectorised<R>(f: impl FnOnce() -> R) -> R {
-    pulp::Arch::new().dispatch(f)
+    crate::cpu::arch().dispatch(f)
 }
 
 #[inline(always)]

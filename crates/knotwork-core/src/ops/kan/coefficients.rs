@@ -194,7 +194,11 @@ fn sorted<S: Simd, const K: usize>(
     let (vectors, overlap) = cover(out, lanes);
     let mut v = 0;
     while v < vectors {
-        if v + 2 <= vectors && (overlap == 0 || v + 2 < vectors) {
+        // Accumulators: (K + 2) vectors a column; with 32 registers there is room for more columns.
+        if lanes == 16 && K <= 4 && v + 4 <= vectors && (overlap == 0 || v + 4 < vectors) {
+            strip::<S, K, 4>(simd, column, order, v * lanes, 0, dc, dw);
+            v += 4;
+        } else if v + 2 <= vectors && (overlap == 0 || v + 2 < vectors) {
             strip::<S, K, 2>(simd, column, order, v * lanes, 0, dc, dw);
             v += 2;
         } else if overlap == 0 || v + 1 < vectors {

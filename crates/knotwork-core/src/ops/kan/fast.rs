@@ -3,6 +3,9 @@
 //! Rows are split over threads for the forward sum and the gradient to x, inputs for the gradients to coefficients, so
 //! no two threads write one element, and the order of every sum depends on shapes only.
 
+use std::ops::Range;
+
+use pulp::Arch;
 use rayon::prelude::*;
 
 use super::{
@@ -30,8 +33,42 @@ pub(super) struct Sizes {
 const PARALLEL: usize = 4_000_000;
 /// Bytes of coefficients that stay in the first-level cache while a block of rows passes over them.
 const CACHE: usize = 20 << 10;
-/// Points whose weights are held at once, about.
-const POINTS: usize = 1024;
+/// Points whose weights are held at once, about: they share that cache.
+const POINTS: usize = 512;
+/// Rows of one task at most: so many use the coefficients that each block of inputs brings from farther away.
+const ROWS: usize = 128;
+
+/// Points that are evaluated together.
+#[derive(Clone, Debug)]
+pub(super) struct Block {
+    pub rows: Range<usize>,
+    pub inputs: Range<usize>,
+}
+
+impl Block {
+    /// The most points of a block.
+    pub const POINTS: usize = POINTS;
+
+    /// Where the input's point of the row lies within the block.
+    #[inline(always)]
+    pub fn point(&self, row: usize, input: usize) -> usize {
+        (row - self.rows.start) * self.inputs.len() + input - self.inputs.start
+    }
+
+    /// The number of points.
+    pub fn points(&self) -> usize {
+        self.rows.len() * self.inputs.len()
+    }
+
+    /// The block's part of [rows, inputs].
+    #[inline(always)]
+    pub fn gather(&self, from: &[f32], inputs: usize, to: &mut [f32]) {
+        let wide = self.inputs.len();
+        for (b, to) in self.rows.clone().zip(to.chunks_mut(wide)) {
+            to.copy_from_slice(&from[b * inputs + self.inputs.start..][..wide]);
+        }
+    }
+}
 
 impl Sizes {
     /// Inputs whose coefficients stay in the cache.
@@ -39,9 +76,22 @@ impl Sizes {
         (CACHE / (4 * (self.bases + 1) * self.outputs).max(1)).clamp(1, self.inputs.max(1))
     }
 
-    /// Rows that share one evaluation of weights.
-    fn row_block(&self) -> usize {
-        (4 * POINTS / self.inputs.max(1)).clamp(1, 32)
+    /// Blocks of inputs whose coefficients stay in the cache, and for each the blocks of rows whose weights do.
+    pub fn blocks(&self) -> impl Iterator<Item = Block> + use<> {
+        let Self { rows, inputs, .. } = *self;
+        let wide = self.input_block();
+        let high = (POINTS / wide).clamp(1, rows.max(1));
+        (0..inputs).step_by(wide).flat_map(move |i| {
+            (0..rows)
+                .step_by(high)
+                .map(move |b| Block { rows: b..(b + high).min(rows), inputs: i..(i + wide).min(inputs) })
+        })
+    }
+
+    /// Rows of one task: several tasks for each thread.
+    fn task_rows(&self, parallel: bool) -> usize {
+        let tasks = if parallel { 2 * rayon::current_num_threads() } else { 1 };
+        self.rows.div_ceil(tasks).clamp(1, ROWS)
     }
 }
 
@@ -64,7 +114,7 @@ pub(super) fn run(op: &SplineSum, io: &mut CpuIo<'_>) -> Option<()> {
     match op.kind {
         Kind::Forward => {
             let y = io.outputs[0].f32()?;
-            let block = sizes.row_block();
+            let block = sizes.task_rows(parallel);
             let task = |(index, y): (usize, &mut [f32])| {
                 let first = index * block;
                 let here = y.len() / outputs.max(1);
@@ -77,14 +127,14 @@ pub(super) fn run(op: &SplineSum, io: &mut CpuIo<'_>) -> Option<()> {
                     base,
                     sizes: Sizes { rows: here, ..sizes },
                 };
-                pulp::Arch::new().dispatch(forward::Task { op, rows, y });
+                arch(outputs).dispatch(forward::Task { op, rows, y });
             };
             each(y, (block * outputs).max(1), parallel, task);
         }
         Kind::Input => {
             let g = all[1];
             let y = io.outputs[0].f32()?;
-            let block = sizes.row_block();
+            let block = sizes.task_rows(parallel);
             let task = |(index, y): (usize, &mut [f32])| {
                 let first = index * block;
                 let here = y.len() / inputs.max(1);
@@ -97,7 +147,7 @@ pub(super) fn run(op: &SplineSum, io: &mut CpuIo<'_>) -> Option<()> {
                     base,
                     sizes: Sizes { rows: here, ..sizes },
                 };
-                pulp::Arch::new().dispatch(input::Task { op, rows, g, y });
+                arch(outputs).dispatch(input::Task { op, rows, g, y });
             };
             each(y, (block * inputs).max(1), parallel, task);
         }
@@ -123,12 +173,17 @@ pub(super) fn run(op: &SplineSum, io: &mut CpuIo<'_>) -> Option<()> {
                 parts.push((first, c, w));
             }
             let task = |(first, dc, dw): (usize, &mut [f32], &mut [f32])| {
-                pulp::Arch::new().dispatch(coefficients::Task { op, x, g, scale, sizes, first, dc, dw });
+                arch(outputs).dispatch(coefficients::Task { op, x, g, scale, sizes, first, dc, dw });
             };
             if parallel { parts.into_par_iter().for_each(task) } else { parts.into_iter().for_each(task) }
         }
     }
     Some(())
+}
+
+/// The instruction set for rows of so many outputs: vectors that one row cannot fill help nobody.
+fn arch(outputs: usize) -> Arch {
+    if outputs < 16 { crate::cpu::arch() } else { crate::cpu::widest_arch() }
 }
 
 /// Runs a task on each block of a slice.

@@ -3,7 +3,7 @@
 use pulp::{Simd, WithSimd};
 
 use super::{
-    fast::Sizes,
+    fast::{Block, Sizes},
     lanes::{cover, get, load, store},
     local::Local,
     op::SplineSum,
@@ -39,42 +39,43 @@ impl WithSimd for Task<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { op, rows, y } = self;
         let s = rows.sizes;
-        let mut local = Local::new(op, rows.x.len());
-        local.fill(op, rows.x, rows.scale);
+        let most = Block::POINTS.min(rows.x.len());
+        let mut local = Local::new(op, most);
+        let mut x = vec![0.0; most];
+        let mut scale = vec![0.0; if rows.scale.is_some() { most } else { 0 }];
         y.fill(0.0);
-        if s.outputs < S::F32_LANES {
-            return narrow(op, &rows, &local, y);
-        }
-        let block = s.input_block();
-        for first in (0..s.inputs).step_by(block) {
-            let inputs = first..(first + block).min(s.inputs);
+        for block in s.blocks() {
+            let points = block.points();
+            block.gather(rows.x, s.inputs, &mut x[..points]);
+            if let Some(u) = rows.scale {
+                block.gather(u, s.inputs, &mut scale[..points]);
+            }
+            local.fill(op, &x[..points], rows.scale.map(|_| &scale[..points]));
+            if s.outputs < S::F32_LANES {
+                narrow(op, &rows, &local, &block, y);
+                continue;
+            }
             // Constant numbers of terms, so that the loops over them unroll.
             match op.terms() {
-                0 => wide::<S>(simd, 0, &rows, &local, inputs, y),
-                2 => wide::<S>(simd, 2, &rows, &local, inputs, y),
-                3 => wide::<S>(simd, 3, &rows, &local, inputs, y),
-                4 => wide::<S>(simd, 4, &rows, &local, inputs, y),
-                terms => wide::<S>(simd, terms, &rows, &local, inputs, y),
+                0 => wide::<S>(simd, 0, &rows, &local, &block, y),
+                2 => wide::<S>(simd, 2, &rows, &local, &block, y),
+                3 => wide::<S>(simd, 3, &rows, &local, &block, y),
+                4 => wide::<S>(simd, 4, &rows, &local, &block, y),
+                terms => wide::<S>(simd, terms, &rows, &local, &block, y),
             }
         }
     }
 }
 
-/// Adds a block of inputs to y, vectors along the outputs.
+/// Adds a block to y, vectors along the outputs.
 #[inline(always)]
-fn wide<S: Simd>(
-    simd: S,
-    terms: usize,
-    rows: &Rows<'_>,
-    local: &Local,
-    inputs: std::ops::Range<usize>,
-    y: &mut [f32],
-) {
+fn wide<S: Simd>(simd: S, terms: usize, rows: &Rows<'_>, local: &Local, block: &Block, y: &mut [f32]) {
     let s = rows.sizes;
     let (vectors, overlap) = cover(s.outputs, S::F32_LANES);
     assert!(rows.coef.len() == s.inputs * s.bases * s.outputs && y.len() == s.rows * s.outputs);
-    assert!(rows.base.is_none_or(|w| w.len() == s.inputs * s.outputs) && local.points == s.rows * s.inputs);
-    for b in 0..s.rows {
+    assert!(rows.base.is_none_or(|w| w.len() == s.inputs * s.outputs) && local.points == block.points());
+    assert!(block.rows.end <= s.rows && block.inputs.end <= s.inputs);
+    for b in block.rows.clone() {
         let mut v = 0;
         while v < vectors {
             // The last vector begins earlier where the row is no multiple of it; the shared lanes are written once more
@@ -83,19 +84,19 @@ fn wide<S: Simd>(
             // SAFETY: `at` plus the vectors' lanes stay within a row of `outputs`, and rows within the slices asserted above.
             unsafe {
                 if v + 8 <= vectors && (overlap == 0 || v + 8 < vectors) {
-                    columns::<S, 8, 1>(simd, terms, rows, local, &inputs, b, at, y);
+                    columns::<S, 8, 1>(simd, terms, rows, local, block, b, at, y);
                     v += 8;
                 } else if v + 4 <= vectors && (overlap == 0 || v + 4 < vectors) {
-                    columns::<S, 4, 2>(simd, terms, rows, local, &inputs, b, at, y);
+                    columns::<S, 4, 2>(simd, terms, rows, local, block, b, at, y);
                     v += 4;
                 } else if v + 2 <= vectors && (overlap == 0 || v + 2 < vectors) {
-                    columns::<S, 2, 2>(simd, terms, rows, local, &inputs, b, at, y);
+                    columns::<S, 2, 2>(simd, terms, rows, local, block, b, at, y);
                     v += 2;
                 } else if overlap == 0 || v + 1 < vectors {
-                    columns::<S, 1, 4>(simd, terms, rows, local, &inputs, b, at, y);
+                    columns::<S, 1, 4>(simd, terms, rows, local, block, b, at, y);
                     v += 1;
                 } else {
-                    tail::<S>(simd, terms, rows, local, &inputs, b, y);
+                    tail::<S>(simd, terms, rows, local, block, b, y);
                     v += 1;
                 }
             }
@@ -110,7 +111,7 @@ unsafe fn tail<S: Simd>(
     terms: usize,
     rows: &Rows<'_>,
     local: &Local,
-    inputs: &std::ops::Range<usize>,
+    block: &Block,
     b: usize,
     y: &mut [f32],
 ) {
@@ -121,7 +122,7 @@ unsafe fn tail<S: Simd>(
     let mut kept = [0.0; 64];
     kept[..done].copy_from_slice(&y[row..row + done]);
     // SAFETY: the vector ends at the row's end.
-    unsafe { columns::<S, 1, 4>(simd, terms, rows, local, inputs, b, at, y) };
+    unsafe { columns::<S, 1, 4>(simd, terms, rows, local, block, b, at, y) };
     y[row..row + done].copy_from_slice(&kept[..done]);
 }
 
@@ -132,7 +133,7 @@ unsafe fn columns<S: Simd, const NV: usize, const P: usize>(
     terms: usize,
     rows: &Rows<'_>,
     local: &Local,
-    inputs: &std::ops::Range<usize>,
+    block: &Block,
     b: usize,
     at: usize,
     y: &mut [f32],
@@ -140,10 +141,10 @@ unsafe fn columns<S: Simd, const NV: usize, const P: usize>(
     let s = rows.sizes;
     let len = local.points;
     let mut acc = [[simd.splat_f32s(0.0); P]; NV];
-    // SAFETY: points are below `rows * inputs`, starts at most `bases - terms`; see the assertions of `wide`.
+    // SAFETY: points are below `local.points`, starts at most `bases - terms`; see the assertions of `wide`.
     unsafe {
-        for i in inputs.clone() {
-            let p = b * s.inputs + i;
+        for i in block.inputs.clone() {
+            let p = block.point(b, i);
             let from = (i * s.bases + get(&local.start, p) as usize) * s.outputs + at;
             for r in 0..terms {
                 let w = simd.splat_f32s(get(&local.weights, r * len + p));
@@ -174,37 +175,47 @@ unsafe fn columns<S: Simd, const NV: usize, const P: usize>(
 
 /// Fewer outputs than a vector holds: the coefficients of a point are one short contiguous run.
 #[inline(always)]
-fn narrow(op: &SplineSum, rows: &Rows<'_>, local: &Local, y: &mut [f32]) {
+fn narrow(op: &SplineSum, rows: &Rows<'_>, local: &Local, block: &Block, y: &mut [f32]) {
     match rows.sizes.outputs {
-        1 => narrow_of::<1>(op, rows, local, y),
-        2 => narrow_of::<2>(op, rows, local, y),
-        3 => narrow_of::<3>(op, rows, local, y),
-        4 => narrow_of::<4>(op, rows, local, y),
-        5 => narrow_of::<5>(op, rows, local, y),
-        6 => narrow_of::<6>(op, rows, local, y),
-        7 => narrow_of::<7>(op, rows, local, y),
-        8 => narrow_of::<8>(op, rows, local, y),
+        1 => narrow_of::<1>(op, rows, local, block, y),
+        2 => narrow_of::<2>(op, rows, local, block, y),
+        3 => narrow_of::<3>(op, rows, local, block, y),
+        4 => narrow_of::<4>(op, rows, local, block, y),
+        5 => narrow_of::<5>(op, rows, local, block, y),
+        6 => narrow_of::<6>(op, rows, local, block, y),
+        7 => narrow_of::<7>(op, rows, local, block, y),
+        8 => narrow_of::<8>(op, rows, local, block, y),
         more => {
             for o in (0..more).step_by(8) {
-                narrow_block(op, rows, local, y, o, 8.min(more - o));
+                narrow_block(op, rows, local, block, y, o, 8.min(more - o));
             }
         }
     }
 }
 
 #[inline(always)]
-fn narrow_of<const O: usize>(op: &SplineSum, rows: &Rows<'_>, local: &Local, y: &mut [f32]) {
-    narrow_block(op, rows, local, y, 0, O);
+fn narrow_of<const O: usize>(op: &SplineSum, rows: &Rows<'_>, local: &Local, block: &Block, y: &mut [f32]) {
+    narrow_block(op, rows, local, block, y, 0, O);
 }
 
 /// Up to 8 columns from `first` on. Each point's sum is made by itself, so that the chain over inputs is one addition.
 #[inline(always)]
-fn narrow_block(op: &SplineSum, rows: &Rows<'_>, local: &Local, y: &mut [f32], first: usize, wide: usize) {
+fn narrow_block(
+    op: &SplineSum,
+    rows: &Rows<'_>,
+    local: &Local,
+    block: &Block,
+    y: &mut [f32],
+    first: usize,
+    wide: usize,
+) {
     let (s, terms, len) = (rows.sizes, op.terms(), local.points);
-    for b in 0..s.rows {
+    for b in block.rows.clone() {
+        let y = &mut y[b * s.outputs + first..][..wide];
         let mut acc = [0.0f32; 8];
-        for i in 0..s.inputs {
-            let p = b * s.inputs + i;
+        acc[..wide].copy_from_slice(y);
+        for i in block.inputs.clone() {
+            let p = block.point(b, i);
             let mut sum = [0.0f32; 8];
             let from = (i * s.bases + local.start[p] as usize) * s.outputs + first;
             for r in 0..terms {
@@ -225,6 +236,6 @@ fn narrow_block(op: &SplineSum, rows: &Rows<'_>, local: &Local, y: &mut [f32], f
                 acc[o] += sum[o];
             }
         }
-        y[b * s.outputs + first..][..wide].copy_from_slice(&acc[..wide]);
+        y.copy_from_slice(&acc[..wide]);
     }
 }

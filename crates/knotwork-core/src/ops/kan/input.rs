@@ -3,6 +3,7 @@
 use pulp::{Simd, WithSimd};
 
 use super::{
+    fast::Block,
     forward::Rows,
     lanes::{cover, get, load},
     local::Local,
@@ -26,57 +27,61 @@ impl WithSimd for Task<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { op, rows, g, y } = self;
         let s = rows.sizes;
-        let mut local = Local::new(op, rows.x.len());
-        local.fill(op, rows.x, None);
-        if s.outputs < S::F32_LANES {
-            return match s.outputs {
-                1 => narrow(op, &rows, &local, g, y, 1),
-                2 => narrow(op, &rows, &local, g, y, 2),
-                3 => narrow(op, &rows, &local, g, y, 3),
-                4 => narrow(op, &rows, &local, g, y, 4),
-                few => narrow(op, &rows, &local, g, y, few),
-            };
-        }
-        let block = s.input_block();
-        for first in (0..s.inputs).step_by(block) {
-            let inputs = first..(first + block).min(s.inputs);
+        let most = Block::POINTS.min(rows.x.len());
+        let mut local = Local::new(op, most);
+        let mut x = vec![0.0; most];
+        for block in s.blocks() {
+            let points = block.points();
+            block.gather(rows.x, s.inputs, &mut x[..points]);
+            local.fill(op, &x[..points], None);
+            if s.outputs < S::F32_LANES {
+                match s.outputs {
+                    1 => narrow(op, &rows, &local, &block, g, y, 1),
+                    2 => narrow(op, &rows, &local, &block, g, y, 2),
+                    3 => narrow(op, &rows, &local, &block, g, y, 3),
+                    4 => narrow(op, &rows, &local, &block, g, y, 4),
+                    few => narrow(op, &rows, &local, &block, g, y, few),
+                }
+                continue;
+            }
             match op.terms() {
-                0 => wide::<S>(simd, 0, &rows, &local, inputs, g, y),
-                2 => wide::<S>(simd, 2, &rows, &local, inputs, g, y),
-                3 => wide::<S>(simd, 3, &rows, &local, inputs, g, y),
-                4 => wide::<S>(simd, 4, &rows, &local, inputs, g, y),
-                terms => wide::<S>(simd, terms, &rows, &local, inputs, g, y),
+                0 => wide::<S>(simd, 0, &rows, &local, &block, g, y),
+                2 => wide::<S>(simd, 2, &rows, &local, &block, g, y),
+                3 => wide::<S>(simd, 3, &rows, &local, &block, g, y),
+                4 => wide::<S>(simd, 4, &rows, &local, &block, g, y),
+                terms => wide::<S>(simd, terms, &rows, &local, &block, g, y),
             }
         }
     }
 }
 
-/// A block of inputs. The k + 1 rows of coefficients are combined first, so each point needs one horizontal sum.
+/// A block. The k + 1 rows of coefficients are combined first, so each point needs one horizontal sum.
 #[inline(always)]
 fn wide<S: Simd>(
     simd: S,
     terms: usize,
     rows: &Rows<'_>,
     local: &Local,
-    inputs: std::ops::Range<usize>,
+    block: &Block,
     g: &[f32],
     y: &mut [f32],
 ) {
     let s = rows.sizes;
-    let (len, lanes) = (local.points, S::F32_LANES);
+    let lanes = S::F32_LANES;
     let (vectors, overlap) = cover(s.outputs, lanes);
     assert!(rows.coef.len() == s.inputs * s.bases * s.outputs && g.len() == s.rows * s.outputs);
-    assert!(rows.base.is_none_or(|w| w.len() == s.inputs * s.outputs) && len == s.rows * s.inputs);
+    assert!(rows.base.is_none_or(|w| w.len() == s.inputs * s.outputs) && local.points == block.points());
+    assert!(block.rows.end <= s.rows && block.inputs.end <= s.inputs && y.len() == s.rows * s.inputs);
     let full = if overlap == 0 { vectors } else { vectors - 1 };
     let last = s.outputs - lanes;
     // Ones where the last, overlapping vector's lanes are not yet done.
     let mut fresh = [1.0f32; 64];
     fresh[..overlap].fill(0.0);
-    for b in 0..s.rows {
-        // SAFETY: points are below `rows * inputs`, starts at most `bases - terms`, and vectors end within a row.
+    for b in block.rows.clone() {
+        // SAFETY: points are below `local.points`, starts at most `bases - terms`, and vectors end within a row.
         unsafe {
-            for i in inputs.clone() {
-                let p = b * s.inputs + i;
+            for i in block.inputs.clone() {
+                let p = block.point(b, i);
                 let from = (i * s.bases + get(&local.start, p) as usize) * s.outputs;
                 let mut acc = simd.splat_f32s(0.0);
                 for v in 0..full {
@@ -90,7 +95,7 @@ fn wide<S: Simd>(
                     let mask = simd.greater_than_f32s(load::<S>(&fresh, 0), none);
                     acc = simd.add_f32s(acc, simd.select_f32s(mask, again, none));
                 }
-                y[p] = simd.reduce_sum_f32s(acc);
+                y[b * s.inputs + i] = simd.reduce_sum_f32s(acc);
             }
         }
     }
@@ -129,12 +134,20 @@ unsafe fn combined<S: Simd>(
 
 /// Fewer outputs than a vector holds.
 #[inline(always)]
-fn narrow(op: &SplineSum, rows: &Rows<'_>, local: &Local, g: &[f32], y: &mut [f32], outputs: usize) {
+fn narrow(
+    op: &SplineSum,
+    rows: &Rows<'_>,
+    local: &Local,
+    block: &Block,
+    g: &[f32],
+    y: &mut [f32],
+    outputs: usize,
+) {
     let (s, terms, len) = (rows.sizes, op.terms(), local.points);
-    for b in 0..s.rows {
+    for b in block.rows.clone() {
         let g = &g[b * outputs..][..outputs];
-        for i in 0..s.inputs {
-            let p = b * s.inputs + i;
+        for i in block.inputs.clone() {
+            let p = block.point(b, i);
             let mut sum = 0.0;
             let from = (i * s.bases + local.start[p] as usize) * outputs;
             for r in 0..terms {
@@ -153,7 +166,7 @@ fn narrow(op: &SplineSum, rows: &Rows<'_>, local: &Local, g: &[f32], y: &mut [f3
                 }
                 sum += local.weights[terms * len + p] * dot;
             }
-            y[p] = sum;
+            y[b * s.inputs + i] = sum;
         }
     }
 }

@@ -5,10 +5,13 @@
 //! w_r ← ((u + j − r) w_{r−1} + (1 − u + r) w_r) / j for j = 1 … k − d: sums of non-negative terms, nothing cancels.
 //! The last d steps are w_r ← (w_{r−1} − w_r) / h.
 
-use super::{BSpline, op::SplineSum, silu::silu_f32};
+use super::{BSpline, MAX_ORDER, op::SplineSum, silu::silu_f32};
 
-/// Points that are taken together.
+/// Points that are taken together: a constant, so that every loop over them is whole vectors.
 const CHUNK: usize = 64;
+
+/// A number for each point of a chunk.
+type Chunk = [f32; CHUNK];
 
 /// The weights of many points: row r of `weights` holds the weight of function `start + r` at each point; the last
 /// row, where there is a base, silu⁽ᵈ⁾.
@@ -37,53 +40,57 @@ impl Local {
     pub fn fill(&mut self, op: &SplineSum, x: &[f32], scale: Option<&[f32]>) {
         let (len, terms) = (x.len(), op.terms());
         self.points = len;
-        let mut at = 0;
-        while at < len {
+        let mut rows = [[0.0; CHUNK]; MAX_ORDER + 1];
+        for at in (0..len).step_by(CHUNK) {
             let here = CHUNK.min(len - at);
-            let x = &x[at..at + here];
-            let scale = scale.map(|u| &u[at..at + here]);
-            if terms > 0 {
-                let rows = &mut self.weights[..terms * len];
-                spline(&op.basis, op.derivative, x, scale, &mut self.start[at..at + here], rows, len, at);
+            let mut held = [0.0; CHUNK];
+            held[..here].copy_from_slice(&x[at..at + here]);
+            let mut factor = [1.0; CHUNK];
+            if let Some(u) = scale {
+                factor[..here].copy_from_slice(&u[at..at + here]);
             }
-            if op.base {
-                let w = &mut self.weights[terms * len + at..][..here];
-                silu_f32(x, op.derivative, w);
-                if let Some(u) = scale {
-                    w.iter_mut().zip(u).for_each(|(w, u)| *w *= u);
+            if terms > 0 {
+                let mut start = [0; CHUNK];
+                spline(&op.basis, op.derivative, &held, &factor, &mut start, &mut rows);
+                self.start[at..at + here].copy_from_slice(&start[..here]);
+                for (r, row) in rows[..terms].iter().enumerate() {
+                    self.weights[r * len + at..][..here].copy_from_slice(&row[..here]);
                 }
             }
-            at += here;
+            if op.base {
+                let mut base = [0.0; CHUNK];
+                silu_f32(&held, op.derivative, &mut base);
+                for l in 0..CHUNK {
+                    base[l] *= factor[l];
+                }
+                self.weights[terms * len + at..][..here].copy_from_slice(&base[..here]);
+            }
         }
     }
 }
 
-/// The spline part of up to [`CHUNK`] points: row r of `rows` at `r * len + at`.
+/// The spline part of a chunk.
 #[inline(always)]
 fn spline(
     basis: &BSpline,
     d: usize,
-    x: &[f32],
-    scale: Option<&[f32]>,
-    start: &mut [u32],
-    rows: &mut [f32],
-    len: usize,
-    at: usize,
+    x: &Chunk,
+    scale: &Chunk,
+    start: &mut [u32; CHUNK],
+    rows: &mut [Chunk; MAX_ORDER + 1],
 ) {
     // 1.5 · 2⁵² leaves a whole number in the low bits of the sum.
     const MAGIC: f64 = 6_755_399_441_055_744.0;
-    let (k, grid, here) = (basis.order(), basis.grid(), x.len());
+    let (k, grid) = (basis.order(), basis.grid());
     let (lo, step) = (basis.ends().0, basis.step());
     let inverse = step.recip();
     let (below, above) = (-(k as f64), (grid + k) as f64);
     let unit = inverse.powi(d as i32) as f32;
     let last = grid as i32 - 1;
     let mut u = [0.0f32; CHUNK];
-    let mut cell = [0i32; CHUNK];
-    let (u, cell) = (&mut u[..here], &mut cell[..here]);
-    let first = &mut rows[at..at + here];
+    let mut beyond = [0i32; CHUNK];
     let mut strays = 0;
-    for l in 0..here {
+    for l in 0..CHUNK {
         let x = f64::from(x[l]);
         let q = ((x - lo) * inverse).floor();
         let q = if q < below - 1.0 { below - 1.0 } else { q };
@@ -100,74 +107,92 @@ fn spline(
         let q = (q + MAGIC).to_bits() as i32;
         let inside = if q < 0 { 0 } else { q };
         let inside = if inside > last { last } else { inside };
+        beyond[l] = q - inside;
         strays |= q - inside;
-        cell[l] = q;
         start[l] = inside as u32;
         // NaN stays NaN through the second factor.
-        first[l] = if outside { 0.0 } else { unit * (1.0 + 0.0 * u[l]) };
+        rows[0][l] = scale[l] * if outside { 0.0 } else { unit * (1.0 + 0.0 * u[l]) };
     }
-    if let Some(scale) = scale {
-        first.iter_mut().zip(scale).for_each(|(w, s)| *w *= s);
+    // Constant numbers of passes for cubic splines, so that they unroll.
+    match (k, d) {
+        (3, 0) => raise(3, 0, &u, rows),
+        (3, 1) => raise(3, 1, &u, rows),
+        (3, 2) => raise(3, 2, &u, rows),
+        _ => raise(k, d, &u, rows),
     }
+    if strays != 0 {
+        shift(rows, &beyond, k);
+    }
+}
+
+/// From order 0, in the first row, to order k with d differences.
+#[inline(always)]
+fn raise(k: usize, d: usize, u: &Chunk, rows: &mut [Chunk; MAX_ORDER + 1]) {
     for j in 1..=k - d {
         let by = 1.0 / j as f32;
         for r in (1..=j).rev() {
             let (a, b) = ((j - r) as f32, (1 + r) as f32);
-            let (left, row) = neighbours(rows, len, at, here, r);
+            let left = rows[r - 1];
+            let row = &mut rows[r];
             if r == j {
-                for l in 0..here {
+                for l in 0..CHUNK {
                     row[l] = u[l] * left[l] * by;
                 }
             } else {
-                for l in 0..here {
+                for l in 0..CHUNK {
                     row[l] = ((u[l] + a) * left[l] + (b - u[l]) * row[l]) * by;
                 }
             }
         }
-        let row = &mut rows[at..at + here];
-        for l in 0..here {
-            row[l] *= (1.0 - u[l]) * by;
+        for l in 0..CHUNK {
+            rows[0][l] *= (1.0 - u[l]) * by;
         }
     }
     for j in k - d + 1..=k {
         for r in (1..=j).rev() {
-            let (left, row) = neighbours(rows, len, at, here, r);
-            for l in 0..here {
+            let left = rows[r - 1];
+            let row = &mut rows[r];
+            for l in 0..CHUNK {
                 row[l] = left[l] - if r < j { row[l] } else { 0.0 };
             }
         }
-        rows[at..at + here].iter_mut().for_each(|w| *w = -*w);
-    }
-    if strays != 0 {
-        shift(rows, len, at, cell, k, last);
+        for l in 0..CHUNK {
+            rows[0][l] = -rows[0][l];
+        }
     }
 }
 
-/// Rows r − 1 and r of the points from `at` on.
+/// Where a point lies beyond the grid, some of its functions do not exist: the others move to the rows that name them,
+/// by as many rows as the point is cells beyond. All points of the chunk move together, by one bit of that number at a
+/// time. Further than k, where all weights are 0, it does not matter by how much.
 #[inline(always)]
-fn neighbours(rows: &mut [f32], len: usize, at: usize, here: usize, r: usize) -> (&[f32], &mut [f32]) {
-    let (left, right) = rows.split_at_mut(r * len);
-    (&left[(r - 1) * len + at..][..here], &mut right[at..at + here])
-}
-
-/// Where a point lies beyond the grid, some of its functions do not exist: the others move to the rows that name them.
-fn shift(rows: &mut [f32], len: usize, at: usize, cell: &[i32], k: usize, last: i32) {
-    for (l, &q) in cell.iter().enumerate() {
-        let by = q - q.clamp(0, last);
-        if by == 0 {
-            continue;
-        }
-        // Row r takes row r − by; in the order in which no row is read after it was written.
-        let distance = by.unsigned_abs() as usize;
-        let place = |r: usize| r * len + at + l;
-        if by > 0 {
+fn shift(rows: &mut [Chunk; MAX_ORDER + 1], beyond: &[i32; CHUNK], k: usize) {
+    let (mut up, mut down) = (0, 0);
+    for &q in beyond {
+        up |= q.max(0);
+        down |= (-q).max(0);
+    }
+    let mut bit = 1;
+    while bit <= k {
+        let here = bit as i32;
+        if up & here != 0 {
             for r in (0..=k).rev() {
-                rows[place(r)] = if r >= distance { rows[place(r - distance)] } else { 0.0 };
-            }
-        } else {
-            for r in 0..=k {
-                rows[place(r)] = if r + distance <= k { rows[place(r + distance)] } else { 0.0 };
+                let from = if r >= bit { rows[r - bit] } else { [0.0; CHUNK] };
+                for l in 0..CHUNK {
+                    let moves = (beyond[l] > 0) & (beyond[l] & here != 0);
+                    rows[r][l] = if moves { from[l] } else { rows[r][l] };
+                }
             }
         }
+        if down & here != 0 {
+            for r in 0..=k {
+                let from = if r + bit <= k { rows[r + bit] } else { [0.0; CHUNK] };
+                for l in 0..CHUNK {
+                    let moves = (beyond[l] < 0) & (-beyond[l] & here != 0);
+                    rows[r][l] = if moves { from[l] } else { rows[r][l] };
+                }
+            }
+        }
+        bit *= 2;
     }
 }

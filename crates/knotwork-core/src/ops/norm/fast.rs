@@ -5,17 +5,32 @@ use std::borrow::Cow;
 use rayon::prelude::*;
 
 use super::geometry::{Geometry, Norm};
-use crate::ops::{elementwise::vectorised, var};
+use crate::{
+    Layout,
+    ops::{elementwise::vectorised, pack::pack, var},
+};
 
 /// Below so many elements a second thread costs more than it saves.
 const PARALLEL: usize = 1 << 15;
 /// Partial sums of a weight's gradient, at most.
 const PARTS: usize = 16;
 
-/// A row's elements, side by side.
-fn row<'a>(geometry: &Geometry, x: &'a [f32], row: usize) -> Cow<'a, [f32]> {
-    if !geometry.batch {
-        return Cow::Borrowed(&x[row * geometry.n..(row + 1) * geometry.n]);
+/// Single elements, a channel each, lie side by side: the rows are then columns.
+fn are_columns(geometry: &Geometry) -> bool {
+    geometry.batch && geometry.inner == 1
+}
+
+/// The elements with each row's side by side, where rows are columns and that pays.
+fn turned<'a>(geometry: &Geometry, x: &'a [f32]) -> Cow<'a, [f32]> {
+    let by_rows = || Layout::contiguous(&[geometry.outer, geometry.channels]).permute(&[1, 0]);
+    let packed = if are_columns(geometry) { pack(&by_rows(), x) } else { None };
+    packed.map_or(Cow::Borrowed(x), Cow::Owned)
+}
+
+/// A row's elements, side by side; `turned` is what [`turned`] gave.
+fn row<'a>(geometry: &Geometry, x: &[f32], turned: &'a Cow<'a, [f32]>, row: usize) -> Cow<'a, [f32]> {
+    if !geometry.batch || matches!(turned, Cow::Owned(_)) {
+        return Cow::Borrowed(&turned[row * geometry.n..(row + 1) * geometry.n]);
     }
     let (inner, step) = (geometry.inner, geometry.channels * geometry.inner);
     let mut all = Vec::with_capacity(geometry.n);
@@ -34,8 +49,9 @@ fn each(out: &mut [f32], chunk: usize, work: usize, f: impl Fn((usize, &mut [f32
 
 /// The rows' statistics, three numbers each.
 pub(super) fn statistics(geometry: &Geometry, norm: &Norm, x: &[f32], out: &mut [f32]) {
+    let by_rows = turned(geometry, x);
     each(out, 3, x.len(), |(r, out)| {
-        let row = row(geometry, x, r);
+        let row = row(geometry, x, &by_rows, r);
         let (mean, squares) = if norm.centred {
             vectorised(|| var::moments(&row))
         } else {
@@ -69,6 +85,16 @@ fn block(geometry: &Geometry) -> usize {
     if geometry.batch { geometry.channels * geometry.inner } else { geometry.n }
 }
 
+/// The three numbers of each row as three lists.
+fn by_channel(rows: &[f32]) -> [Vec<f32>; 3] {
+    [0, 1, 2].map(|k| rows.iter().copied().skip(k).step_by(3).collect())
+}
+
+/// Lines of so many elements that a task takes at once.
+fn lines(size: usize) -> usize {
+    (4096 / size.max(1)).max(1)
+}
+
 /// The result from the statistics.
 pub(super) fn normalise(
     geometry: &Geometry,
@@ -79,6 +105,25 @@ pub(super) fn normalise(
     y: &mut [f32],
 ) {
     let size = block(geometry);
+    if are_columns(geometry) {
+        let [high, low, scale] = by_channel(rows);
+        // x weight scale + bias, channel by channel.
+        let factor: Vec<f32> = (0..size).map(|c| weight.map_or(1.0, |w| w[c])).collect();
+        let shift: Vec<f32> = (0..size).map(|c| bias.map_or(0.0, |b| b[c])).collect();
+        return each(y, size * lines(size), x.len(), |(b, y)| {
+            let x = &x[b * size * lines(size)..][..y.len()];
+            vectorised(
+                #[inline(always)]
+                || {
+                    for (x, y) in x.chunks_exact(size).zip(y.chunks_exact_mut(size)) {
+                        for c in 0..size {
+                            y[c] = ((x[c] - high[c]) - low[c]) * scale[c] * factor[c] + shift[c];
+                        }
+                    }
+                },
+            );
+        });
+    }
     each(y, size, x.len(), |(b, y)| {
         let x = &x[b * size..][..y.len()];
         runs(geometry, b, &mut |row, range, channel, each| {
@@ -113,8 +158,9 @@ pub(super) fn input_gradient(
 ) {
     // Two sums a row: of h = g weight, and of h times the normalised x.
     let mut sums = vec![0.0f32; 2 * geometry.rows];
+    let (x_rows, g_rows) = (turned(geometry, x), turned(geometry, g));
     each(&mut sums, 2, x.len(), |(r, out)| {
-        let (x, g) = (row(geometry, x, r), row(geometry, g, r));
+        let (x, g) = (row(geometry, x, &x_rows, r), row(geometry, g, &g_rows, r));
         let (high, low, scale) = (rows[3 * r], rows[3 * r + 1], rows[3 * r + 2]);
         let (mut plain, mut dot) = ([0.0f64; 8], [0.0f64; 8]);
         let first = if geometry.batch { r } else { r % geometry.groups().max(1) * geometry.per };
@@ -144,6 +190,28 @@ pub(super) fn input_gradient(
         out[1] = (dot.iter().sum::<f64>() / n) as f32;
     });
     let size = block(geometry);
+    if are_columns(geometry) {
+        let [high, low, scale] = by_channel(rows);
+        let factor: Vec<f32> = (0..size).map(|c| weight.map_or(1.0, |w| w[c])).collect();
+        let mean: Vec<f32> = sums.iter().copied().step_by(2).collect();
+        let dot: Vec<f32> = sums.iter().copied().skip(1).step_by(2).collect();
+        return each(out, size * lines(size), x.len(), |(b, out)| {
+            let at = b * size * lines(size);
+            let (x, g) = (&x[at..][..out.len()], &g[at..][..out.len()]);
+            vectorised(
+                #[inline(always)]
+                || {
+                    let lines = x.chunks_exact(size).zip(g.chunks_exact(size));
+                    for ((x, g), out) in lines.zip(out.chunks_exact_mut(size)) {
+                        for c in 0..size {
+                            let normal = ((x[c] - high[c]) - low[c]) * scale[c];
+                            out[c] = (g[c] * factor[c] - mean[c] - normal * dot[c]) * scale[c];
+                        }
+                    }
+                },
+            );
+        });
+    }
     each(out, size, x.len(), |(b, out)| {
         let (x, g) = (&x[b * size..][..out.len()], &g[b * size..][..out.len()]);
         runs(geometry, b, &mut |row, range, channel, each| {
@@ -172,6 +240,15 @@ pub(super) fn weight_gradient(geometry: &Geometry, [x, g, rows]: [&[f32]; 3], ou
     let per_part = geometry.outer.div_ceil(PARTS).max(1);
     let part = |part: usize| {
         let mut sums = vec![0.0f64; channels];
+        if inner == 1 {
+            single(
+                geometry,
+                [x, g, rows],
+                part * per_part..((part + 1) * per_part).min(geometry.outer),
+                &mut sums,
+            );
+            return sums;
+        }
         for o in part * per_part..((part + 1) * per_part).min(geometry.outer) {
             for (c, sum) in sums.iter_mut().enumerate() {
                 let row = geometry.row(o, c);
@@ -196,5 +273,34 @@ pub(super) fn weight_gradient(geometry: &Geometry, [x, g, rows]: [&[f32]; 3], ou
     };
     for (c, out) in out.iter_mut().enumerate() {
         *out = all.iter().map(|sums| sums[c]).sum::<f64>() as f32;
+    }
+}
+
+/// Adds up the gradient to weight over some of O, where the elements of a channel lie apart: channel beside channel.
+fn single(geometry: &Geometry, [x, g, rows]: [&[f32]; 3], outer: std::ops::Range<usize>, sums: &mut [f64]) {
+    let channels = geometry.channels;
+    let [high, low, scale] = if geometry.batch { by_channel(rows) } else { [const { Vec::new() }; 3] };
+    for o in outer {
+        let (x, g) = (&x[o * channels..][..channels], &g[o * channels..][..channels]);
+        vectorised(
+            #[inline(always)]
+            || {
+                if geometry.batch {
+                    for c in 0..channels {
+                        sums[c] += f64::from(g[c]) * f64::from(((x[c] - high[c]) - low[c]) * scale[c]);
+                    }
+                    return;
+                }
+                let per = geometry.per.max(1);
+                let groups = x.chunks(per).zip(g.chunks(per)).zip(sums.chunks_mut(per));
+                for (k, ((x, g), sums)) in groups.enumerate() {
+                    let row = o * geometry.groups() + k;
+                    let (high, low, scale) = (rows[3 * row], rows[3 * row + 1], rows[3 * row + 2]);
+                    for ((x, g), sum) in x.iter().zip(g).zip(sums) {
+                        *sum += f64::from(*g) * f64::from(((x - high) - low) * scale);
+                    }
+                }
+            },
+        );
     }
 }

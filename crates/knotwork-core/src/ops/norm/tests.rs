@@ -109,3 +109,34 @@ fn errors_name_the_input_and_the_limit() {
     says(scalar.layer_norm(None, None, 1e-5), "x is []; it takes […, C]");
     says(w.batch_norm(None, None, 1e-5), "x is [5]; it takes [B, C, …]");
 }
+
+/// Sizes at which the CPU's loops over columns differ from those over rows.
+#[test]
+fn large_batches_of_single_elements_agree_with_the_oracle() {
+    for shape in [[300usize, 70], [33, 600], [2000, 9]] {
+        let g = Graph::new();
+        let x = g.input("x", DType::F32, shape).unwrap();
+        let w = g.input("w", DType::F32, [shape[1]]).unwrap();
+        let b = g.input("b", DType::F32, [shape[1]]).unwrap();
+        let c = g.input("c", DType::F32, shape).unwrap();
+        let mut outputs = Vec::new();
+        for y in [
+            x.batch_norm(Some(&w), Some(&b), 1e-5).unwrap(),
+            x.layer_norm(Some(&w), Some(&b), 1e-5).unwrap(),
+            x.group_norm(1, Some(&w), Some(&b), 1e-5).unwrap(),
+            x.batch_norm(None, None, 1e-5).unwrap(),
+        ] {
+            let wanted = if outputs.len() < 9 { vec![&x, &w] } else { vec![&x] };
+            outputs.extend(g.vjp(&[(&y, &c)], &wanted).unwrap());
+            outputs.push(y);
+        }
+        let of = |shape: &[usize], phase| wave(shape, phase).cast(DType::F32);
+        let feeds = [
+            ("x", of(&shape, 0.1)),
+            ("w", of(&shape[1..], 0.2)),
+            ("b", of(&shape[1..], 0.3)),
+            ("c", of(&shape, 0.4)),
+        ];
+        both(&g, &outputs.iter().collect::<Vec<_>>(), &feeds);
+    }
+}

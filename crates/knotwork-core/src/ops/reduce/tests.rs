@@ -129,3 +129,63 @@ fn minima_share_the_gradient_of_ties_and_keep_what_is_no_number() {
     let text = none.min(&[1], false).unwrap_err().to_string();
     assert!(text.contains("dimension 1 has size 0: there is no smallest element"), "{text}");
 }
+
+/// Sizes on both sides of every bound of the CPU's loops, in each order of the dimensions.
+#[test]
+fn every_order_of_the_dimensions_gives_the_same() {
+    let shapes: [&[usize]; 8] = [
+        &[3, 5, 7],
+        &[300, 200],   // many rows, many columns
+        &[2, 40_000],  // few long rows
+        &[40_001, 2],  // many narrow ones
+        &[5, 33_000],  // a few wide rows joined elementwise
+        &[700, 90, 1], // blocks of rows
+        &[40, 30, 50],
+        &[9, 4, 11, 170],
+    ];
+    for shape in shapes {
+        let n: usize = shape.iter().product();
+        let values: Vec<f64> = (0..n).map(|i| 1.0 + 0.5 * (0.37 * i as f64).sin()).collect();
+        let rank = shape.len();
+        for turn in 0..rank {
+            let g = Graph::new();
+            let x = g.input("x", DType::F32, shape).unwrap();
+            let mut order: Vec<usize> = (0..rank).collect();
+            order.rotate_left(turn);
+            let mut views = vec![x.permute(&order).unwrap()];
+            order.reverse();
+            views.push(x.permute(&order).unwrap());
+            let mut outputs = Vec::new();
+            for view in &views {
+                for d in 0..rank as isize {
+                    outputs.push(view.sum(&[d], false).unwrap());
+                    outputs.push(view.max(&[d], true).unwrap());
+                    let others: Vec<isize> = (0..rank as isize).filter(|&e| e != d).collect();
+                    outputs.push(view.mean(&others, false).unwrap());
+                    outputs.push(view.min(&others, false).unwrap());
+                }
+            }
+            both(&g, &outputs.iter().collect::<Vec<_>>(), &[("x", host(&values, shape))]);
+        }
+    }
+}
+
+#[test]
+fn sums_do_not_depend_on_the_number_of_threads() {
+    use crate::plan::PlanOptions;
+    let g = Graph::new();
+    let (rows, tall) =
+        (g.input("r", DType::F32, [3, 200_000]).unwrap(), g.input("t", DType::F32, [150_000, 4]).unwrap());
+    let outputs =
+        [rows.sum(&[1], false).unwrap(), rows.sum(&[0], false).unwrap(), tall.sum(&[0], false).unwrap()];
+    let wave = |shape: &[usize]| wave(shape, 0.1).cast(DType::F32);
+    let feeds = [("r", wave(&[3, 200_000])), ("t", wave(&[150_000, 4]))];
+    let run = |serial: bool| {
+        let options = PlanOptions { serial, ..PlanOptions::default() };
+        let mut program = Device::cpu().compile(&g, &outputs.each_ref(), &[]).unwrap().with_options(options);
+        program.run(feeds.iter().map(|(n, t)| (*n, t))).unwrap().wait().unwrap()
+    };
+    for (a, b) in run(true).iter().zip(&run(false)) {
+        assert_eq!(a.device_bytes(), b.device_bytes());
+    }
+}

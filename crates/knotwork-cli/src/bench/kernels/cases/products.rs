@@ -1,0 +1,80 @@
+//! Matrix products by shape class, convolutions, the Hadamard transform.
+
+use knotwork::{Result, Tensor, ops::Conv2d, prelude::DType};
+
+use super::{
+    super::case::{Case, Fill, Maker, Size},
+    by,
+};
+
+/// Matrix products and what is built like them.
+pub fn cases(size: Size) -> Vec<Case> {
+    let mut all = Vec::new();
+    for n in size.of([[16, 24], [256, 1024], [1024, 4096]]) {
+        all.push(product(n.to_string(), [n, n, n]));
+    }
+    let shapes = [
+        // Rows that are few, one, prime; a long contraction (split-K).
+        size.of([[4, 32, 48], [16, 1024, 1024], [16, 8192, 8192]]),
+        size.of([[1, 32, 48], [1, 1024, 1024], [1, 8192, 8192]]),
+        size.of([[32, 48, 1], [1024, 1024, 1], [8192, 8192, 1]]),
+        size.of([[17, 23, 13], [251, 257, 263], [2039, 2053, 2063]]),
+        size.of([[8, 200, 8], [64, 16384, 64], [128, 262_144, 128]]),
+    ];
+    all.extend(shapes.map(|shape| product(by(&shape), shape)));
+    let [b, n] = size.of([[2, 9], [16, 128], [64, 512]]);
+    all.push(Case::new(format!("matmul/batched_{b}x{n}"), move |g| {
+        Ok(vec![g.x(&[b, n, n])?.matmul(&g.x(&[b, n, n])?)?])
+    }));
+    let n = size.of([20, 512, 2048]);
+    all.push(Case::new(format!("matmul/transposed_a_{n}"), move |g| {
+        Ok(vec![g.x(&[n, n])?.transpose(0, 1)?.matmul(&g.x(&[n, n])?)?])
+    }));
+    all.push(Case::new(format!("matmul/transposed_b_{n}"), move |g| {
+        Ok(vec![g.x(&[n, n])?.matmul(&g.x(&[n, n])?.transpose(0, 1)?)?])
+    }));
+    all.push(Case::new(format!("matmul/stored_f16_{n}"), move |g| {
+        // Stored in 16 bits, multiplied in 32.
+        let mut half = || g.filled(DType::F16, &[n, n], Fill::Uniform(-1.0, 1.0))?.cast(DType::F32);
+        Ok(vec![half()?.matmul(&half()?)?.cast(DType::F16)?])
+    }));
+    all.push(Case::new(format!("matmul/bias_gelu_residual_{n}"), move |g| {
+        let (x, w, b) = (g.x(&[n, n])?, g.x(&[n, n])?, g.x(&[n])?);
+        Ok(vec![x.matmul(&w)?.add(&b)?.gelu()?.add(&x)?])
+    }));
+    all.extend(convolutions(size));
+    let [rows, n] = size.of([[3, 16], [1024, 1024], [16384, 4096]]);
+    all.push(Case::new(format!("hadamard_transform/{rows}x{n}"), move |g| {
+        Ok(vec![g.x(&[rows, n])?.hadamard_transform()?])
+    }));
+    all
+}
+
+fn product(name: String, [m, k, n]: [usize; 3]) -> Case {
+    Case::new(format!("matmul/{name}"), move |g| Ok(vec![g.x(&[m, k])?.matmul(&g.x(&[k, n])?)?]))
+}
+
+/// Input and weight.
+fn operands(g: &mut Maker, [b, c, o, side, groups]: [usize; 5]) -> Result<(Tensor, Tensor)> {
+    Ok((g.x(&[b, c, side, side])?, g.x(&[o, c / groups, 3, 3])?))
+}
+
+fn convolutions(size: Size) -> Vec<Case> {
+    let usual = size.of([[1, 3, 4, 8, 1], [4, 32, 64, 28, 1], [32, 64, 64, 56, 1]]);
+    let depthwise = size.of([[1, 4, 4, 8, 4], [4, 64, 64, 28, 64], [32, 256, 256, 56, 256]]);
+    let strided = size.of([[1, 3, 4, 9, 1], [4, 3, 32, 64, 1], [32, 3, 64, 224, 1]]);
+    let mut all = Vec::new();
+    for (what, sizes, stride) in [("3x3", usual, 1), ("depthwise", depthwise, 1), ("stride2", strided, 2)] {
+        let options = Conv2d::new().padding(1).stride(stride).groups(sizes[4]);
+        all.push(Case::new(format!("conv2d/{what}_{}", by(&sizes[..4])), move |g| {
+            let (x, w) = operands(g, sizes)?;
+            Ok(vec![x.conv2d(&w, None, &options)?])
+        }));
+    }
+    all.push(Case::new(format!("conv2d/3x3_backward_{}", by(&usual[..4])), move |g| {
+        let (x, w) = operands(g, usual)?;
+        let y = x.conv2d(&w, None, &Conv2d::new().padding(1))?;
+        g.gradients(&y, &[&x, &w])
+    }));
+    all
+}
