@@ -2,7 +2,8 @@
 //
 // `serial`: a thread an output, element by element. `columns`: a workgroup takes COLUMNS outputs that lie side by side,
 // 8 threads each. Otherwise a workgroup an output, whose threads take every 256th element. Where several threads share
-// an output (or one of its `parts`), they meet in a tree. Every order depends on the sizes only.
+// an output (or one of its `parts`), they meet in a tree. Every order depends on the sizes only. `line`: what is reduced is
+// one walk of equal steps, whose places need no divisions.
 #import shared/grid
 #import shared/bits
 
@@ -56,6 +57,15 @@ fn place(index: u32, sizes: vec4<u32>, strides: vec4<u32>) -> u32 {
         rest = rest / sizes[3u - d];
     }
     return at;
+}
+
+// Where the i-th element of an output lies, from its first.
+fn element(i: u32) -> u32 {
+#if line
+    return i * params.inner_strides.w;
+#else
+    return place(i, params.inner_sizes, params.inner_strides);
+#endif
 }
 
 fn join(a: elem, b: elem) -> elem {
@@ -112,7 +122,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
     for (var i0 = 0u; i0 < params.n; i0 += BLOCK) {
         var block = nothing();
         for (var i = i0; i < min(i0 + BLOCK, params.n); i++) {
-            block = join(block, load(base + place(i, params.inner_sizes, params.inner_strides)));
+            block = join(block, load(base + element(i)));
         }
         sum = join(sum, block);
     }
@@ -130,13 +140,13 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
     let base = params.offset + place(output, params.outer_sizes, params.outer_strides);
     var sum = nothing();
     for (var i = first + local / COLUMNS; i < last; i += THREADS / COLUMNS) {
-        sum = join(sum, load(base + place(i, params.inner_sizes, params.inner_strides)));
+        sum = join(sum, load(base + element(i)));
     }
     partial[local] = sum;
     workgroupBarrier();
-    for (var step = THREADS / 2u; step >= COLUMNS; step = step / 2u) {
-        if local < step {
-            partial[local] = join(partial[local], partial[local + step]);
+    for (var half = THREADS / 2u; half >= COLUMNS; half = half / 2u) {
+        if local < half {
+            partial[local] = join(partial[local], partial[local + half]);
         }
         workgroupBarrier();
     }
@@ -154,15 +164,15 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
     for (var i0 = first; i0 < last; i0 += THREADS * BLOCK) {
         var block = nothing();
         for (var i = i0 + local; i < min(i0 + THREADS * BLOCK, last); i += THREADS) {
-            block = join(block, load(base + place(i, params.inner_sizes, params.inner_strides)));
+            block = join(block, load(base + element(i)));
         }
         sum = join(sum, block);
     }
     partial[local] = sum;
     workgroupBarrier();
-    for (var step = THREADS / 2u; step > 0u; step = step / 2u) {
-        if local < step {
-            partial[local] = join(partial[local], partial[local + step]);
+    for (var half = THREADS / 2u; half > 0u; half = half / 2u) {
+        if local < half {
+            partial[local] = join(partial[local], partial[local + half]);
         }
         workgroupBarrier();
     }

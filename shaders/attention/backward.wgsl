@@ -52,7 +52,12 @@ fn pair_of(at: Place, key: u32, row: Row) -> Pair {
     if !is_kept(score.value, row) {
         return Pair(false, 0.0, 0.0, 0.0);
     }
+    return pair_from(score, cotangent_times_value(at, key), row);
+}
+
+// Of a score that takes part, and the product of its value with the cotangent.
+fn pair_from(score: Score, product: f32, row: Row) -> Pair {
     let weight = weight_of(score.value, row);
-    let d = weight.slope * (cotangent_times_value(at, key) - row.w);
+    let d = weight.slope * (product - row.w);
     return Pair(true, weight.p, d, d * score.slope);
 }

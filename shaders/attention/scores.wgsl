@@ -1,7 +1,7 @@
-// The score of a query and a key, and which pairs a mask allows. A kernel of the host's making adds in front: `allowed`, a
-// mask's predicate (flag `masked`); `tables`, the integers that it looks up (flag `tables`); `bias` (flag `bias`: the
-// learned [heads, 2 radius + 1] where `relative` is set, else a broadcast [heads, queries, keys]).
+// The score of a query and a key. A kernel of the host's making adds in front what attention/mask needs, and `bias` (flag
+// `bias`: the learned [heads, 2 radius + 1] where `relative` is set, else a broadcast [heads, queries, keys]).
 #import attention/elements
+#import attention/mask
 #import shared/grid
 #import shared/bits
 #import shared/exp
@@ -12,52 +12,6 @@ struct Score {
     // its derivative in the product of query and key
     slope: f32,
 }
-
-fn position_of(row: u32) -> i32 {
-    return i32(row) + i32(params.keys) - i32(params.queries);
-}
-
-// An integer that the compiler does not see: it would refuse an overflow.
-fn number(bits: u32) -> i32 {
-    return bitcast<i32>(bits);
-}
-
-fn quotient(a: i32, b: i32) -> i32 {
-    if b == 0 {
-        return 0;
-    }
-    if b == -1 {
-        return 0 - a;
-    }
-    return a / b;
-}
-
-fn remainder(a: i32, b: i32) -> i32 {
-    if b == 0 || b == -1 {
-        return 0;
-    }
-    return a - a / b * b;
-}
-
-#if tables
-// The element of a table at indices that are clamped to its sizes.
-fn table_value(table: u32, at: vec4<i32>) -> i32 {
-    let first = params.tables[2u * table].x;
-    let sizes = vec4<i32>(params.tables[2u * table + 1u]);
-    let i = clamp(at, vec4<i32>(0), max(sizes - vec4<i32>(1), vec4<i32>(0)));
-    return tables[first + u32(((i.x * sizes.y + i.y) * sizes.z + i.z) * sizes.w + i.w)];
-}
-#endif
-
-#if masked
-fn is_allowed(at: Place, key: u32) -> bool {
-    return allowed(position_of(at.row), i32(key), i32(at.row), i32(at.head), i32(at.batch));
-}
-#else
-fn is_allowed(at: Place, key: u32) -> bool {
-    return true;
-}
-#endif
 
 // Eight products a turn, in eight sums.
 fn query_times_key(at: Place, key: u32) -> f32 {
@@ -100,9 +54,13 @@ fn bias_at(head: u32, row: u32, key: u32) -> f32 {
 }
 #endif
 
-// In this order: scale, softcap, alibi, bias.
 fn score_of(at: Place, key: u32) -> Score {
-    var score = Score(query_times_key(at, key) * params.scale, params.scale);
+    return score_from(at, key, query_times_key(at, key));
+}
+
+// From the product of query and key, in this order: scale, softcap, alibi, bias.
+fn score_from(at: Place, key: u32, product: f32) -> Score {
+    var score = Score(product * params.scale, params.scale);
 #if softcap
     let t = kw_tanh(score.value / params.softcap);
     score = Score(params.softcap * t, params.scale * ((1.0 - t) * (1.0 + t)));

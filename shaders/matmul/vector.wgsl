@@ -2,7 +2,8 @@
 // `tall` b is few columns. The other operand, the long one, is read once, and all of the work is to read it.
 //
 // The long operand lies along K (`long_along_k`): LANES threads take one of its vectors, each every LANES-th four of
-// it, and meet in a tree. It lies across: a thread takes four neighbouring vectors, SLICES threads share K and meet.
+// it, and meet in a tree; with flag `subgroups` all threads take one vector, and meet in their subgroups, of whatever
+// size, whose sums are added in their order. It lies across: a thread takes four neighbouring vectors, SLICES threads share K and meet.
 // Ranges and parts of K, `accumulate`: as in `matmul`.
 #import shared/grid
 #import matmul/operands
@@ -43,6 +44,10 @@ fn meet(local: u32, index: u32, count: u32, apart: u32) {
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+#if subgroups
+        @builtin(subgroup_id) subgroup: u32, @builtin(num_subgroups) subgroups: u32,
+        @builtin(subgroup_invocation_id) member: u32,
+#endif
         @builtin(local_invocation_index) local: u32) {
     let group = linear_group(wid, groups);
 #if tall
@@ -77,8 +82,21 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
         if FEW > 2u { sums.z += dot(x, few_at(tile, 2u, k)); }
         if FEW > 3u { sums.w += dot(x, few_at(tile, 3u, k)); }
     }
+#if subgroups
+    let joined = subgroupAdd(sums);
+    if member == 0u {
+        partial[subgroup] = joined;
+    }
+    workgroupBarrier();
+    if local == 0u {
+        for (var i = 1u; i < subgroups; i++) {
+            partial[0] += partial[i];
+        }
+    }
+#else
     partial[local] = sums;
     meet(local, lane, LANES, 1u);
+#endif
     if lane == 0u && at < count {
         for (var s = 0u; s < FEW; s++) {
             store(matrix, s, at, partial[local][s]);

@@ -33,6 +33,9 @@ fn median(g: &Graph, outputs: &[&Tensor], repetitions: usize) -> Result<f64> {
     Ok(times[times.len() / 2])
 }
 
+/// A name, the shapes of both operands, and which are stored turned.
+type Product<'a> = (&'a str, &'a [usize], &'a [usize], [bool; 2]);
+
 /// A product, either operand perhaps stored with its last dimensions exchanged.
 fn matmul(a: &[usize], b: &[usize], turned: [bool; 2], repetitions: usize) -> Result<f64> {
     let g = Graph::new();
@@ -64,7 +67,7 @@ fn attention([b, h, l, d]: [usize; 4], mask: &Mask, repetitions: usize) -> Resul
 fn main() -> Result<()> {
     let repetitions = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(7usize).max(1);
     let mut found: Vec<(String, f64)> = Vec::new();
-    let products: [(&str, &[usize], &[usize], [bool; 2]); 8] = [
+    let products: [Product<'_>; 8] = [
         ("matmul_1024", &[1024, 1024], &[1024, 1024], [false, false]),
         ("matmul_1024_tn", &[1024, 1024], &[1024, 1024], [true, false]),
         ("matmul_1024_nt", &[1024, 1024], &[1024, 1024], [false, true]),

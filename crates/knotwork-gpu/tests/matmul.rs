@@ -124,6 +124,8 @@ fn long_sums_are_split_and_vectors_have_kernels_of_their_own() {
         all.extend(seen);
     }
     assert!(all.contains("vector_split"), "{all:?}");
+    let subgroups = device.capabilities().subgroup_size.is_some();
+    assert_eq!(all.contains("vector_subgroups"), subgroups, "{all:?}");
 }
 
 #[test]

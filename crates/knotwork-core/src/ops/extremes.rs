@@ -18,6 +18,10 @@ pub(super) fn smaller(a: f32, b: f32) -> f32 {
 /// All joined, from `start`. Which is joined with which does not matter to either of the above.
 #[inline(always)]
 fn all(x: &[f32], start: f32, join: impl Fn(f32, f32) -> f32) -> f32 {
+    // Joining the lanes would cost short rows more than it saves.
+    if x.len() < 2 * LANES {
+        return x.iter().fold(start, |m, &v| join(m, v));
+    }
     let mut lanes = [start; LANES];
     let chunks = x.chunks_exact(LANES);
     let rest = chunks.remainder().iter().fold(start, |m, &v| join(m, v));

@@ -13,7 +13,7 @@ const WORTH: usize = 1 << 14;
 /// last dimension lies side by side or repeats one element, it is small, or no dimension lies side by side.
 pub(super) fn pack(layout: &Layout, x: &[f32]) -> Option<Vec<f32>> {
     let (shape, strides) = (layout.shape(), layout.strides());
-    let (&columns, &step) = shape.last().zip(strides.last()).map(|(n, s)| (n, s))?;
+    let (&columns, &step) = shape.last().zip(strides.last())?;
     if step < BLOCK || columns < BLOCK || layout.count() < WORTH {
         return None;
     }

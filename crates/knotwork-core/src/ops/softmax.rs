@@ -213,18 +213,21 @@ impl Op for Softmax {
     }
 }
 
+/// A sum of so many sums side by side: none waits for the one before.
+#[inline(always)]
+fn lanes<const N: usize>(x: &[f32]) -> f32 {
+    let mut lanes = [0.0f32; N];
+    for chunk in x.chunks(N) {
+        lanes.iter_mut().zip(chunk).for_each(|(l, &v)| *l += v);
+    }
+    lanes.iter().sum()
+}
+
 #[inline(always)]
 fn soft_row(log: bool, x: &[f32], y: &mut [f32]) {
     let max = largest(x);
     y.iter_mut().zip(x).for_each(|(y, &x)| *y = math::exp(x - max));
-    // Sums side by side, then one: none waits for the one before.
-    let mut lanes = [0.0f32; 32];
-    let chunks = y.chunks_exact(32);
-    let rest: f32 = chunks.remainder().iter().sum();
-    for chunk in chunks {
-        lanes.iter_mut().zip(chunk).for_each(|(l, &v)| *l += v);
-    }
-    let sum = lanes.iter().sum::<f32>() + rest;
+    let sum = if y.len() < 64 { lanes::<8>(y) } else { lanes::<32>(y) };
     if log {
         let shift = sum.ln();
         y.iter_mut().zip(x).for_each(|(y, &x)| *y = (x - max) - shift);

@@ -96,6 +96,12 @@ impl Part {
         self.0.1
     }
 
+    /// Whether its value may follow a variable.
+    pub fn mentions(&self, variable: Variable) -> bool {
+        matches!(self.expression(), Expression::Variable(v) if *v == variable)
+            || self.expression().parts().any(|p| p.mentions(variable))
+    }
+
     /// The same with tensors replaced by their numbers in `tables`, which grows by those that it has not.
     pub fn resolve(&self, tables: &mut Vec<(Tensor, Role)>) -> Self {
         use Expression as E;

@@ -3,6 +3,7 @@
 
 mod blocks;
 mod bounds;
+mod call;
 mod evaluate;
 mod fast;
 mod index;
@@ -19,6 +20,7 @@ mod tests;
 mod tiled;
 #[cfg(test)]
 mod tiled_tests;
+mod tiles;
 mod wgsl;
 
 pub use index::{Condition, Index};
@@ -85,7 +87,27 @@ fn cases() -> Vec<Case> {
         let wraps = (k() + i32::MAX).less(-q().min(Index::row()).abs()) & k().greater(Index::head().max(5));
         Mask::when((uneven | wraps) & !(k() * Index::keys()).equal(Index::queries() + Index::batch()))
     };
+    // More than one tile of queries and keys, and of columns; heads that share keys; masks that leave tiles out.
+    let tiled_documents = {
+        let mut one = case("tiles of documents", [2, 2, 1, 80, 80, 4, 5], new());
+        one.inputs.push(CaseInput::index(&[2, 80], 2));
+        one.build = std::sync::Arc::new(|t| {
+            let mask = Mask::document(&t[3]) & Mask::window(20, 0);
+            Ok(vec![t[0].attention(&t[1], &t[2], &Attention::new().mask(mask).alibi(true))?])
+        });
+        one
+    };
+    let by_head =
+        Mask::causal() & Mask::when((Index::query() - Index::key()).at_most((Index::head() + 1) * 20));
     vec![
+        tiled_documents,
+        case("tiles of a window and a prefix", [1, 4, 2, 70, 101, 40, 36], {
+            new().mask((Mask::window(20, 3) & Mask::strided(2)) | Mask::prefix(5))
+        }),
+        case("tiles by head, many columns", [1, 2, 2, 40, 70, 6, 140], new().mask(by_head)),
+        case("tiles of sparsemax", [1, 2, 1, 40, 70, 5, 6], {
+            new().mask(Mask::causal()).normalizer(Normalizer::Sparsemax)
+        }),
         case("a condition of its own", [2, 2, 1, 7, 11, 3, 2], new().mask(own)),
         case("full", [1, 2, 1, 3, 65, 16, 70], new()),
         case("causal, more queries than keys", [1, 2, 2, 5, 3, 1, 1], new().mask(Mask::causal())),

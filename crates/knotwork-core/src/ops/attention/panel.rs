@@ -8,11 +8,8 @@ use super::{
     op::BiasForm,
 };
 use crate::{
-    cpu::{Matrix, product},
-    ops::{
-        elementwise::{math, vectorised},
-        sparse_map::map_row,
-    },
+    cpu::{Matrix, product, widest_arch},
+    ops::{elementwise::math, sparse_map::map_row},
 };
 
 /// Neighbouring keys, and where their columns begin in the panel.
@@ -51,6 +48,12 @@ pub(super) struct Panel {
     shares: Vec<f32>,
 }
 
+/// Runs loops compiled for the widest vectors: rows of a panel are long.
+#[inline(always)]
+fn long_rows(f: impl FnOnce()) {
+    widest_arch().dispatch(f);
+}
+
 /// Puts `other` where a bit is 0.
 #[inline(always)]
 fn keep(values: &mut [f32], bits: u64, other: f32) {
@@ -66,10 +69,13 @@ fn keep(values: &mut [f32], bits: u64, other: f32) {
 #[inline(always)]
 fn largest(values: &[f32]) -> f32 {
     let mut lanes = [f32::NEG_INFINITY; 32];
-    for chunk in values.chunks(32) {
-        lanes.iter_mut().zip(chunk).for_each(|(m, &v)| *m = if v > *m { v } else { *m });
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    let chunks = values.chunks_exact(32);
+    let rest = chunks.remainder().iter().fold(f32::NEG_INFINITY, |m, &v| larger(m, v));
+    for chunk in chunks {
+        lanes.iter_mut().zip(chunk).for_each(|(m, &v)| *m = larger(*m, v));
     }
-    lanes.iter().fold(f32::NEG_INFINITY, |m, &v| if v > m { v } else { m })
+    lanes.into_iter().fold(rest, larger)
 }
 
 #[inline(always)]
@@ -149,7 +155,7 @@ impl Panel {
         if let Some(c) = s.softcap {
             self.slope.resize(self.weights.len(), 0.0);
             let (c, weights, slope) = (c as f32, &mut self.weights, &mut self.slope);
-            vectorised(
+            long_rows(
                 #[inline(always)]
                 || {
                     for (score, slope) in weights.iter_mut().zip(slope) {
@@ -191,7 +197,7 @@ impl Panel {
     pub fn normalize(&mut self, job: &Job<'_>, line: &Line, first: usize, rows: &mut [f32]) {
         let mut weights = std::mem::take(&mut self.weights);
         let soft = job.op.setting.normalizer == Normalizer::Softmax;
-        vectorised(
+        long_rows(
             #[inline(always)]
             || {
                 for (row, numbers) in rows.chunks_exact_mut(4).enumerate() {
@@ -260,7 +266,7 @@ impl Panel {
     pub fn weigh(&mut self, job: &Job<'_>, line: &Line, first: usize, rows: &[f32]) {
         let mut weights = std::mem::take(&mut self.weights);
         let normalizer = job.op.setting.normalizer;
-        vectorised(
+        long_rows(
             #[inline(always)]
             || {
                 for (row, numbers) in rows.chunks_exact(4).enumerate() {
@@ -308,7 +314,7 @@ impl Panel {
     /// Puts the mean of the cotangents of each row among its numbers.
     pub fn average(&self, job: &Job<'_>, rows: &mut [f32]) {
         let normalizer = job.op.setting.normalizer;
-        vectorised(
+        long_rows(
             #[inline(always)]
             || {
                 for (row, numbers) in rows.chunks_exact_mut(4).enumerate() {
@@ -334,7 +340,7 @@ impl Panel {
         let normalizer = job.op.setting.normalizer;
         let (weights, slope, width) = (&self.weights, &self.slope, self.width);
         let all = &mut self.cotangents;
-        vectorised(
+        long_rows(
             #[inline(always)]
             || {
                 for (row, numbers) in rows.chunks_exact(4).enumerate() {

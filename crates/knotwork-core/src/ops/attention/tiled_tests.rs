@@ -60,7 +60,8 @@ const SIZES: [usize; 7] = [2, 4, 2, 70, 131, 9, 5];
 
 #[test]
 fn every_mask_gives_what_the_reference_gives() {
-    let masks: [(&str, fn() -> Mask); 8] = [
+    type Make = fn() -> Mask;
+    let masks: [(&str, Make); 8] = [
         ("full", Mask::full),
         ("causal", Mask::causal),
         ("window", || Mask::window(20, 0)),

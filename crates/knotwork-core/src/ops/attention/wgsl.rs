@@ -62,3 +62,51 @@ fn text(part: &Part) -> String {
 fn parenthesised(part: &Part) -> String {
     format!("({})", text(part))
 }
+
+/// The function `allowed_range`: what a mask's predicate may be over ranges of queries and keys.
+pub(super) fn allowed_range(mask: &Part) -> String {
+    format!(
+        "fn allowed_range(query: vec2<i32>, key: vec2<i32>, row: vec2<i32>, head: i32, batch: i32) -> vec2<i32> {{\n    \
+         return {};\n}}\n",
+        range(mask)
+    )
+}
+
+fn range(part: &Part) -> String {
+    let two = |name: &str, a: &Part, b: &Part| format!("{name}({}, {})", range(a), range(b));
+    match part.expression() {
+        Expression::Variable(Variable::Query | Variable::Key | Variable::Row) => text(part),
+        Expression::Variable(_) | Expression::Constant(_) => format!("exactly({})", text(part)),
+        Expression::Arithmetic(op, a, b) => {
+            let name = match op {
+                Arithmetic::Add => "range_add",
+                Arithmetic::Sub => "range_sub",
+                Arithmetic::Mul => "range_mul",
+                Arithmetic::Div => "range_div",
+                Arithmetic::Rem => "range_rem",
+                Arithmetic::Min => "min",
+                Arithmetic::Max => "max",
+            };
+            two(name, a, b)
+        }
+        Expression::Abs(a) => format!("range_abs({})", range(a)),
+        Expression::Value(Table::Slot(slot), at) => {
+            let mut indices = vec!["exactly(0)".to_owned(); 4usize.saturating_sub(at.len())];
+            indices.extend(at.iter().map(range));
+            format!("range_value({slot}u, {})", indices.join(", "))
+        }
+        Expression::Value(Table::Tensor(..), _) => "exactly(0)".into(),
+        Expression::Truth(t) => format!("exactly({})", i32::from(*t)),
+        Expression::Compare(op, a, b) => {
+            let name = match op {
+                Comparison::Less => "range_less",
+                Comparison::AtMost => "range_at_most",
+                Comparison::Equal => "range_equal",
+            };
+            two(name, a, b)
+        }
+        Expression::And(a, b) => two("min", a, b),
+        Expression::Or(a, b) => two("max", a, b),
+        Expression::Not(a) => format!("range_not({})", range(a)),
+    }
+}

@@ -64,7 +64,7 @@ impl Block {
     #[inline(always)]
     pub fn gather(&self, from: &[f32], inputs: usize, to: &mut [f32]) {
         let wide = self.inputs.len();
-        for (b, to) in self.rows.clone().zip(to.chunks_mut(wide)) {
+        for (b, to) in self.rows.clone().zip(to.chunks_exact_mut(wide)) {
             to.copy_from_slice(&from[b * inputs + self.inputs.start..][..wide]);
         }
     }
@@ -79,7 +79,7 @@ impl Sizes {
     /// Blocks of inputs whose coefficients stay in the cache, and for each the blocks of rows whose weights do.
     pub fn blocks(&self) -> impl Iterator<Item = Block> + use<> {
         let Self { rows, inputs, .. } = *self;
-        let wide = self.input_block();
+        let wide = self.input_block().min(POINTS);
         let high = (POINTS / wide).clamp(1, rows.max(1));
         (0..inputs).step_by(wide).flat_map(move |i| {
             (0..rows)
@@ -181,9 +181,19 @@ pub(super) fn run(op: &SplineSum, io: &mut CpuIo<'_>) -> Option<()> {
     Some(())
 }
 
+/// The widest vectors that tests allow.
+#[cfg(test)]
+pub(super) static WIDEST: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(usize::MAX);
+
 /// The instruction set for rows of so many outputs: vectors that one row cannot fill help nobody.
 fn arch(outputs: usize) -> Arch {
-    if outputs < 16 { crate::cpu::arch() } else { Arch::new() }
+    #[cfg(test)]
+    match WIDEST.load(std::sync::atomic::Ordering::Relaxed) {
+        1 => return Arch::Scalar,
+        8 => return crate::cpu::arch(),
+        _ => {}
+    }
+    if outputs < 16 { crate::cpu::arch() } else { crate::cpu::widest_arch() }
 }
 
 /// Runs a task on each block of a slice.

@@ -1,7 +1,7 @@
 //! The basis against published values and identities, the fast path against the reference, gradients against differences.
 
 use super::{
-    BSpline, MAX_DERIVATIVE,
+    BSpline, MAX_DERIVATIVE, fast,
     local::Local,
     op::{KanSum, Kind, SplineSum},
 };
@@ -238,34 +238,51 @@ fn the_fast_path_agrees_with_the_reference() {
         [400, 64, 64],
         [0, 3, 4],
         [4, 20, 33],
+        [3, 1100, 1],
+        [2, 530, 20],
     ];
     let bases = [(3, 3), (5, 3), (64, 3), (5, 0), (4, 1), (6, 2), (3, 5), (2, 8), (5, 4)];
     for (n, sizes) in shapes.into_iter().enumerate() {
         for &(grid, order) in &bases[n % 3..if n < 7 { 9 } else { n % 3 + 3 }] {
             let basis = BSpline::new(grid, order).unwrap();
-            let g = Graph::new();
-            let (inputs, y) = layer(&g, DType::F32, sizes, &basis).unwrap();
-            let refs: Vec<&Tensor> = inputs.iter().collect();
-            let mut random = Random(11 + n as u64);
-            let dy = g.tensor(random.tensor(DType::F32, &[sizes[0], sizes[2]], 1.0)).unwrap();
-            let mut all = g.vjp(&[(&y, &dy)], &refs).unwrap();
-            all.push(y);
-            let outputs: Vec<&Tensor> = all.iter().collect();
-            let mut host: Vec<HostTensor> =
-                inputs.iter().map(|t| random.tensor(DType::F32, &t.shape().fixed().unwrap(), 1.0)).collect();
-            host[0] = random.tensor(DType::F32, &[sizes[0], sizes[1]], 2.0);
-            let feeds: Vec<_> = NAMES.iter().copied().zip(host).collect();
-            let mut program = Device::cpu().compile(&g, &outputs, &[]).unwrap();
-            let got = program.run(feeds.iter().map(|(n, t)| (*n, t))).unwrap().wait().unwrap();
-            // Terms of either sign cancel in a sum, so its error is measured by the largest sum of its kind.
-            let want = evaluate(&g, &outputs, &feeds.iter().cloned().collect()).unwrap();
-            for (k, (got, want)) in got.iter().zip(&want).enumerate() {
-                let size = want.to_f64().iter().fold(1.0f64, |a, b| a.max(b.abs()));
-                for (p, (g, w)) in got.to_f64().iter().zip(want.to_f64()).enumerate() {
-                    let error = (g - w).abs() / size;
-                    assert!(error < 2e-6, "{sizes:?} {basis} output {k} [{p}]: {g}, not {w}");
-                }
-            }
+            agrees(sizes, &basis, 11 + n as u64);
+        }
+    }
+}
+
+/// That a layer's output and gradients on the CPU are those of the references.
+fn agrees(sizes: [usize; 3], basis: &BSpline, seed: u64) {
+    let g = Graph::new();
+    let (inputs, y) = layer(&g, DType::F32, sizes, basis).unwrap();
+    let refs: Vec<&Tensor> = inputs.iter().collect();
+    let mut random = Random(seed);
+    let dy = g.tensor(random.tensor(DType::F32, &[sizes[0], sizes[2]], 1.0)).unwrap();
+    let mut all = g.vjp(&[(&y, &dy)], &refs).unwrap();
+    all.push(y);
+    let outputs: Vec<&Tensor> = all.iter().collect();
+    let mut host: Vec<HostTensor> =
+        inputs.iter().map(|t| random.tensor(DType::F32, &t.shape().fixed().unwrap(), 1.0)).collect();
+    host[0] = random.tensor(DType::F32, &[sizes[0], sizes[1]], 2.0);
+    let feeds: Vec<_> = NAMES.iter().copied().zip(host).collect();
+    let mut program = Device::cpu().compile(&g, &outputs, &[]).unwrap();
+    let got = program.run(feeds.iter().map(|(n, t)| (*n, t))).unwrap().wait().unwrap();
+    // Terms of either sign cancel in a sum, so its error is measured by the largest sum of its kind.
+    let want = evaluate(&g, &outputs, &feeds.iter().cloned().collect()).unwrap();
+    for (k, (got, want)) in got.iter().zip(&want).enumerate() {
+        let size = want.to_f64().iter().fold(1.0f64, |a, b| a.max(b.abs()));
+        for (p, (g, w)) in got.to_f64().iter().zip(want.to_f64()).enumerate() {
+            let error = (g - w).abs() / size;
+            assert!(error < 2e-6, "{sizes:?} {basis} output {k} [{p}]: {g}, not {w}");
+        }
+    }
+}
+
+#[test]
+fn every_instruction_set_agrees_with_the_reference() {
+    for lanes in [1, 8, usize::MAX] {
+        fast::WIDEST.store(lanes, std::sync::atomic::Ordering::Relaxed);
+        for sizes in [[65, 3, 7], [70, 4, 64], [9, 6, 44], [30, 20, 130]] {
+            agrees(sizes, &BSpline::new(5, 3).unwrap(), 3);
         }
     }
 }

@@ -30,11 +30,12 @@ pub(super) fn class(s: &Sizes, batches: usize) -> String {
 /// A product of every class that fits memory.
 pub(in crate::ops) fn tunable() -> Vec<Tunable> {
     let mut all = Vec::new();
-    for (side, name) in [(1, "vector"), (16, "thin"), (32, "narrow"), (0, "wide")] {
+    let sides = [(Some(1), "vector"), (Some(16), "thin"), (Some(32), "narrow"), (None, "wide")];
+    for (side, name) in sides {
         for (outputs, many, square) in [(1 << 13, "few", 96), (1 << 17, "some", 384), (1 << 20, "many", 1024)]
         {
             for (k, deep) in [(32, "short"), (512, "middle"), (2048, "long")] {
-                let [m, n] = if side == 0 { [square, square] } else { [outputs / side, side] };
+                let [m, n] = side.map_or([square, square], |n: usize| [outputs / n, n]);
                 if m * k > OPERAND {
                     continue;
                 }

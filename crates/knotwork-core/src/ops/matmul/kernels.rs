@@ -101,14 +101,14 @@ impl Product<'_> {
     fn in_fours(&self, operand: usize, along_k: bool) -> bool {
         let [along, across] = self.directions(operand);
         let (inner, outer) = if along_k { (along, across) } else { (across, along) };
-        let four = |(n, stride): (usize, usize)| n == 1 || stride % 4 == 0;
+        let four = |(n, stride): (usize, usize)| n == 1 || stride.is_multiple_of(4);
         let leading = |b: &(usize, usize, usize)| four((b.0, [b.1, b.2][operand]));
         // A product over nothing has operands of fewer than four elements.
         inner.1 == 1
-            && inner.0 % 4 == 0
+            && inner.0.is_multiple_of(4)
             && self.s.k > 0
             && four(outer)
-            && self.layout(operand).offset() % 4 == 0
+            && self.layout(operand).offset().is_multiple_of(4)
             && self.s.batch.iter().all(leading)
     }
 
@@ -136,7 +136,7 @@ impl Product<'_> {
         let mut all: Vec<Lowering> = all.into_iter().map(|(_, l)| l).collect();
         // A tile of this size pays where larger ones would be mostly empty.
         let small = self.ranges(self.small());
-        let at = if s.m.min(s.n) <= 16 || s.m.max(s.n) <= 32 { 0 } else { all.len() };
+        let at = if s.m.max(s.n) <= 32 { 0 } else { all.len() };
         all.insert(at, small);
         all
     }
@@ -193,8 +193,10 @@ impl Product<'_> {
         let mut flags: Vec<_> = self.flags(long, along).chain(self.flags(short, true)).collect();
         flags.extend(tall.then_some("tall"));
         flags.extend(along.then_some("long_along_k"));
-        let each = if along { 8 } else { 128 };
-        let constants = vec![("FEW", (few.max(1) as u32).into())];
+        // Threads of a vector along K: each has two fours of a short one.
+        let lanes = s.k.div_ceil(8).next_power_of_two().clamp(4, 32);
+        let each = if along { 256 / lanes } else { 128 };
+        let constants = vec![("FEW", (few.max(1) as u32).into()), ("LANES", (lanes as u32).into())];
         let groups = count.div_ceil(each);
         let variant = |name| Variant {
             groups,
@@ -202,6 +204,16 @@ impl Product<'_> {
             ..self.variant(name, "matmul/vector", flags.clone())
         };
         let mut all = vec![self.ranges(variant("vector"))];
+        if along && self.request.capabilities.subgroup_size.is_some() {
+            // A workgroup for each vector.
+            let mut whole = variant("vector_subgroups");
+            whole.flags.push("subgroups");
+            whole.needs.subgroups = true;
+            whole.groups = count;
+            whole.constants.retain(|(name, _)| *name != "LANES");
+            whole.constants.extend([("THREADS", 64u32.into()), ("LANES", 64u32.into())]);
+            all.push(self.ranges(whole));
+        }
         let parts = self.parts(groups, tiles::few(self.request.capabilities));
         if parts > 1 {
             all.insert(0, self.split(variant("vector_split"), parts));
@@ -265,7 +277,7 @@ impl Product<'_> {
         let mut flags = variant.flags.clone();
         if range.0 > 0 {
             flags.push("accumulate");
-        } else if variant.vectors && s.n % 4 == 0 {
+        } else if variant.vectors && s.n.is_multiple_of(4) {
             flags.push("c_vectors");
         }
         let mut bindings = vec![BindTo::Input(0), BindTo::Input(1), to(0)];

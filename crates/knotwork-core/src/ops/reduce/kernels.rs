@@ -72,6 +72,11 @@ pub(in crate::ops) fn walk(layout: &Layout, dims: &[usize]) -> Result<Vec<(usize
     Ok(std::iter::repeat_n((1, 0), gap).chain(out).collect())
 }
 
+/// Whether a walk is one of equal steps.
+fn is_line(walk: &[(usize, usize)]) -> bool {
+    walk[..DIMS - 1].iter().all(|&(n, _)| n == 1)
+}
+
 pub(super) fn lower(op: &Reduce, request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
     let layout = &request.inputs[0].layout;
     let element = match request.inputs[0].dtype {
@@ -109,6 +114,7 @@ pub(super) fn lower(op: &Reduce, request: &KernelRequest<'_>) -> Result<Vec<Lowe
             flags.push("min");
         }
         flags.extend(by.flag());
+        flags.extend(is_line(&inner).then_some("line"));
         if element == "f32" {
             flags.push("floats");
         }
@@ -183,7 +189,7 @@ pub(in crate::ops) fn sum_of_parts(outputs: usize, parts: usize, from: BindTo, t
         kernel: Kernel {
             name: "reduce_serial".into(),
             source: Source::Named("reduce"),
-            flags: vec!["serial", "floats"],
+            flags: vec!["serial", "line", "floats"],
             constants: vec![("elem", ConstantValue::Type("f32".into()))],
             needs: Needs::default(),
         },

@@ -47,13 +47,12 @@ impl Tuned {
     /// The table that ships for devices of such a speed.
     #[must_use]
     pub fn shipped(speed: &Speed) -> Self {
-        let text = if *speed == Speed::SOFTWARE {
-            include_str!("software.json")
-        } else if *speed == Speed::DISCRETE {
-            include_str!("discrete.json")
-        } else {
-            include_str!("integrated.json")
-        };
+        let texts = [
+            (Speed::SOFTWARE, include_str!("software.json")),
+            (Speed::DISCRETE, include_str!("discrete.json")),
+        ];
+        let known = texts.iter().find(|(s, _)| s == speed);
+        let text = known.map_or(include_str!("integrated.json"), |(_, text)| text);
         Self::read(text).unwrap_or_default()
     }
 
