@@ -9,6 +9,7 @@ mod networks;
 mod profile;
 mod tune;
 mod verify;
+mod warnings;
 
 /// GPU-first compute with hand-written WGSL kernels.
 #[derive(Debug, Parser)]
@@ -35,6 +36,7 @@ enum Command {
 }
 
 fn main() -> anyhow::Result<()> {
+    warnings::show();
     let out = &mut std::io::stdout().lock();
     let done = match Arguments::parse().command {
         Command::Devices => devices::list(out),
