@@ -1,4 +1,4 @@
-// sub_square_reduce_tree_sqrt ["floats", "epilogue", "load"]
+// sub_square_reduce_tree_sqrt ["line", "floats", "epilogue", "load"]
 #import reduce
 #import shared/fused
 
