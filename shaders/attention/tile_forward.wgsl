@@ -13,7 +13,7 @@ fn emit(at: u32, value: f32) {
 #endif
 @group(0) @binding(5) var<storage, read_write> rows: array<vec4<f32>>;
 
-const LOWEST: f32 = -3.4028235e38;
+const LOWEST: f32 = -3.4028234e38;
 
 var<workgroup> shared_four: array<vec4<f32>, THREADS>;
 var<workgroup> shared_seen: array<vec4<u32>, THREADS>;
