@@ -16,6 +16,8 @@ const TILE: usize = 32;
 const PART: usize = 32;
 /// Pairs of tiles whose kinds a workgroup finds.
 const KINDS: usize = 64;
+/// With fewer tiles of queries and of keys than this, looking for what a mask leaves costs more dispatches than it saves.
+const FEW_TILES: usize = 16;
 /// Below this many queries a workgroup a query does less work.
 pub(super) const FEW_QUERIES: usize = 5;
 
@@ -28,7 +30,9 @@ fn tiles(call: &Call<'_>) -> [usize; 4] {
 /// With lists where there is a mask, and over every tile.
 pub(super) fn lower(call: &Call<'_>) -> Vec<Lowering> {
     let mut found = Vec::new();
-    if call.is_masked() {
+    let [queries, keys, ..] = tiles(call);
+    let few = queries.max(keys) < FEW_TILES;
+    if call.is_masked() && !few {
         found.extend(listed(call));
     }
     found.push(Lowering {
@@ -36,6 +40,9 @@ pub(super) fn lower(call: &Call<'_>) -> Vec<Lowering> {
         scratch: call.scratch.clone(),
         dispatches: call.packing.iter().cloned().chain(kernels(call, None)).collect(),
     });
+    if call.is_masked() && few {
+        found.extend(listed(call));
+    }
     found
 }
 

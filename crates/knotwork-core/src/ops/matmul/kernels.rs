@@ -119,9 +119,12 @@ impl Product<'_> {
         along.into_iter().chain(vectors)
     }
 
-    /// Tiles by their estimated cost, K split where that is worth it.
+    /// Tiles by their estimated cost, K split where that is worth it: where the smallest tiles keep a good part of a device
+    /// busy, a second dispatch, and the parts through memory, are the dearer way; those come last then.
     fn tiled(&self) -> Vec<Lowering> {
         let (s, on) = (&self.s, self.request.capabilities);
+        let smallest = tiles::tiles(s).iter().map(|t| t.count(s)).max().unwrap_or(0) * self.batches;
+        let last = if smallest < tiles::few(on).div_ceil(4) { 0.0 } else { f64::INFINITY };
         let mut all: Vec<(f64, Lowering)> = Vec::new();
         for tile in tiles::tiles(s) {
             let cost = |parts| tile.cost(s, self.batches, parts, on);
@@ -129,7 +132,7 @@ impl Product<'_> {
             let few = tiles::few(on);
             let parts = self.parts(tile.count(s), few);
             if parts > 1 {
-                all.push((cost(parts), self.split(self.tile(&tile, tile.split), parts)));
+                all.push((cost(parts) + last, self.split(self.tile(&tile, tile.split), parts)));
             }
         }
         all.sort_by(|a, b| a.0.total_cmp(&b.0));

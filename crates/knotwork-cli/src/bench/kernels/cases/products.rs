@@ -38,6 +38,16 @@ pub fn cases(size: Size) -> Vec<Case> {
         let mut half = || g.filled(DType::F16, &[n, n], Fill::Uniform(-1.0, 1.0))?.cast(DType::F32);
         Ok(vec![half()?.matmul(&half()?)?.cast(DType::F16)?])
     }));
+    all.push(Case::new(format!("matmul/f16_{n}"), move |g| {
+        // Multiplied in 16 bits, by cooperative matrices where there are some, and summed in 32.
+        let mut half = || g.filled(DType::F16, &[n, n], Fill::Uniform(-1.0, 1.0));
+        Ok(vec![half()?.matmul_wide(&half()?)?])
+    }));
+    all.push(Case::new(format!("matmul/int8_{n}"), move |g| {
+        let mut words = || g.filled(DType::U32, &[n, n / 4], Fill::Index(1 << 30));
+        let (a, b) = (words()?, words()?);
+        Ok(vec![a.matmul_int8(&b, &g.x(&[n])?, &g.x(&[n])?)?])
+    }));
     all.push(Case::new(format!("matmul/bias_gelu_residual_{n}"), move |g| {
         let (x, w, b) = (g.x(&[n, n])?, g.x(&[n, n])?, g.x(&[n])?);
         Ok(vec![x.matmul(&w)?.add(&b)?.gelu()?.add(&x)?])
