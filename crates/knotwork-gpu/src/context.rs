@@ -37,6 +37,8 @@ pub(crate) struct Context {
     pub count: Count,
     /// Whether memory is filled with NaN before a value is written to it.
     pub poison: bool,
+    /// Whether the device's callbacks are ours, so that its loss is told to us.
+    pub callbacks: bool,
     pub failure: Arc<Failure>,
 }
 
@@ -123,6 +125,7 @@ impl Context {
             capabilities,
             pipelines: Pipelines::new(manner.profile, DiskCache::open(&device, &adapter)),
             poison: manner.poison,
+            callbacks: manner.callbacks,
             device,
             queue,
             info,
@@ -156,7 +159,7 @@ impl Context {
     }
 
     /// The loss of the device, if it was lost. It asks the driver, which tells no other way of a device that was destroyed:
-    /// calls on such a one do nothing and say nothing.
+    /// calls on such a one do nothing and say nothing. Where the callbacks are the app's, only a wait can tell.
     pub fn alive(&self) -> Result<()> {
         self.failure.check()?;
         // What it says beside is nothing that was asked for.
@@ -164,16 +167,13 @@ impl Context {
         self.failure.check()
     }
 
-    /// Whether a submission was taken: a lost device takes none, and does not say so.
+    /// Whether a write was taken: a lost device takes none, and does not say so. A run needs no such question, since it
+    /// will be waited for.
+    ///
+    /// A wait of no time would tell as well, but wgpu 30 panics where one runs out while another thread finds the queue
+    /// empty.
     pub fn taken(&self, submission: &wgpu::SubmissionIndex) -> Result<()> {
-        let now = wgpu::PollType::Wait {
-            submission_index: Some(submission.clone()),
-            timeout: Some(Duration::ZERO),
-        };
-        match self.poll(now) {
-            Ok(_) | Err(wgpu::PollError::Timeout) => self.failure.check(),
-            Err(refused) => Err(self.gone(&refused.to_string())),
-        }
+        if self.callbacks { self.alive() } else { self.wait_for(submission) }
     }
 
     /// Polls. wgpu panics where the driver reports the loss of the device to a poll; it has called the callback then.

@@ -251,7 +251,7 @@ impl Prepared for GpuPrepared {
                 context.queue.submit(parts)
             };
             let submission = context.guarded(send).map_err(refused)?;
-            context.taken(&submission)?;
+            context.alive()?;
             context.count.submits.fetch_add(1, Ordering::Relaxed);
             (run, submission)
         } else {
@@ -282,7 +282,7 @@ impl GpuPrepared {
             let submission = context
                 .guarded(|| context.queue.submit([part]))
                 .map_err(|e| context.refused("a run", 0, &e))?;
-            context.taken(&submission)?;
+            context.alive()?;
             context.count.submits.fetch_add(1, Ordering::Relaxed);
             if self.plan.serial {
                 context.wait_for(&submission)?;

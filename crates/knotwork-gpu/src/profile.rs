@@ -123,7 +123,7 @@ impl GpuPrepared {
             context.queue.submit([encoder.finish()])
         };
         let submission = context.guarded(send).map_err(|e| context.refused("a profiled run", 0, &e))?;
-        context.taken(&submission)?;
+        context.alive()?;
         self.count(1);
         let mapping = Mapping::default();
         mapping.ask(&queries.staging);
@@ -144,7 +144,7 @@ impl GpuPrepared {
             let submission = context
                 .guarded(|| context.queue.submit([commands]))
                 .map_err(|e| context.refused("a profiled run", 0, &e))?;
-            context.taken(&submission)?;
+            context.alive()?;
             Ok(submission)
         };
         let encoder = || context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());

@@ -76,8 +76,9 @@ pub struct Sharing {
     /// Whether Knotwork's own memory is filled with NaN before a value is written to it; see [`Options`](crate::Options).
     pub poison: bool,
     /// Whether Knotwork may set the device's callbacks on uncaptured errors and on its loss. A device has one of each. Where
-    /// the app has set its own, leave this off: Knotwork then learns of a loss when its next call fails, or when the app's
-    /// callback tells it ([`report_loss`]), and none of Knotwork's errors reach the app's callback in either case.
+    /// the app has set its own, leave this off: Knotwork then learns of a loss when it next writes a parameter or waits for a
+    /// run, or when the app's callback tells it ([`report_loss`]), and none of Knotwork's errors reach the app's callback in
+    /// either case.
     pub callbacks: bool,
 }
 
