@@ -2,6 +2,7 @@
 // summed so far is scaled down whenever a larger score comes.
 // Flags `two` and `four`: so many times 32 columns.
 #import attention/tiles
+#import attention/tile_columns
 
 // Fused steps may take the place of this function, with what it binds.
 #if !epilogue
@@ -46,13 +47,7 @@ fn store(here: Meeting, local: u32, part: u32, sums: ptr<function, array<vec4<f3
         if row >= params.queries {
             continue;
         }
-        let query = place_in(here, row).query;
-        for (var c = 0u; c < 4u; c++) {
-            let column = 4u * (part * DEPTH + local % SIDE) + c;
-            if column < params.value_size {
-                emit(query * params.value_size + column, (*sums)[i][c]);
-            }
-        }
+        emit_row(place_in(here, row).query, params.value_size, local, part, (*sums)[i]);
     }
 }
 
@@ -64,13 +59,9 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
         return;
     }
     let first_part = group % params.columns * 4u;
-    let tile = group / params.columns % params.tiles.x;
-    let plane = group / params.columns / params.tiles.x;
-    let head = plane % params.heads;
-    let batch = plane / params.heads;
     let down = local / SIDE;
-    var here = Meeting(batch, head, head / (params.heads / params.kv_heads), tile * TILE, 0u, false);
-    let list = list_of(batch, head, tile);
+    var here = owned_queries(group / params.columns);
+    let list = list_of(here.batch, here.head, here.first_row / TILE);
 
     var most = vec4<f32>(LOWEST);
     var total = vec4<f32>(0.0);

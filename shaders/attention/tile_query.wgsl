@@ -2,6 +2,7 @@
 // their product. Flag `given`: the rows' numbers come from a kernel of the same operation.
 // Flags `two` and `four`: so many times 32 columns.
 #import attention/tiles_backward
+#import attention/tile_columns
 
 // Fused steps may take the place of this function, with what it binds.
 #if !epilogue
@@ -25,13 +26,7 @@ fn store(here: Meeting, local: u32, part: u32, sums: ptr<function, array<vec4<f3
         if row >= params.queries {
             continue;
         }
-        let query = place_in(here, row).query;
-        for (var c = 0u; c < 4u; c++) {
-            let column = 4u * (part * DEPTH + local % SIDE) + c;
-            if column < params.size {
-                emit(query * params.size + column, (*sums)[i][c]);
-            }
-        }
+        emit_row(place_in(here, row).query, params.size, local, part, (*sums)[i]);
     }
 }
 
@@ -43,17 +38,10 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
         return;
     }
     let first_part = group % params.columns * 4u;
-    let tile = group / params.columns % params.tiles.x;
-    let plane = group / params.columns / params.tiles.x;
-    let head = plane % params.heads;
-    let batch = plane / params.heads;
-    let first = tile * TILE + local / SIDE * EACH;
-    var here = Meeting(batch, head, head / (params.heads / params.kv_heads), tile * TILE, 0u, false);
-    let list = list_of(batch, head, tile);
-    var four: array<Row, EACH>;
-    for (var i = 0u; i < EACH; i++) {
-        four[i] = rows[place_in(here, min(first + i, params.queries - 1u)).query];
-    }
+    var here = owned_queries(group / params.columns);
+    let list = list_of(here.batch, here.head, here.first_row / TILE);
+    let first = here.first_row + local / SIDE * EACH;
+    var four = four_rows(here, local);
     var sums0: array<vec4<f32>, EACH>;
 #if two
     var sums1: array<vec4<f32>, EACH>;

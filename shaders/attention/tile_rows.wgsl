@@ -24,16 +24,10 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
     if group >= params.count {
         return;
     }
-    let tile = group % params.tiles.x;
-    let head = group / params.tiles.x % params.heads;
-    let batch = group / params.tiles.x / params.heads;
-    let first = tile * TILE + local / SIDE * EACH;
-    var here = Meeting(batch, head, head / (params.heads / params.kv_heads), tile * TILE, 0u, false);
-    let list = list_of(batch, head, tile);
-    var four: array<Row, EACH>;
-    for (var i = 0u; i < EACH; i++) {
-        four[i] = rows[place_in(here, min(first + i, params.queries - 1u)).query];
-    }
+    var here = owned_queries(group);
+    let list = list_of(here.batch, here.head, here.first_row / TILE);
+    let first = here.first_row + local / SIDE * EACH;
+    var four = four_rows(here, local);
     var total = vec4<f32>(0.0);
     var slopes = vec4<f32>(0.0);
     for (var n = 0u; n < length_of(list); n++) {

@@ -35,6 +35,13 @@ fn place_in(here: Meeting, row: u32) -> Place {
     return Place(here.batch, here.head, row, query, here.kv_head);
 }
 
+// The n-th tile of queries, of all heads and batches, which has met no keys yet.
+fn owned_queries(n: u32) -> Meeting {
+    let plane = n / params.tiles.x;
+    let head = plane % params.heads;
+    return Meeting(plane / params.heads, head, head / (params.heads / params.kv_heads), n % params.tiles.x * TILE, 0u, false);
+}
+
 fn takes_part(here: Meeting, row: u32, key: u32) -> bool {
     return here.whole
         || (row < params.queries && key < params.keys && is_allowed(place_in(here, row), key));
@@ -196,8 +203,13 @@ fn set_weights(local: u32, j: u32, four: vec4<u32>) {
 }
 
 // Adds the others' staged parts, each times its weights, to what each owned row has: four columns a thread. A row without a weight
-// takes no part: what it holds may be no number.
+// takes no part: what it holds may be no number. In a whole tile all have one, but where only the largest scores are kept.
 fn add_weighted(local: u32, whole: bool, sums: ptr<function, array<vec4<f32>, EACH>>) {
+#if top_k
+    let all_have_weights = false;
+#else
+    let all_have_weights = whole;
+#endif
     for (var r = 0u; r < TILE; r++) {
         let w = weights[r * STRIDE + local / SIDE];
 #if by_key
@@ -206,7 +218,7 @@ fn add_weighted(local: u32, whole: bool, sums: ptr<function, array<vec4<f32>, EA
         let x = key_part[r * STRIDE + local % SIDE];
 #endif
         let p = bitcast<vec4<f32>>(w);
-        if whole {
+        if all_have_weights {
             (*sums)[0] += p.x * x;
             (*sums)[1] += p.y * x;
             (*sums)[2] += p.z * x;

@@ -50,3 +50,13 @@ fn weight_bits(at: Place, key: u32, product: f32, row: Row) -> u32 {
     }
     return plain_bits(weight_of(score, row).p);
 }
+
+// What the four queries that a thread has left behind.
+fn four_rows(here: Meeting, local: u32) -> array<Row, EACH> {
+    var four: array<Row, EACH>;
+    for (var i = 0u; i < EACH; i++) {
+        let row = min(here.first_row + local / SIDE * EACH + i, params.queries - 1u);
+        four[i] = rows[place_in(here, row).query];
+    }
+    return four;
+}

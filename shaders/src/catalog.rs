@@ -54,6 +54,7 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("attention/ranges", include_str!("../attention/ranges.wgsl")),
     ("attention/rows", include_str!("../attention/rows.wgsl")),
     ("attention/scores", include_str!("../attention/scores.wgsl")),
+    ("attention/tile_columns", include_str!("../attention/tile_columns.wgsl")),
     ("attention/tile_forward", include_str!("../attention/tile_forward.wgsl")),
     ("attention/tile_key", include_str!("../attention/tile_key.wgsl")),
     ("attention/tile_query", include_str!("../attention/tile_query.wgsl")),

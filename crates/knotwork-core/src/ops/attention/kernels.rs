@@ -23,14 +23,10 @@ pub(super) fn lower(op: &AttentionOp, request: &KernelRequest<'_>) -> Result<Vec
     let call = Call::new(op, request);
     let rows = rows_alone(&call);
     let (queries, keys) = (call.shape(0)[2], call.shape(2)[2]);
-    let top_k_or_sparse = op.setting.top_k.is_some() || op.setting.normalizer != Normalizer::Softmax;
-    // A threshold needs all scores of a row, more than once; there is nothing to tile where a side is empty. The gradients
-    // of the k largest scores come out as NaN from tiles (conformance case attention/133): rows compute them.
-    let no_tiles = op.part == PartOf::Bias
-        || op.setting.top_k.is_some()
-        || (op.part == PartOf::Forward && top_k_or_sparse)
-        || queries == 0
-        || keys == 0;
+    // The threshold of a row needs all its scores, more than once; there is nothing to tile where a side is empty.
+    let threshold = op.setting.top_k.is_some() || op.setting.normalizer != Normalizer::Softmax;
+    let no_tiles =
+        op.part == PartOf::Bias || (op.part == PartOf::Forward && threshold) || queries == 0 || keys == 0;
     if no_tiles {
         return Ok(rows);
     }

@@ -108,6 +108,7 @@ fn cases() -> Vec<Case> {
         case("tiles of sparsemax", [1, 2, 1, 40, 70, 5, 6], {
             new().mask(Mask::causal()).normalizer(Normalizer::Sparsemax)
         }),
+        case("whole tiles of the 6 largest", [1, 2, 1, 40, 70, 5, 6], new().top_k(6)),
         case("a condition of its own", [2, 2, 1, 7, 11, 3, 2], new().mask(own)),
         case("full", [1, 2, 1, 3, 65, 16, 70], new()),
         case("causal, more queries than keys", [1, 2, 2, 5, 3, 1, 1], new().mask(Mask::causal())),
