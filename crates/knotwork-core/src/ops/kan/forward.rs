@@ -87,7 +87,12 @@ fn wide<S: Simd>(simd: S, terms: usize, rows: &Rows<'_>, local: &Local, block: &
                     columns::<S, 8, 1>(simd, terms, rows, local, block, b, at, y);
                     v += 8;
                 } else if v + 4 <= vectors && (overlap == 0 || v + 4 < vectors) {
-                    columns::<S, 4, 2>(simd, terms, rows, local, block, b, at, y);
+                    // As many chains as there are registers for.
+                    if S::F32_LANES == 16 {
+                        columns::<S, 4, 4>(simd, terms, rows, local, block, b, at, y);
+                    } else {
+                        columns::<S, 4, 2>(simd, terms, rows, local, block, b, at, y);
+                    }
                     v += 4;
                 } else if v + 2 <= vectors && (overlap == 0 || v + 2 < vectors) {
                     columns::<S, 2, 2>(simd, terms, rows, local, block, b, at, y);

@@ -16,6 +16,8 @@ pub(super) struct Task<'a> {
     pub rows: Rows<'a>,
     /// [rows, outputs]
     pub g: &'a [f32],
+    /// The outputs that are not there to fill a vector.
+    pub real: usize,
     /// [rows, inputs]
     pub y: &'a mut [f32],
 }
@@ -25,7 +27,7 @@ impl WithSimd for Task<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { op, rows, g, y } = self;
+        let Self { op, rows, g, real, y } = self;
         let s = rows.sizes;
         let most = Block::POINTS.min(rows.x.len());
         let mut local = Local::new(op, most);
@@ -45,11 +47,11 @@ impl WithSimd for Task<'_> {
                 continue;
             }
             match op.terms() {
-                0 => wide::<S>(simd, 0, &rows, &local, &block, g, y),
-                2 => wide::<S>(simd, 2, &rows, &local, &block, g, y),
-                3 => wide::<S>(simd, 3, &rows, &local, &block, g, y),
-                4 => wide::<S>(simd, 4, &rows, &local, &block, g, y),
-                terms => wide::<S>(simd, terms, &rows, &local, &block, g, y),
+                0 => wide::<S>(simd, 0, &rows, &local, &block, g, real, y),
+                2 => wide::<S>(simd, 2, &rows, &local, &block, g, real, y),
+                3 => wide::<S>(simd, 3, &rows, &local, &block, g, real, y),
+                4 => wide::<S>(simd, 4, &rows, &local, &block, g, real, y),
+                terms => wide::<S>(simd, terms, &rows, &local, &block, g, real, y),
             }
         }
     }
@@ -64,6 +66,7 @@ fn wide<S: Simd>(
     local: &Local,
     block: &Block,
     g: &[f32],
+    real: usize,
     y: &mut [f32],
 ) {
     let s = rows.sizes;
@@ -77,6 +80,9 @@ fn wide<S: Simd>(
     // Ones where the last, overlapping vector's lanes are not yet done.
     let mut fresh = [1.0f32; 64];
     fresh[..overlap].fill(0.0);
+    // Ones where the lanes of a single vector are outputs: times an infinite weight the others are no numbers.
+    let mut real_lanes = [0.0f32; 64];
+    real_lanes[..real.min(lanes)].fill(1.0);
     for b in block.rows.clone() {
         // SAFETY: points are below `local.points`, starts at most `bases - terms`, and vectors end within a row.
         unsafe {
@@ -94,6 +100,11 @@ fn wide<S: Simd>(
                     let none = simd.splat_f32s(0.0);
                     let mask = simd.greater_than_f32s(load::<S>(&fresh, 0), none);
                     acc = simd.add_f32s(acc, simd.select_f32s(mask, again, none));
+                }
+                if real < s.outputs {
+                    let none = simd.splat_f32s(0.0);
+                    let mask = simd.greater_than_f32s(load::<S>(&real_lanes, 0), none);
+                    acc = simd.select_f32s(mask, acc, none);
                 }
                 y[b * s.inputs + i] = simd.reduce_sum_f32s(acc);
             }
