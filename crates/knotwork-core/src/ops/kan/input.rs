@@ -71,18 +71,27 @@ fn wide<S: Simd>(
 ) {
     let s = rows.sizes;
     let lanes = S::F32_LANES;
+    debug_assert!(
+        real == s.outputs || s.outputs == lanes,
+        "only a single vector has lanes that are no outputs"
+    );
     let (vectors, overlap) = cover(s.outputs, lanes);
     assert!(rows.coef.len() == s.inputs * s.bases * s.outputs && g.len() == s.rows * s.outputs);
     assert!(rows.base.is_none_or(|w| w.len() == s.inputs * s.outputs) && local.points == block.points());
     assert!(block.rows.end <= s.rows && block.inputs.end <= s.inputs && y.len() == s.rows * s.inputs);
+    if overlap == 0 {
+        match vectors {
+            1 => return held::<S, 1>(simd, terms, rows, local, block, g, real, y),
+            2 => return held::<S, 2>(simd, terms, rows, local, block, g, real, y),
+            4 => return held::<S, 4>(simd, terms, rows, local, block, g, real, y),
+            _ => {}
+        }
+    }
     let full = if overlap == 0 { vectors } else { vectors - 1 };
     let last = s.outputs - lanes;
     // Ones where the last, overlapping vector's lanes are not yet done.
     let mut fresh = [1.0f32; 64];
     fresh[..overlap].fill(0.0);
-    // Ones where the lanes of a single vector are outputs: times an infinite weight the others are no numbers.
-    let mut real_lanes = [0.0f32; 64];
-    real_lanes[..real.min(lanes)].fill(1.0);
     for b in block.rows.clone() {
         // SAFETY: points are below `local.points`, starts at most `bases - terms`, and vectors end within a row.
         unsafe {
@@ -101,12 +110,50 @@ fn wide<S: Simd>(
                     let mask = simd.greater_than_f32s(load::<S>(&fresh, 0), none);
                     acc = simd.add_f32s(acc, simd.select_f32s(mask, again, none));
                 }
-                if real < s.outputs {
-                    let none = simd.splat_f32s(0.0);
-                    let mask = simd.greater_than_f32s(load::<S>(&real_lanes, 0), none);
-                    acc = simd.select_f32s(mask, acc, none);
-                }
                 y[b * s.inputs + i] = simd.reduce_sum_f32s(acc);
+            }
+        }
+    }
+}
+
+/// Rows of `NV` whole vectors: a row's cotangents stay in registers.
+#[inline(always)]
+fn held<S: Simd, const NV: usize>(
+    simd: S,
+    terms: usize,
+    rows: &Rows<'_>,
+    local: &Local,
+    block: &Block,
+    g: &[f32],
+    real: usize,
+    y: &mut [f32],
+) {
+    let s = rows.sizes;
+    let lanes = S::F32_LANES;
+    let none = simd.splat_f32s(0.0);
+    // Ones where a lane is an output: times an infinite weight the others are no numbers.
+    let mut outputs = [0.0f32; 64];
+    outputs[..real.min(lanes)].fill(1.0);
+    // SAFETY: `outputs` is longer than a vector; for the rest see the assertions of `wide`.
+    unsafe {
+        let outputs = simd.greater_than_f32s(load::<S>(&outputs, 0), none);
+        for b in block.rows.clone() {
+            let mut gs = [none; NV];
+            for v in 0..NV {
+                gs[v] = load::<S>(g, b * s.outputs + v * lanes);
+            }
+            for i in block.inputs.clone() {
+                let p = block.point(b, i);
+                let from = (i * s.bases + get(&local.start, p) as usize) * s.outputs;
+                let mut sum = none;
+                for v in 0..NV {
+                    let f = combined::<S>(simd, terms, rows, local, i, p, from + v * lanes, v * lanes);
+                    sum = simd.mul_add_e_f32s(gs[v], f, sum);
+                }
+                if real < s.outputs {
+                    sum = simd.select_f32s(outputs, sum, none);
+                }
+                y[b * s.inputs + i] = simd.reduce_sum_f32s(sum);
             }
         }
     }
