@@ -67,6 +67,9 @@ impl Block {
     #[inline(always)]
     pub fn gather(&self, from: &[f32], inputs: usize, to: &mut [f32]) {
         let wide = self.inputs.len();
+        if wide == inputs {
+            return to.copy_from_slice(&from[self.rows.start * inputs..self.rows.end * inputs]);
+        }
         for (b, to) in self.rows.clone().zip(to.chunks_exact_mut(wide)) {
             to.copy_from_slice(&from[b * inputs + self.inputs.start..][..wide]);
         }

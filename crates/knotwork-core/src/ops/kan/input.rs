@@ -37,13 +37,7 @@ impl WithSimd for Task<'_> {
             block.gather(rows.x, s.inputs, &mut x[..points]);
             local.fill(op, &x[..points], None);
             if s.outputs < S::F32_LANES {
-                match s.outputs {
-                    1 => narrow(op, &rows, &local, &block, g, y, 1),
-                    2 => narrow(op, &rows, &local, &block, g, y, 2),
-                    3 => narrow(op, &rows, &local, &block, g, y, 3),
-                    4 => narrow(op, &rows, &local, &block, g, y, 4),
-                    few => narrow(op, &rows, &local, &block, g, y, few),
-                }
+                narrow(op, &rows, &local, &block, g, y);
                 continue;
             }
             match op.terms() {
@@ -190,18 +184,11 @@ unsafe fn combined<S: Simd>(
     sum
 }
 
-/// Fewer outputs than a vector holds.
+/// A few rows of fewer outputs than a vector holds.
 #[inline(always)]
-fn narrow(
-    op: &SplineSum,
-    rows: &Rows<'_>,
-    local: &Local,
-    block: &Block,
-    g: &[f32],
-    y: &mut [f32],
-    outputs: usize,
-) {
+fn narrow(op: &SplineSum, rows: &Rows<'_>, local: &Local, block: &Block, g: &[f32], y: &mut [f32]) {
     let (s, terms, len) = (rows.sizes, op.terms(), local.points);
+    let outputs = s.outputs;
     for b in block.rows.clone() {
         let g = &g[b * outputs..][..outputs];
         for i in block.inputs.clone() {

@@ -28,7 +28,7 @@ impl Long {
     pub fn of(rows: &[f32], from: usize, to: usize) -> Self {
         let mut long = Self::zeros(rows.len() / from, to);
         for (long, row) in long.chunks_exact_mut(to).zip(rows.chunks_exact(from)) {
-            long[..from].copy_from_slice(row);
+            copy(row, long);
         }
         long
     }
@@ -36,9 +36,15 @@ impl Long {
     /// Writes the first `from` elements of each row.
     pub fn shorten(&self, rows: &mut [f32], from: usize) {
         for (row, long) in rows.chunks_exact_mut(from).zip(self.chunks_exact(self.to)) {
-            row.copy_from_slice(&long[..from]);
+            copy(long, row);
         }
     }
+}
+
+/// As much as both have. A call to copy so few elements would take longer than the copy.
+#[inline(always)]
+fn copy(from: &[f32], to: &mut [f32]) {
+    from.iter().zip(to).for_each(|(from, to)| *to = *from);
 }
 
 impl Deref for Long {
