@@ -148,8 +148,8 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
     let all = here.last - here.first;
     let tiles = (all + THREADS - 1u) / THREADS;
     let each = (tiles + params.splits - 1u) / params.splits * THREADS;
-    let from = min(here.first + part * each, here.last);
-    let to = min(from + each, here.last);
+    let begin = min(here.first + part * each, here.last);
+    let end = min(begin + each, here.last);
     // The columns of this thread, and the threads beside it that do the same for other keys.
     let column = here.column + local % params.lanes * 4u;
     let apart = THREADS / params.lanes;
@@ -160,14 +160,14 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
     for (var r = 0u; r < ROWS; r++) {
         most[r] = LOWEST;
     }
-    for (var first = from; first < to; first += THREADS) {
+    for (var first = begin; first < end; first += THREADS) {
         let key = first + local;
-        let products = products_with_key(here, first, to, local);
+        let products = products_with_key(here, first, end, local);
         var scores: array<f32, ROWS>;
         var sees: array<bool, ROWS>;
         for (var r = 0u; r < ROWS; r++) {
             let seen = seen_by(here.length, query_of(here, r));
-            sees[r] = r < here.rows && key < to && key >= seen.x && key < seen.y;
+            sees[r] = r < here.rows && key < end && key >= seen.x && key < seen.y;
             scores[r] = score_of(here, r, key, products[r]);
             weights[r * THREADS + local] = select(LOWEST, scores[r], sees[r]);
         }
@@ -183,7 +183,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
             sums[r] *= factor;
         }
         workgroupBarrier();
-        for (var i = local / params.lanes; i < min(THREADS, to - first); i += apart) {
+        for (var i = local / params.lanes; i < min(THREADS, end - first); i += apart) {
             let value = value_four(here, first + i, column);
             for (var r = 0u; r < ROWS; r++) {
                 let p = weights[r * THREADS + i];
@@ -215,7 +215,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
         let row = row_of(here, r);
         let whole = tree[r * (THREADS / ROWS)];
         let seen = seen_by(here.length, query_of(here, r));
-        let any = max(seen.x, from) < min(seen.y, to);
+        let any = max(seen.x, begin) < min(seen.y, end);
 #if split
         let at = (row * params.splits + part) * (params.value_size + 2u);
         if local < params.lanes {

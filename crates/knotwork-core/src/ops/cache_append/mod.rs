@@ -56,7 +56,7 @@ impl Tensor {
     /// let (q, k, v) = (q?, k?, v?);
     /// // The new values of the states; the attention reads those.
     /// let (new_keys, new_values) = (keys.cache_append(&k, &length)?, values.cache_append(&v, &length)?);
-    /// let new_length = length.add(1)?;
+    /// let new_length = length.add(1.0)?;
     /// let y = q.attention_decode(&new_keys, &new_values, &new_length, &Decode::new())?;
     /// let step = g.assign(&keys, &new_keys)?.and(g.assign(&values, &new_values)?)?.and(g.assign(&length, &new_length)?)?;
     /// let mut program = Device::cpu().compile(&g, &[&y], &[&step])?;

@@ -103,7 +103,7 @@ fn a_loop_of_steps_is_causal_attention() {
     let (q, k, v) = (t("q", h), t("k", hkv), t("v", hkv));
     let new_keys = keys.cache_append(&k, &length).unwrap();
     let new_values = values.cache_append(&v, &length).unwrap();
-    let new_length = length.add(1).unwrap();
+    let new_length = length.add(1.0).unwrap();
     let y = q.attention_decode(&new_keys, &new_values, &new_length, &Decode::new()).unwrap();
     let assign = |slot: &Tensor, value: &Tensor| g.assign(slot, value).unwrap();
     let updates = [assign(&keys, &new_keys), assign(&values, &new_values), assign(&length, &new_length)];
