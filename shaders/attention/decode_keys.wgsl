@@ -24,8 +24,10 @@ struct Params {
     column_blocks: u32,
     // threads side by side on the columns
     lanes: u32,
-    pad: vec2<u32>,
-    // offset, then the steps of a batch, a head and a row
+    // keys of a page, pages of a sequence
+    page: u32,
+    pages: u32,
+    // offset, then the steps of a batch (or a page), a head and a row
     q_steps: vec4<u32>,
     k_steps: vec4<u32>,
     v_steps: vec4<u32>,
@@ -46,6 +48,10 @@ struct Params {
 @group(0) @binding(4) var<storage, read> lengths: array<i32>;
 #endif
 @group(0) @binding(6) var<storage, read_write> status: array<atomic<u32>>;
+#if paged
+// Every entry is that of a page.
+@group(0) @binding(7) var<storage, read> page_table: array<u32>;
+#endif
 
 // Some rows of a key head, one query after the other, each with all heads that share the keys; the keys that any of them sees;
 // and the first of the columns of the values.
@@ -127,7 +133,12 @@ fn query_start(here: Block, r: u32) -> u32 {
 }
 
 fn start_of(steps: vec4<u32>, here: Block, key: u32) -> u32 {
+#if paged
+    let page = page_table[here.batch * params.pages + key / params.page];
+    return steps.x + page * steps.y + here.kv_head * steps.z + key % params.page * steps.w;
+#else
     return steps.x + here.batch * steps.y + here.kv_head * steps.z + key * steps.w;
+#endif
 }
 
 // Four elements of a key from `column` on, 0 beyond its size.

@@ -113,6 +113,7 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("optimizer/copy", include_str!("../optimizer/copy.wgsl")),
     ("optimizer/sgd", include_str!("../optimizer/sgd.wgsl")),
     ("pad", include_str!("../pad.wgsl")),
+    ("page_table", include_str!("../page_table.wgsl")),
     ("peak/copy", include_str!("../peak/copy.wgsl")),
     ("peak/fma", include_str!("../peak/fma.wgsl")),
     ("poison", include_str!("../poison.wgsl")),

@@ -27,6 +27,7 @@ mod op;
 pub mod optimizer;
 mod pack;
 mod pad;
+mod page_table;
 mod poly_norm;
 mod poly_relu;
 mod polynomial;

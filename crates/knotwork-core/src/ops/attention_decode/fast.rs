@@ -38,6 +38,16 @@ struct Job<'a> {
     k: Rows<'a>,
     v: Rows<'a>,
     lengths: Vec<usize>,
+    /// The page table; empty where there are no pages.
+    table: Vec<i64>,
+}
+
+/// Keys and values that lie at even steps: so many from key `first` on.
+struct Run<'a> {
+    first: usize,
+    count: usize,
+    keys: &'a [f32],
+    values: &'a [f32],
 }
 
 /// What some keys give the rows of a key head.
@@ -116,6 +126,25 @@ impl Job<'_> {
         }
     }
 
+    /// A range of keys as runs: one a page.
+    fn runs(&self, b: usize, kv: usize, keys: Range<usize>) -> Vec<Run<'_>> {
+        let run = |first: usize, count: usize, page: usize, row: usize| {
+            let (keys, values) = (self.k.from(page, kv, row), self.v.from(page, kv, row));
+            Run { first, count, keys, values }
+        };
+        if !self.set.paged {
+            return vec![run(keys.start, keys.len(), b, keys.start)];
+        }
+        let (mut runs, mut first, page) = (Vec::new(), keys.start, self.s.page);
+        while first < keys.end {
+            let (number, row) = (first / page, first % page);
+            let count = (page - row).min(keys.end - first);
+            runs.push(run(first, count, self.table[b * self.s.pages + number] as usize, row));
+            first += count;
+        }
+        runs
+    }
+
     fn piece(&self, b: usize, kv: usize, keys: Range<usize>) -> Piece {
         let (s, rows, n) = (&self.s, self.rows(), keys.len());
         let mut piece = Piece {
@@ -135,8 +164,7 @@ impl Job<'_> {
         let as_matrix = rows >= MATRIX && seen.iter().all(|seen| seen.len() == n);
         let mut scores = vec![0.0f32; rows * n];
         let scale = self.set.scale_for(s.size) as f32;
-        let key_rows = self.k.from(b, kv, keys.start);
-        let value_rows = self.v.from(b, kv, keys.start);
+        let runs = self.runs(b, kv, keys.clone());
         let (key_step, value_step) = (self.k.steps[2], self.v.steps[2]);
         let query = |row: usize| {
             let (head, i) = self.place(kv, row);
@@ -144,18 +172,32 @@ impl Job<'_> {
         };
         if as_matrix {
             let queries: Vec<f32> = (0..rows).flat_map(query).copied().collect();
-            let by = Matrix::rows(key_rows, key_step).transposed();
-            product([rows, n, s.size], scale, Matrix::rows(&queries, s.size), by, &mut scores, n, false);
+            for run in &runs {
+                let by = Matrix::rows(run.keys, key_step).transposed();
+                let to = &mut scores[run.first - keys.start..];
+                let size = [rows, run.count, s.size];
+                product(size, scale, Matrix::rows(&queries, s.size), by, to, n, false);
+            }
         }
         widest_arch().dispatch(
             #[inline(always)]
             || {
                 for (row, seen) in seen.iter().enumerate().filter(|(_, seen)| !seen.is_empty()) {
                     let scores = &mut scores[row * n..][seen.clone()];
+                    // What the row sees of each run, as places in the run and among its scores.
+                    let parts = runs.iter().map(|run| {
+                        let of = |key: usize| key.clamp(run.first, run.first + run.count) - run.first;
+                        let (start, end) = (of(keys.start + seen.start), of(keys.start + seen.end));
+                        let at = (run.first + start).saturating_sub(keys.start + seen.start);
+                        (run, start, at..at + end - start)
+                    });
+                    let parts = parts.filter(|(.., part)| !part.is_empty());
                     if !as_matrix {
                         let q = query(row);
-                        for (score, j) in scores.iter_mut().zip(seen.clone()) {
-                            *score = dot(q, &key_rows[j * key_step..][..s.size]) * scale;
+                        for (run, start, part) in parts.clone() {
+                            for (score, j) in scores[part].iter_mut().zip(start..) {
+                                *score = dot(q, &run.keys[j * key_step..][..s.size]) * scale;
+                            }
                         }
                     }
                     self.modify(scores, b, self.place(kv, row), keys.start + seen.start);
@@ -169,15 +211,19 @@ impl Job<'_> {
                     piece.total[row] = sum(scores);
                     if !as_matrix {
                         let y = &mut piece.sums[row * s.value_size..][..s.value_size];
-                        add_values(y, scores, &value_rows[seen.start * value_step..], value_step);
+                        for (run, start, part) in parts {
+                            add_values(y, &scores[part], &run.values[start * value_step..], value_step);
+                        }
                     }
                 }
             },
         );
         if as_matrix {
-            let size = [rows, s.value_size, n];
-            let by = Matrix::rows(value_rows, value_step);
-            product(size, 1.0, Matrix::rows(&scores, n), by, &mut piece.sums, s.value_size, false);
+            for run in &runs {
+                let size = [rows, s.value_size, run.count];
+                let (by, of) = (Matrix::rows(run.values, value_step), &scores[run.first - keys.start..]);
+                product(size, 1.0, Matrix::rows(of, n), by, &mut piece.sums, s.value_size, true);
+            }
         }
         piece
     }
@@ -255,12 +301,17 @@ pub(super) fn run(op: &DecodeOp, io: &mut CpuIo<'_>) -> Result<bool, String> {
     };
     let (Some(q), Some(k), Some(v)) = (rows(0), rows(1), rows(2)) else { return Ok(false) };
     let Some(given) = io.inputs[3].indices() else { return Ok(false) };
-    let shape = |i: usize| io.inputs[i].layout.shape();
-    let s = op.sizes(shape(0), shape(1), shape(2));
+    let table = match io.inputs.get(4).map(|i| i.indices()) {
+        None => Vec::new(),
+        Some(Some(table)) => table,
+        Some(None) => return Ok(false),
+    };
+    let shapes: Vec<&[usize]> = io.inputs.iter().map(|i| i.layout.shape()).collect();
+    let s = op.sizes(&shapes);
     let lengths = given.iter().enumerate().map(|(at, &n)| length(n, at, s.capacity));
     let lengths = lengths.collect::<Result<Vec<usize>, _>>()?;
     let Some(out) = io.outputs[0].f32() else { return Ok(false) };
-    let job = Job { set: &op.setting, s, q, k, v, lengths };
+    let job = Job { set: &op.setting, s, q, k, v, lengths, table };
     if out.is_empty() {
         return Ok(true);
     }

@@ -28,8 +28,8 @@ pub(super) fn lower(op: &DecodeOp, request: &KernelRequest<'_>) -> Result<Vec<Lo
     if request.outputs[0].dtype != DType::F32 {
         return Err(format!("{} runs on the CPU only", request.outputs[0].dtype));
     }
-    let shape = |i: usize| request.inputs[i].layout.shape();
-    let call = Call { op, request, s: op.sizes(shape(0), shape(1), shape(2)) };
+    let shapes: Vec<&[usize]> = request.inputs.iter().map(|i| i.layout.shape()).collect();
+    let call = Call { op, request, s: op.sizes(&shapes) };
     let (keys, owners) = (call.keys(), call.owners().max(1));
     let wanted = GROUPS.div_ceil(owners).min(MOST_SPLITS).min(keys.div_ceil(LEAST_KEYS));
     let needed = keys.div_ceil(call.most_tiles() * TILE);
@@ -99,6 +99,7 @@ impl Call<'_> {
             (set.causal, "causal"),
             (set.softcap.is_some(), "softcap"),
             (set.alibi, "alibi"),
+            (set.paged, "paged"),
             (vectors, "vectors"),
         ];
         let flags = flags.iter().filter(|(on, _)| *on).map(|(_, name)| *name).chain(own);
@@ -109,7 +110,7 @@ impl Call<'_> {
             .fold(Params::new(), Params::u32)
             .f32(set.scale_for(s.size) as f32)
             .f32(set.softcap.unwrap_or(0.0) as f32);
-        params = [splits, rows.div_ceil(each), self.column_blocks(), self.lanes(), 0, 0]
+        params = [splits, rows.div_ceil(each), self.column_blocks(), self.lanes(), s.page, s.pages]
             .into_iter()
             .fold(params, Params::u32);
         params = [0, 1, 2].iter().flat_map(|&i| at(i)).fold(params, Params::u32);
@@ -121,7 +122,11 @@ impl Call<'_> {
                 constants: vec![("ROWS", ConstantValue::U32(each as u32))],
                 needs: Needs::default(),
             },
-            bindings: (0..4).map(BindTo::Input).chain([out, BindTo::Status]).collect(),
+            bindings: (0..4)
+                .map(BindTo::Input)
+                .chain([out, BindTo::Status])
+                .chain(set.paged.then_some(BindTo::Input(4)))
+                .collect(),
             params,
             grid: Grid::Linear(groups as u64),
             flat: None,

@@ -8,7 +8,7 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
-use super::{Case, CaseInput, Cases, Registered};
+use super::{Case, CaseInput, Cases, Registered, page_table};
 use crate::{Result, Site, graph::Tensor};
 use op::{DecodeOp, Setting};
 
@@ -16,9 +16,9 @@ pub(super) const REGISTERED: Registered = Registered {
     name: "attention_decode",
     formula: "softmax(softcap(scale q kᵀ) + alibi) v over the first lengths[b] keys, query i at key lengths[b] − Lq + i",
     inputs: "q [B, H, Lq, D]; k [B, Hkv, C, D]; v [B, Hkv, C, Dv]; lengths [B] (i32 or u32)",
-    attributes: "scale = 1/√D, softcap, window, alibi, causal = true",
+    attributes: "scale = 1/√D, softcap, window, alibi, causal = true, pages",
     types: "f32, f64; no gradient",
-    source: "Dao et al. 2023 (Flash-Decoding)",
+    source: "Dao et al. 2023 (Flash-Decoding); Kwon et al. 2023 (paged attention)",
     cases: Cases::Listed(cases),
 };
 
@@ -37,7 +37,23 @@ fn cases() -> Vec<Case> {
             .no_gradient()
     };
     let new = Decode::new;
+    // So many pages of so many keys, and places for so many of them in the table.
+    let paged = |name: &str, sizes: [usize; 7], [pages, page]: [usize; 2], options: Decode| {
+        let mut one = case(name, sizes, new());
+        let ([b, _, hkv, _, capacity, d, dv], places) = (sizes, sizes[4] / page);
+        one.inputs[1] = CaseInput::new(&[pages, hkv, page, d]);
+        one.inputs[2] = CaseInput::new(&[pages, hkv, page, dv]);
+        one.inputs[3] = CaseInput::index(&[b], capacity + 1);
+        one.inputs.push(CaseInput::index(&[b, places], pages));
+        one.build = std::sync::Arc::new(move |t| {
+            Ok(vec![t[0].attention_decode(&t[1], &t[2], &t[3], &options.clone().pages(&t[4]))?])
+        });
+        one
+    };
     vec![
+        paged("pages of 16", [3, 6, 2, 2, 160, 8, 12], [20, 16], new()),
+        paged("pages of 5 and a window", [2, 2, 1, 1, 75, 3, 5], [9, 5], new().window(40)),
+        paged("pages of one key", [2, 1, 1, 1, 70, 4, 4], [31, 1], new().alibi(true)),
         case("one query", [3, 2, 2, 1, 70, 8, 8], new()),
         case("grouped, several blocks of rows", [2, 12, 1, 1, 150, 36, 12], new()),
         case("three queries, 2 heads a key head", [4, 4, 2, 3, 200, 5, 7], new()),
@@ -60,6 +76,7 @@ pub struct Decode {
     window: Option<usize>,
     alibi: bool,
     all_keys: bool,
+    pages: Option<Tensor>,
 }
 
 impl Decode {
@@ -104,6 +121,15 @@ impl Decode {
         self.all_keys = !causal;
         self
     }
+
+    /// The caches are pages of S keys, `[P, Hkv, S, D]` and `[P, Hkv, S, Dv]`, that sequences take as they grow: keys nS to
+    /// nS + S − 1 of sequence b lie in page `table[b, n]`. The table is `[B, N]` of i32 or u32, so a sequence has room for NS
+    /// keys. All its entries must lie in 0..P, also those behind the length (0 will do).
+    #[must_use]
+    pub fn pages(mut self, table: &Tensor) -> Self {
+        self.pages = Some(table.clone());
+        self
+    }
 }
 
 impl Tensor {
@@ -135,16 +161,21 @@ impl Tensor {
     ///
     /// # Errors
     /// Where shapes or types do not fit, or an option lies outside its range; the message names it. A length outside 0..=C is
-    /// refused before the run where it is an input of the program, else clamped, counted and reported with the results.
+    /// refused before the run where it is an input of the program, else clamped, counted and reported with the results; so is a
+    /// page outside the cache.
     #[track_caller]
     pub fn attention_decode(&self, k: &Self, v: &Self, lengths: &Self, options: &Decode) -> Result<Self> {
+        let site = Site::here();
+        let table = options.pages.as_ref().map(|table| page_table::checked(table, k, site)).transpose()?;
         let setting = Setting {
             scale: options.scale,
             softcap: options.softcap,
             window: options.window,
             alibi: options.alibi,
             causal: !options.all_keys,
+            paged: table.is_some(),
         };
-        self.graph().apply_one(DecodeOp { setting }, &[self, k, v, lengths], Site::here())
+        let inputs: Vec<&Self> = [self, k, v, lengths].into_iter().chain(&table).collect();
+        self.graph().apply_one(DecodeOp { setting }, &inputs, site)
     }
 }

@@ -1,4 +1,4 @@
-//! Attention over a cache as an operation: inputs q, k, v, lengths.
+//! Attention over a cache as an operation: inputs q, k, v, lengths, and the page table where there is one.
 
 use super::{fast, kernels, reference};
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     autodiff::GradContext,
     cpu::CpuIo,
     graph::{Meta, Tensor},
-    ops::{Cost, Op, Reference, no_gradient},
+    ops::{Cost, Op, Reference, no_gradient, page_table},
     plan::{KernelRequest, Lowering},
 };
 
@@ -18,6 +18,7 @@ pub(super) struct Setting {
     pub window: Option<usize>,
     pub alibi: bool,
     pub causal: bool,
+    pub paged: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -34,6 +35,9 @@ pub(super) struct Sizes {
     pub queries: usize,
     /// Keys that a sequence has room for.
     pub capacity: usize,
+    /// Keys of a page, and pages of a sequence; one as long as the cache where it is not paged.
+    pub page: usize,
+    pub pages: usize,
     /// Of a query and a key; of a value.
     pub size: usize,
     pub value_size: usize,
@@ -59,13 +63,18 @@ pub(super) fn alibi_rate(head: usize, heads: usize) -> f64 {
 }
 
 impl DecodeOp {
-    pub fn sizes(&self, q: &[usize], k: &[usize], v: &[usize]) -> Sizes {
+    /// From the shapes of the inputs.
+    pub fn sizes(&self, shapes: &[&[usize]]) -> Sizes {
+        let (q, k, v) = (shapes[0], shapes[1], shapes[2]);
+        let pages = if self.setting.paged { shapes[4][1] } else { 1 };
         Sizes {
             batch: q[0],
             heads: q[1],
             kv_heads: k[1],
             queries: q[2],
-            capacity: k[2],
+            capacity: k[2] * pages,
+            page: k[2],
+            pages,
             size: q[3],
             value_size: v[3],
         }
@@ -94,8 +103,8 @@ impl Op for DecodeOp {
     fn attributes(&self) -> String {
         let s = &self.setting;
         format!(
-            "scale={:?} softcap={:?} window={:?} alibi={} causal={}",
-            s.scale, s.softcap, s.window, s.alibi, s.causal
+            "scale={:?} softcap={:?} window={:?} alibi={} causal={} paged={}",
+            s.scale, s.softcap, s.window, s.alibi, s.causal, s.paged
         )
     }
 
@@ -113,9 +122,10 @@ impl Op for DecodeOp {
             }
         }
         let [qd, kd, vd] = [q, k, v].map(|m| m.shape.dims());
+        let paged = self.setting.paged;
         for (name, at, dim, want, of) in [
-            ("k", 0, &kd[0], &qd[0], "q"),
-            ("v", 0, &vd[0], &qd[0], "q"),
+            ("k", 0, &kd[0], if paged { &kd[0] } else { &qd[0] }, "q"),
+            ("v", 0, &vd[0], &kd[0], "k"),
             ("k", 3, &kd[3], &qd[3], "q"),
             ("v", 1, &vd[1], &kd[1], "k"),
             ("v", 2, &vd[2], &kd[2], "k"),
@@ -135,6 +145,12 @@ impl Op for DecodeOp {
         }
         if !lengths.dtype.is_index() || lengths.shape.dims() != &qd[..1] {
             return Err(format!("the lengths are {lengths}; they must be i32 or u32 [B] = [{}]", qd[0]));
+        }
+        if paged && let Some(fault) = page_table::fault(&inputs[4], &qd[0]) {
+            return Err(fault);
+        }
+        if paged && kd[2].fixed() == Some(0) {
+            return Err(format!("k is {k}: its pages hold no key"));
         }
         self.check_options()?;
         Ok(vec![Meta::new(q.dtype, vec![qd[0].clone(), qd[1].clone(), qd[2].clone(), vd[3].clone()])])
@@ -166,18 +182,21 @@ impl Op for DecodeOp {
     }
 
     fn indices(&self, inputs: &[Vec<usize>]) -> Option<(usize, usize)> {
-        Some((3, inputs[1][2] + 1))
+        let shapes: Vec<&[usize]> = inputs.iter().map(Vec::as_slice).collect();
+        Some((3, self.sizes(&shapes).capacity + 1))
     }
 
     /// As if every cache were full.
     fn cost(&self, inputs: &[(DType, Layout)], outputs: &[(DType, Layout)]) -> Cost {
-        let bytes =
-            |v: &[(DType, Layout)]| v.iter().map(|(d, l)| (d.bytes() * l.count()) as f64).sum::<f64>();
-        let s = self.sizes(inputs[0].1.shape(), inputs[1].1.shape(), inputs[2].1.shape());
+        let shapes: Vec<&[usize]> = inputs.iter().map(|(_, layout)| layout.shape()).collect();
+        let s = self.sizes(&shapes);
         let keys = self.setting.window.map_or(s.capacity, |w| s.capacity.min(w + s.queries));
-        let pairs = (s.batch * s.heads * s.queries * keys) as f64;
-        let part = if s.capacity == 0 { 0.0 } else { keys as f64 / s.capacity as f64 };
-        let moved = part * bytes(&inputs[1..3]) + bytes(&inputs[..1]) + bytes(&inputs[3..]) + bytes(outputs);
-        Cost { flops: 2.0 * pairs * (s.size + s.value_size) as f64, bytes: moved }
+        let columns = s.size + s.value_size;
+        let read = (s.batch * s.kv_heads * keys * columns * inputs[0].0.bytes()) as f64;
+        let others = inputs[..1].iter().chain(&inputs[3..]).chain(outputs);
+        Cost {
+            flops: 2.0 * (s.batch * s.heads * s.queries * keys * columns) as f64,
+            bytes: read + others.map(|(d, l)| (d.bytes() * l.count()) as f64).sum::<f64>(),
+        }
     }
 }

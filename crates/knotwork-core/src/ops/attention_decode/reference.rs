@@ -13,17 +13,23 @@ pub(super) fn length(value: i64, at: usize, capacity: usize) -> Result<usize, St
 
 pub(super) fn run(op: &DecodeOp, inputs: &[Reference], outputs: &mut [Reference]) -> Result<(), String> {
     let (q, k, v, lengths) = (&inputs[0], &inputs[1], &inputs[2], &inputs[3]);
-    let (s, set) = (op.sizes(&q.shape, &k.shape, &v.shape), &op.setting);
+    let shapes: Vec<&[usize]> = inputs.iter().map(|i| i.shape.as_slice()).collect();
+    let (s, set) = (op.sizes(&shapes), &op.setting);
     let scale = set.scale_for(s.size);
     for b in 0..s.batch {
         let length = length(lengths.data[b] as i64, b, s.capacity)?;
         for (h, i) in (0..s.heads).flat_map(|h| (0..s.queries).map(move |i| (h, i))) {
             let row = (b * s.heads + h) * s.queries + i;
-            let first = (b * s.kv_heads + h / (s.heads / s.kv_heads)) * s.capacity;
+            // The row of key j among all rows of the cache.
+            let kv = h / (s.heads / s.kv_heads);
+            let place = |j: usize| {
+                let page = if set.paged { inputs[4].data[b * s.pages + j / s.page] as usize } else { b };
+                (page * s.kv_heads + kv) * s.page + j % s.page
+            };
             let query = &q.data[row * s.size..][..s.size];
             let seen = set.seen(length, s.queries, i);
             let score = |j: usize| {
-                let key = &k.data[(first + j) * s.size..][..s.size];
+                let key = &k.data[place(j) * s.size..][..s.size];
                 let mut score = query.iter().zip(key).map(|(a, b)| a * b).sum::<f64>() * scale;
                 if let Some(c) = set.softcap {
                     score = c * libm::tanh(score / c);
@@ -45,7 +51,7 @@ pub(super) fn run(op: &DecodeOp, inputs: &[Reference], outputs: &mut [Reference]
             let total: f64 = scores.iter().map(|s| libm::exp(s - most)).sum();
             for (j, score) in seen.zip(&scores) {
                 let p = libm::exp(score - most) / total;
-                let value = &v.data[(first + j) * s.value_size..][..s.value_size];
+                let value = &v.data[place(j) * s.value_size..][..s.value_size];
                 y.iter_mut().zip(value).for_each(|(y, v)| *y += p * v);
             }
         }

@@ -201,3 +201,105 @@ fn caches_may_lie_anywhere() {
         Device::cpu().compile(&g, &[&y], &[]).unwrap().plan(&crate::tensor::Binding::default()).unwrap();
     assert_eq!(plan.steps.len(), 1, "{plan}");
 }
+
+/// The cache cut into pages that lie anywhere gives what the whole cache gives.
+#[test]
+fn pages_are_the_cache_in_another_order() {
+    let mut random = 12345u64;
+    let mut below = |n: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) as usize % n
+    };
+    for (page, places, lq, share, window) in [
+        (1, 9, 1, 1, None),
+        (4, 6, 3, 2, Some(5)),
+        (7, 3, 1, 4, None),
+        (600, 2, 2, 2, Some(700)),
+        (16, 70, 2, 3, None),
+    ] {
+        let (b, hkv, c, d, dv) = (3, 2, page * places, 6, 3);
+        let sizes = [b, hkv * share, hkv, lq, c, d, dv];
+        let lengths = [below(c + 1) as i32, c as i32, below(c + 1) as i32];
+        let g = Graph::new();
+        let [q, k, v, n] = inputs(&g, DType::F32, sizes);
+        let options = Decode { window, ..Decode::new() };
+        let whole = q.attention_decode(&k, &v, &n, &options).unwrap();
+        // Two pages more than are used; a shuffle says where each lies.
+        let mut order: Vec<usize> = (0..b * places + 2).collect();
+        for i in (1..order.len()).rev() {
+            order.swap(i, below(i + 1));
+        }
+        let mut feeds = feeds(sizes, &lengths);
+        let paged = |from: &HostTensor, width: usize| {
+            let from = from.to_f64();
+            let mut to = vec![f64::NAN; order.len() * hkv * page * width];
+            for (at, x) in from.iter().enumerate() {
+                let (row, column) = (at / width, at % width);
+                let (sequence, head, key) = (row / (c * hkv), row / c % hkv, row % c);
+                let place = order[sequence * places + key / page];
+                to[((place * hkv + head) * page + key % page) * width + column] = *x;
+            }
+            host(&to, &[order.len(), hkv, page, width])
+        };
+        let in_pages = [paged(&feeds[1].1, d), paged(&feeds[2].1, dv)];
+        let table: Vec<u32> = order[..b * places].iter().map(|&p| p as u32).collect();
+        let t = |name, width| g.input(name, DType::F32, [order.len(), hkv, page, width]).unwrap();
+        let table_in = g.input("table", DType::U32, [b, places]).unwrap();
+        let (pk, pv) = (t("pk", d), t("pv", dv));
+        let y = q.attention_decode(&pk, &pv, &n, &options.pages(&table_in)).unwrap();
+        let [pk, pv] = in_pages;
+        feeds.extend([("pk", pk), ("pv", pv), ("table", HostTensor::new(&table, [b, places]).unwrap())]);
+        let got = both(&g, &[&whole, &y], &feeds);
+        for (at, (a, b)) in got[0].iter().zip(&got[1]).enumerate() {
+            assert!((a - b).abs() <= 2e-6 * a.abs().max(1.0), "pages of {page}, {at}: {b}, whole {a}");
+        }
+        assert!(got[0].iter().any(|x| *x != 0.0));
+    }
+}
+
+#[test]
+fn a_page_outside_the_cache_is_refused_by_name() {
+    let g = Graph::new();
+    let t = |name, shape: [usize; 4]| g.input(name, DType::F32, shape).unwrap();
+    let (q, cache) = (t("q", [1, 1, 1, 2]), t("cache", [3, 1, 4, 2]));
+    let n = g.input("lengths", DType::I32, [1]).unwrap();
+    let table = g.input("table", DType::I32, [1, 2]).unwrap();
+    let decode = |table: &Tensor| q.attention_decode(&cache, &cache, &n, &Decode::new().pages(table));
+    let feeds = |length: i32, pages: [i32; 2]| {
+        let ones = |shape: [usize; 4]| host(&vec![1.0; shape.iter().product()], &shape);
+        let table = HostTensor::new(&pages, [1, 2]).unwrap();
+        vec![
+            ("q", ones([1, 1, 1, 2])),
+            ("cache", ones([3, 1, 4, 2])),
+            ("lengths", counts(&[length])),
+            ("table", table),
+        ]
+    };
+    let (given, computed) = (decode(&table).unwrap(), decode(&table.add(1.0).unwrap()).unwrap());
+    let mut program = Device::cpu().compile(&g, &[&given], &[]).unwrap();
+    let error = program.run(feeds(8, [0, 3])).unwrap_err().to_string();
+    assert!(
+        error.contains("input `table` holds index 3 at 1, outside 0..3 of `page_table` (made at"),
+        "{error}"
+    );
+    assert!(error.contains("attention_decode/tests.rs"), "{error}");
+    let error = program.run(feeds(9, [0, 2])).unwrap_err().to_string();
+    assert!(
+        error.contains("input `lengths` holds index 9 at 0, outside 0..9 of `attention_decode`"),
+        "{error}"
+    );
+    assert_eq!(program.run(feeds(8, [0, 2])).unwrap().wait().unwrap()[0].to_f64(), [1.0, 1.0]);
+    let mut program = Device::cpu().compile(&g, &[&computed], &[]).unwrap();
+    let error = program.run(feeds(8, [1, -2])).unwrap_err().to_string();
+    assert!(error.contains("page -1 at 1 lies outside 0..3"), "{error}");
+
+    let says = |table: &Tensor, cache: &Tensor, text: &str| {
+        let message =
+            q.attention_decode(cache, cache, &n, &Decode::new().pages(table)).unwrap_err().to_string();
+        assert!(message.contains(text) && message.contains("attention_decode/tests.rs"), "{message}");
+    };
+    says(&n, &cache, "the page table is [1]; it must be [B, N], B = 1");
+    says(&q, &cache, "the page table is f32[1, 1, 1, 2]; it takes i32 or u32");
+    says(&table, &t("none", [0, 1, 4, 2]), "the cache has no page");
+    says(&table, &t("empty", [3, 1, 0, 2]), "its pages hold no key");
+}

@@ -41,6 +41,11 @@ fn what_does_not_fit_is_said() {
     says(&t("flat", &[2, 1, 2]), &at, "both must have 4 dimensions");
     says(&rows, &rows, "the positions are f32[2, 1, 1, 2]; they must be i32 or u32 [B] = [2]");
     says(&at, &at, "they must be of one type");
+    let table = g.input("table", DType::I32, [2, 1]).unwrap();
+    let error = cache.cache_append_paged(&many, &at, &table).unwrap_err().to_string();
+    assert!(error.contains("4 rows at a time into a cache that has room for 3"), "{error}");
+    let error = cache.cache_append_paged(&rows, &at, &at).unwrap_err().to_string();
+    assert!(error.contains("the page table is [2]; it must be [B, N], B = 2"), "{error}");
     let y = cache.cache_append(&rows, &at).unwrap().sum(&[0, 1, 2, 3], false).unwrap();
     let error = y.grad(&[&rows]).unwrap_err();
     assert!(matches!(&error, Error::Gradient { op, .. } if op == "cache_append"), "{error}");
@@ -129,4 +134,41 @@ fn a_loop_of_steps_is_causal_attention() {
     let feeds = [("q", rows(&qs, h, &at)), ("k", rows(&ks, hkv, &at)), ("v", rows(&vs, hkv, &at))];
     let error = program.run(feeds).unwrap_err().to_string();
     assert!(error.contains("position 12 at 0 lies outside 0..=11"), "{error}");
+}
+
+/// Pages that sequences take as they grow: what a step writes, the attention of the same step reads.
+#[test]
+fn sequences_grow_over_pages_in_place() {
+    let (page, pages, steps) = (2, 4, 4);
+    let g = Graph::new();
+    let zeros = host(&vec![f64::NAN; pages * page], &[pages, 1, page, 1]);
+    let cache = g.state("cache", "cache", zeros).unwrap();
+    let length = g.state("length", "cache", counts(&[0, 0])).unwrap();
+    let table = g.input("table", DType::I32, [2, 2]).unwrap();
+    let x = g.input("x", DType::F32, [2, 1, 1, 1]).unwrap();
+    let new = cache.cache_append_paged(&x, &length, &table).unwrap();
+    let longer = length.add(1.0).unwrap();
+    // All scores are 0: the mean of what was appended so far.
+    let y = x.attention_decode(&new, &new, &longer, &Decode::new().scale(0.0).pages(&table)).unwrap();
+    let updates = [g.assign(&cache, &new).unwrap(), g.assign(&length, &longer).unwrap()];
+    let mut program = Device::cpu().compile(&g, &[&y], &[&updates[0], &updates[1]]).unwrap();
+    let plan = program.plan(&Binding::default()).unwrap();
+    let of = |name: &str| plan.steps.iter().filter(|s| s.op.name() == name).collect::<Vec<_>>();
+    // The table is checked once for both.
+    assert!(of("page_table").len() == 1 && of("cache_append")[0].aliases == [(0, 0)], "{plan}");
+    let mut sums = [0.0; 2];
+    for step in 0..steps {
+        // The second page of each is known only when it is needed.
+        let table = if step < 2 { [3, 0, 1, 0] } else { [3, 2, 1, 0] };
+        let values = [step as f64 * 2.0 + 1.0, step as f64 - 9.0];
+        sums = [sums[0] + values[0], sums[1] + values[1]];
+        let feeds =
+            [("table", HostTensor::new(&table, [2, 2]).unwrap()), ("x", host(&values, &[2, 1, 1, 1]))];
+        let got = program.run(feeds).unwrap().wait().unwrap().remove(0).to_f64();
+        for (got, sum) in got.iter().zip(sums) {
+            assert!((got - sum / (step + 1) as f64).abs() < 1e-5, "step {step}: {got}");
+        }
+    }
+    let held = program.params().get("cache").unwrap().to_f64();
+    assert_eq!(held, [-7.0, -6.0, -9.0, -8.0, 5.0, 7.0, 1.0, 3.0]);
 }
