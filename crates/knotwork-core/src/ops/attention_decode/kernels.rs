@@ -91,7 +91,8 @@ impl Call<'_> {
     fn dispatch(&self, out: BindTo, splits: usize, own: Option<&'static str>) -> DispatchSpec {
         let (s, set) = (&self.s, &self.op.setting);
         let at = |i: usize| Self::steps(&self.request.inputs[i].layout);
-        let in_fours = |i: usize, width: usize| width % 4 == 0 && at(i).iter().all(|n| n % 4 == 0);
+        let in_fours =
+            |i: usize, width: usize| width.is_multiple_of(4) && at(i).iter().all(|n| n.is_multiple_of(4));
         let vectors = in_fours(1, s.size) && in_fours(2, s.value_size);
         let (rows, each) = self.rows();
         let groups = self.owners() * splits;
