@@ -2,7 +2,7 @@
 
 use super::super::{
     basis::{Basis, Form},
-    kernels::{ENOUGH_GROUPS, MOST_PARTS, Sizes, add_parts, dispatch},
+    kernels::{self, ENOUGH_GROUPS, MOST_PARTS, Sizes, add_parts, dispatch},
     op::{KanSum, Kind},
     silu::polynomial,
 };
@@ -95,6 +95,14 @@ pub(crate) fn sum_params(basis: &Basis, derivative: usize, s: Sizes, parts: usiz
     table.into_iter().fold(words, Params::f32)
 }
 
+/// The words of a sum over any basis.
+fn words(op: &KanSum, s: Sizes, parts: usize, span: usize) -> Params {
+    match op.splines() {
+        Some(sum) => kernels::params(&sum, s, parts, span),
+        None => sum_params(&op.basis, op.derivative, s, parts, span),
+    }
+}
+
 /// How the functions of the inputs fill a tile.
 struct Tile {
     /// Functions of an input, silu among them.
@@ -122,6 +130,7 @@ fn turns(op: &KanSum, s: Sizes) -> usize {
     match op.basis.0 {
         Form::Bernstein { degree } => s.bases + tile.ranges * (degree * degree / 2 + degree),
         Form::Polynomial { .. } => s.bases + skipped,
+        Form::BSpline(spline) => s.bases + tile.ranges * spline.order() * (spline.order() + 4),
         _ => s.bases,
     }
 }
@@ -167,7 +176,7 @@ fn forward(op: &KanSum, s: Sizes) -> Lowering {
     bindings.push(if parts > 1 { BindTo::Scratch(0) } else { BindTo::Output(0) });
     bindings.extend(op.base_input().map(BindTo::Input));
     bindings.extend(op.scale_input().map(BindTo::Input));
-    let params = sum_params(&op.basis, op.derivative, s, parts, span);
+    let params = words(op, s, parts, span);
     let first = dispatch(kernel, bindings, params, tiles * parts);
     let count = s.rows * s.outputs;
     split_or_whole(["dense", "dense_split_inputs"], first, vec![count], parts)
@@ -194,7 +203,7 @@ fn input(op: &KanSum, s: Sizes) -> Lowering {
     let kernel = kernel(op, "kan/dense/input", &[("HELD", tile.held), ("DEPTH", tile.depth)]);
     let mut bindings = vec![BindTo::Input(0), BindTo::Input(1), BindTo::Input(2), BindTo::Output(0)];
     bindings.extend(op.base_input().map(BindTo::Input));
-    let params = sum_params(&op.basis, op.derivative, s, 1, s.rows);
+    let params = words(op, s, 1, s.rows);
     let groups = s.rows.div_ceil(ROWS) * s.inputs.div_ceil(tile.depth);
     Lowering::single("dense", dispatch(kernel, bindings, params, groups))
 }
@@ -216,7 +225,7 @@ fn coefficients(op: &KanSum, s: Sizes) -> Lowering {
         counts.push(s.inputs * s.outputs);
     }
     bindings.extend(op.scale_input().map(BindTo::Input));
-    let params = sum_params(&op.basis, op.derivative, s, parts, span);
+    let params = words(op, s, parts, span);
     let first = dispatch(kernel, bindings, params, tiles * parts);
     split_or_whole(["dense", "dense_split_rows"], first, counts, parts)
 }
