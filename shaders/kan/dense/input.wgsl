@@ -123,6 +123,24 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
                 let at = (row0 + row) * params.inputs + i;
                 let v = x[at];
                 var sum = 0.0;
+                let column = (point / ROWS) * HELD * ROWS + row;
+#if bspline
+                if KAN_TERMS > 0u {
+                    let local = kan_local(v);
+                    for (var r = 0u; r < KAN_TERMS; r++) {
+                        // Below the first function the difference wraps to a large number.
+                        let k = local.start + r - first;
+                        if k < HELD {
+                            sum = fma(local.weights[r], inner[column + k * ROWS], sum);
+                        }
+                    }
+                }
+#if base
+                if params.bases - first < HELD {
+                    sum = fma(kan_silu(v), inner[column + (params.bases - first) * ROWS], sum);
+                }
+#endif
+#else
                 var state = kan_begin(v, first);
                 for (var k = 0u; k < HELD; k++) {
                     var value = 0.0;
@@ -134,8 +152,9 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
                         value = kan_silu(v);
                     }
 #endif
-                    sum = fma(value, inner[((point / ROWS) * HELD + k) * ROWS + row], sum);
+                    sum = fma(value, inner[column + k * ROWS], sum);
                 }
+#endif
                 if first > 0u {
                     sum += total;
                 }

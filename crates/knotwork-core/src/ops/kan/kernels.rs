@@ -1,6 +1,7 @@
 //! The GPU kernels of the three sums, as plain data.
 
 use super::{
+    fours,
     op::{Kind, SplineSum},
     silu::polynomial,
 };
@@ -10,7 +11,7 @@ use crate::{
 };
 
 /// Bytes of workgroup memory that every device has.
-const WORKGROUP_BYTES: usize = 16 << 10;
+pub(super) const WORKGROUP_BYTES: usize = 16 << 10;
 /// Workgroups that fill a device; below it a sum is split, its parts added by a second dispatch.
 pub(super) const ENOUGH_GROUPS: usize = 512;
 /// The most parts of a sum.
@@ -45,11 +46,13 @@ impl Sizes {
 /// The kernels for these shapes.
 pub(super) fn lower(op: &SplineSum, request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
     let sizes = Sizes::of(op.kind, op.basis.count(), request)?;
-    Ok(vec![match op.kind {
+    let mut all = fours::lower(op, sizes, request.capabilities);
+    all.push(match op.kind {
         Kind::Forward => forward(op, sizes),
         Kind::Input => input(op, sizes),
         Kind::Coefficients => coefficients(op, sizes),
-    }])
+    });
+    Ok(all)
 }
 
 /// The words that all kernels share; `parts` and `span` say how the sum is split.
@@ -83,7 +86,7 @@ pub(super) fn params(op: &SplineSum, s: Sizes, parts: usize, span: usize) -> Par
     words
 }
 
-fn kernel(op: &SplineSum, name: &'static str, sizes: &[(&'static str, usize)]) -> Kernel {
+pub(super) fn kernel(op: &SplineSum, name: &'static str, sizes: &[(&'static str, usize)]) -> Kernel {
     let mut constants = vec![
         ("KAN_ORDER", (op.basis.order() as u32).into()),
         ("KAN_DERIVATIVE", (op.derivative as u32).into()),
@@ -105,7 +108,7 @@ fn words(op: &SplineSum) -> usize {
 }
 
 /// The largest power of two from `low` to `high` that `count` fills, `low` if none.
-fn tile(count: usize, low: usize, high: usize) -> usize {
+pub(super) fn tile(count: usize, low: usize, high: usize) -> usize {
     count.next_power_of_two().clamp(low, high)
 }
 

@@ -10,6 +10,7 @@ mod coefficients;
 mod dense;
 mod fast;
 mod forward;
+mod fours;
 mod input;
 mod kernels;
 mod lanes;
@@ -18,6 +19,7 @@ mod op;
 mod reference;
 mod silu;
 mod spline;
+mod split;
 #[cfg(test)]
 mod tests;
 mod values;

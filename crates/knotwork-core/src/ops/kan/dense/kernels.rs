@@ -5,10 +5,13 @@ use super::super::{
     kernels::{self, ENOUGH_GROUPS, MOST_PARTS, Sizes, add_parts, dispatch},
     op::{KanSum, Kind},
     silu::polynomial,
+    split::Split,
 };
 use crate::{
     DType,
-    plan::{BindTo, ConstantValue, DispatchSpec, Kernel, KernelRequest, Lowering, Params, Scratch},
+    plan::{
+        BindTo, Capabilities, ConstantValue, DispatchSpec, Kernel, KernelRequest, Lowering, Params, Scratch,
+    },
 };
 
 /// Functions that lie in workgroup memory at once.
@@ -23,11 +26,15 @@ const MANY_PARTS: usize = 1024;
 /// The kernels for these shapes.
 pub(crate) fn lower(op: &KanSum, request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
     let sizes = Sizes::of(op.kind, op.basis.count(), request)?;
-    Ok(vec![match op.kind {
-        Kind::Forward => forward(op, sizes),
-        Kind::Input => input(op, sizes),
-        Kind::Coefficients => coefficients(op, sizes),
-    }])
+    Ok(match op.kind {
+        Kind::Forward => {
+            let mut all = vec![forward(op, sizes)];
+            all.extend(tiles(op, sizes, request.capabilities));
+            all
+        }
+        Kind::Input => vec![input(op, sizes)],
+        Kind::Coefficients => vec![coefficients(op, sizes)],
+    })
 }
 
 /// The flag that chooses a basis, and the constants that it declares.
@@ -115,17 +122,21 @@ struct Tile {
 
 impl Tile {
     fn new(op: &KanSum, s: Sizes) -> Self {
+        Self::of(op, s, FEATURES)
+    }
+
+    /// With at most so many features.
+    fn of(op: &KanSum, s: Sizes, features: usize) -> Self {
         let functions = s.bases + usize::from(op.base);
-        let ranges = functions.div_ceil(FEATURES);
+        let ranges = functions.div_ceil(features);
         let held = functions.div_ceil(ranges);
-        let depth = if ranges > 1 { 1 } else { (FEATURES / held).min(s.inputs).max(1) };
+        let depth = if ranges > 1 { 1 } else { (features / held).min(s.inputs).max(1) };
         Self { held, depth, ranges }
     }
 }
 
 /// Turns of the loops that evaluate all functions at one point, about.
-fn turns(op: &KanSum, s: Sizes) -> usize {
-    let tile = Tile::new(op, s);
+fn turns(op: &KanSum, s: Sizes, tile: &Tile) -> usize {
     let skipped = tile.held * tile.ranges * (tile.ranges - 1) / 2;
     match op.basis.0 {
         Form::Bernstein { degree } => s.bases + tile.ranges * (degree * degree / 2 + degree),
@@ -168,7 +179,7 @@ fn forward(op: &KanSum, s: Sizes) -> Lowering {
     let (tile, across) = (Tile::new(op, s), across(s.outputs));
     let tiles = s.rows.div_ceil(ROWS) * s.outputs.div_ceil(4 * across);
     // Each thread evaluates 4 / across points of an input, stages coefficients and multiplies.
-    let each = 4 * turns(op, s) / across + 2 * tile.held * tile.ranges + 2;
+    let each = 4 * turns(op, s, &tile) / across + 2 * tile.held * tile.ranges + 2;
     let (parts, span) = split(s.inputs, tiles, 4 * tile.depth, (TURNS / each).max(1));
     let sizes = [("HELD", tile.held), ("DEPTH", tile.depth), ("ACROSS", across)];
     let kernel = kernel(op, "kan/dense/forward", &sizes);
@@ -180,6 +191,39 @@ fn forward(op: &KanSum, s: Sizes) -> Lowering {
     let first = dispatch(kernel, bindings, params, tiles * parts);
     let count = s.rows * s.outputs;
     split_or_whole(["dense", "dense_split_inputs"], first, vec![count], parts)
+}
+
+/// Tiles of 8 x 8 outputs a thread, where rows and outputs fill a good part of one.
+fn tiles(op: &KanSum, s: Sizes, on: &Capabilities) -> Vec<Lowering> {
+    let mut all = Vec::new();
+    let named = [("dense128", "dense128_split"), ("dense64", "dense64_split")];
+    for ((name, split), threads, features) in [(named[0], 16, 16), (named[1], 8, 32)] {
+        let side = 8 * threads;
+        if s.rows.min(s.outputs) <= side / 2 {
+            continue;
+        }
+        let tile = Tile::of(op, s, features);
+        let tiles = s.rows.div_ceil(side) * s.outputs.div_ceil(side);
+        // Each thread evaluates 8 / threads points of an input, stages two vectors of a feature and multiplies.
+        let each = (8 * turns(op, s, &tile)).div_ceil(threads) + 3 * tile.held * tile.ranges + 2;
+        let limit = (TURNS / each).max(1);
+        for mut share in Split::offered(s.inputs, tiles, 4 * tile.depth, 1, on) {
+            if share.span > limit {
+                share = Split::of(s.inputs, s.inputs.div_ceil(limit), 1);
+            }
+            let sizes = [("HELD", tile.held), ("DEPTH", tile.depth), ("DOWN", threads), ("ACROSS", threads)];
+            let mut kernel = kernel(op, "kan/dense/tile", &sizes);
+            kernel.flags.extend((s.outputs.is_multiple_of(4) && s.inputs > 0).then_some("fours"));
+            let mut bindings = vec![BindTo::Input(0), BindTo::Input(1)];
+            bindings.push(if share.parts > 1 { BindTo::Scratch(0) } else { BindTo::Output(0) });
+            bindings.extend(op.base_input().map(BindTo::Input));
+            bindings.extend(op.scale_input().map(BindTo::Input));
+            let params = words(op, s, share.parts, share.span);
+            let first = dispatch(kernel, bindings, params, tiles * share.parts);
+            all.push(split_or_whole([name, split], first, vec![s.rows * s.outputs], share.parts));
+        }
+    }
+    all
 }
 
 /// One dispatch, and one more for each output that comes in parts.
@@ -213,7 +257,7 @@ fn coefficients(op: &KanSum, s: Sizes) -> Lowering {
     let tiles = s.inputs.div_ceil(tile.depth) * tile.ranges * s.outputs.div_ceil(4 * across);
     let quads = (tile.held * tile.depth).div_ceil(4);
     // Each thread evaluates depth / (quads across) points of a row, stages g and multiplies.
-    let each = tile.depth * turns(op, s) / (quads * across) + 4;
+    let each = tile.depth * turns(op, s, &tile) / (quads * across) + 4;
     let (parts, span) = split(s.rows, tiles, ROWS, (TURNS / each).max(32));
     let sizes = [("HELD", tile.held), ("DEPTH", tile.depth), ("ACROSS", across)];
     let kernel = kernel(op, "kan/dense/coefficients", &sizes);
