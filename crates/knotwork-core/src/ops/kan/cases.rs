@@ -159,6 +159,10 @@ fn cases() -> Vec<Case> {
         Layer { base: false, bias: true, ..layer("splines and bias", [3, 1, 8], 4, 1) }.case(),
         layer("order nine", [4, 3, 8], 3, 9).case(),
         layer("few rows", [2, 70, 64], 2, 1).case(),
+        // Sums that are split even where a driver runs on the processor.
+        layer("split inputs", [2, 130, 5], 1, 1).case(),
+        layer("split rows", [70, 2, 5], 2, 2).case(),
+        layer("split rows", [70, 2, 8], 2, 2).case(),
         layer("ranges of functions", [66, 2, 64], 64, 3).case(),
         layer("tiles", [64, 65, 64], 3, 3).case(),
         layer("beyond tiles", [65, 64, 65], 5, 3).case(),

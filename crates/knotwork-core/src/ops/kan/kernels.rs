@@ -4,16 +4,15 @@ use super::{
     fours,
     op::{Kind, SplineSum},
     silu::polynomial,
+    split::Split,
 };
 use crate::{
     DType,
-    plan::{BindTo, DispatchSpec, Grid, Kernel, KernelRequest, Lowering, Params, Scratch},
+    plan::{BindTo, Capabilities, DispatchSpec, Grid, Kernel, KernelRequest, Lowering, Params, Scratch},
 };
 
 /// Bytes of workgroup memory that every device has.
 pub(super) const WORKGROUP_BYTES: usize = 16 << 10;
-/// Workgroups that fill a device; below it a sum is split, its parts added by a second dispatch.
-pub(super) const ENOUGH_GROUPS: usize = 512;
 /// The most parts of a sum.
 pub(super) const MOST_PARTS: usize = 16;
 
@@ -48,9 +47,9 @@ pub(super) fn lower(op: &SplineSum, request: &KernelRequest<'_>) -> Result<Vec<L
     let sizes = Sizes::of(op.kind, op.basis.count(), request)?;
     let mut all = fours::lower(op, sizes, request.capabilities);
     all.push(match op.kind {
-        Kind::Forward => forward(op, sizes),
+        Kind::Forward => forward(op, sizes, request.capabilities),
         Kind::Input => input(op, sizes),
-        Kind::Coefficients => coefficients(op, sizes),
+        Kind::Coefficients => coefficients(op, sizes, request.capabilities),
     });
     Ok(all)
 }
@@ -123,7 +122,7 @@ pub(super) fn add_parts(scratch: usize, output: usize, count: usize, parts: usiz
     dispatch(kernel, vec![BindTo::ScratchRead(scratch), BindTo::Output(output)], params, count.div_ceil(256))
 }
 
-fn forward(op: &SplineSum, s: Sizes) -> Lowering {
+fn forward(op: &SplineSum, s: Sizes, on: &Capabilities) -> Lowering {
     const THREADS: usize = 256;
     let columns = tile(s.outputs, 8, 64);
     let lanes = THREADS / columns;
@@ -132,9 +131,7 @@ fn forward(op: &SplineSum, s: Sizes) -> Lowering {
     let points = if THREADS * 4 * words(op) <= WORKGROUP_BYTES { THREADS } else { THREADS / 2 };
     let depth = (points / rows).max(1);
     let tiles = s.rows.div_ceil(rows) * s.outputs.div_ceil(columns);
-    let parts = ENOUGH_GROUPS.div_ceil(tiles.max(1)).min(s.inputs.div_ceil(4 * depth)).clamp(1, MOST_PARTS);
-    let span = s.inputs.div_ceil(parts).max(1).next_multiple_of(depth);
-    let parts = s.inputs.div_ceil(span).max(1);
+    let Split { parts, span } = Split::best(s.inputs, tiles, 4 * depth, depth, on);
     let kernel = kernel(op, "kan/forward", &[("COLUMNS", columns), ("EACH", each), ("DEPTH", depth)]);
     let mut bindings = vec![BindTo::Input(0), BindTo::Input(1)];
     bindings.push(if parts > 1 { BindTo::Scratch(0) } else { BindTo::Output(0) });
@@ -179,14 +176,12 @@ fn input(op: &SplineSum, s: Sizes) -> Lowering {
     Lowering::single(variant, dispatch(kernel, bindings, params(op, s, 1, s.rows), groups))
 }
 
-fn coefficients(op: &SplineSum, s: Sizes) -> Lowering {
+fn coefficients(op: &SplineSum, s: Sizes, on: &Capabilities) -> Lowering {
     let columns = tile(s.outputs, 16, 64);
     let held = (WORKGROUP_BYTES / 4 / columns - words(op)).min(s.bases);
     let ranges = s.bases.div_ceil(held);
     let tiles = s.inputs * ranges * s.outputs.div_ceil(columns);
-    let parts = ENOUGH_GROUPS.div_ceil(tiles.max(1)).min(s.rows.div_ceil(64)).clamp(1, MOST_PARTS);
-    let span = s.rows.div_ceil(parts).max(1);
-    let parts = s.rows.div_ceil(span).max(1);
+    let Split { parts, span } = Split::best(s.rows, tiles, 64, 1, on);
     let kernel = kernel(op, "kan/coefficients", &[("COLUMNS", columns), ("HELD", held)]);
     let to = |index: usize| if parts > 1 { BindTo::Scratch(index) } else { BindTo::Output(index) };
     let mut bindings = vec![BindTo::Input(0), BindTo::Input(1), to(0)];

@@ -6,6 +6,7 @@
 
 mod basis;
 mod cases;
+mod choose;
 mod coefficients;
 mod dense;
 mod fast;
@@ -30,6 +31,7 @@ pub use spline::{BSpline, MAX_ORDER};
 pub use wavelet::Wavelet;
 
 pub(super) use cases::{BASIS, REGISTERED};
+pub(super) use choose::tunable;
 use op::{KanSum, Kind};
 use silu::MAX_DERIVATIVE;
 pub(super) use wavelet::REGISTERED as WAVELET;

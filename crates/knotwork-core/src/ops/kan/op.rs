@@ -10,7 +10,7 @@
 use super::{
     BSpline, MAX_DERIVATIVE,
     basis::{Basis, Form},
-    dense, fast, kernels, reference,
+    choose, dense, fast, reference,
 };
 use crate::{
     Layout, Result, Site,
@@ -303,12 +303,7 @@ impl Op for KanSum {
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
-        let mut all = match self.splines() {
-            Some(sum) => kernels::lower(&sum, request)?,
-            None => Vec::new(),
-        };
-        all.extend(dense::lower(self, request)?);
-        Ok(all)
+        choose::lower(self, request)
     }
 
     fn emits(&self) -> bool {

@@ -3,10 +3,13 @@
 use super::kernels::MOST_PARTS;
 use crate::plan::{Capabilities, Speed};
 
+/// Workgroups that fill a GPU.
+pub(super) const ENOUGH_GROUPS: usize = 512;
+
 /// Fewer workgroups than this leave a device idle: a sum is then split among more of them, its parts added by a second
 /// dispatch.
 pub(super) fn few(on: &Capabilities) -> usize {
-    if on.speed == Speed::SOFTWARE { 4 } else { 512 }
+    if on.speed == Speed::SOFTWARE { 4 } else { ENOUGH_GROUPS }
 }
 
 /// A sum in so many parts, each over `span` terms.
@@ -23,13 +26,16 @@ impl Split {
         Self { parts: terms.div_ceil(span).max(1), span }
     }
 
-    /// The splits that are worth a variant, the best first: where `tiles` workgroups leave a device idle, into as many parts
-    /// of at least `least` terms as fill it; and the whole.
-    pub fn offered(terms: usize, tiles: usize, least: usize, grain: usize, on: &Capabilities) -> Vec<Self> {
+    /// Where `tiles` workgroups leave a device idle, into as many parts of at least `least` terms as fill it; else whole.
+    pub fn best(terms: usize, tiles: usize, least: usize, grain: usize, on: &Capabilities) -> Self {
         let wanted = few(on).div_ceil(tiles.max(1)).min(terms.div_ceil(least.max(1)));
-        let whole = Self::of(terms, 1, grain);
-        let split = Self::of(terms, wanted.clamp(1, MOST_PARTS), grain);
-        if split.parts > 1 { vec![split, whole] } else { vec![whole] }
+        Self::of(terms, wanted.clamp(1, MOST_PARTS), grain)
+    }
+
+    /// The splits that are worth a variant: the best, and the whole.
+    pub fn offered(terms: usize, tiles: usize, least: usize, grain: usize, on: &Capabilities) -> Vec<Self> {
+        let best = Self::best(terms, tiles, least, grain, on);
+        if best.parts > 1 { vec![best, Self::of(terms, 1, grain)] } else { vec![best] }
     }
 }
 

@@ -2,10 +2,10 @@
 
 use super::super::{
     basis::{Basis, Form},
-    kernels::{self, ENOUGH_GROUPS, MOST_PARTS, Sizes, add_parts, dispatch},
+    kernels::{self, MOST_PARTS, Sizes, add_parts, dispatch},
     op::{KanSum, Kind},
     silu::polynomial,
-    split::Split,
+    split::{Split, few},
 };
 use crate::{
     DType,
@@ -26,14 +26,15 @@ const MANY_PARTS: usize = 1024;
 /// The kernels for these shapes.
 pub(crate) fn lower(op: &KanSum, request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
     let sizes = Sizes::of(op.kind, op.basis.count(), request)?;
+    let on = request.capabilities;
     Ok(match op.kind {
         Kind::Forward => {
-            let mut all = vec![forward(op, sizes)];
-            all.extend(tiles(op, sizes, request.capabilities));
+            let mut all = tiles(op, sizes, on);
+            all.push(forward(op, sizes, on));
             all
         }
         Kind::Input => vec![input(op, sizes)],
-        Kind::Coefficients => vec![coefficients(op, sizes)],
+        Kind::Coefficients => vec![coefficients(op, sizes, on)],
     })
 }
 
@@ -168,19 +169,19 @@ fn across(outputs: usize) -> usize {
 
 /// How a sum of `terms` is split: (parts, terms of a part), for `tiles` workgroups, `grain` terms at least and at most
 /// `limit`.
-fn split(terms: usize, tiles: usize, grain: usize, limit: usize) -> (usize, usize) {
-    let wanted = ENOUGH_GROUPS.div_ceil(tiles.max(1)).min(terms.div_ceil(grain)).clamp(1, MOST_PARTS);
+fn split(terms: usize, tiles: usize, grain: usize, limit: usize, on: &Capabilities) -> (usize, usize) {
+    let wanted = few(on).div_ceil(tiles.max(1)).min(terms.div_ceil(grain)).clamp(1, MOST_PARTS);
     let needed = terms.div_ceil(limit.max(1)).min(MANY_PARTS);
     let span = terms.div_ceil(wanted.max(needed)).max(1);
     (terms.div_ceil(span).max(1), span)
 }
 
-fn forward(op: &KanSum, s: Sizes) -> Lowering {
+fn forward(op: &KanSum, s: Sizes, on: &Capabilities) -> Lowering {
     let (tile, across) = (Tile::new(op, s), across(s.outputs));
     let tiles = s.rows.div_ceil(ROWS) * s.outputs.div_ceil(4 * across);
     // Each thread evaluates 4 / across points of an input, stages coefficients and multiplies.
     let each = 4 * turns(op, s, &tile) / across + 2 * tile.held * tile.ranges + 2;
-    let (parts, span) = split(s.inputs, tiles, 4 * tile.depth, (TURNS / each).max(1));
+    let (parts, span) = split(s.inputs, tiles, 4 * tile.depth, (TURNS / each).max(1), on);
     let sizes = [("HELD", tile.held), ("DEPTH", tile.depth), ("ACROSS", across)];
     let kernel = kernel(op, "kan/dense/forward", &sizes);
     let mut bindings = vec![BindTo::Input(0), BindTo::Input(1)];
@@ -211,6 +212,11 @@ fn tiles(op: &KanSum, s: Sizes, on: &Capabilities) -> Vec<Lowering> {
             if share.span > limit {
                 share = Split::of(s.inputs, s.inputs.div_ceil(limit), 1);
             }
+            let variant = if share.parts > 1 { split } else { name };
+            // What is too long for one part is split already.
+            if all.iter().any(|l: &Lowering| l.variant == variant) {
+                continue;
+            }
             let sizes = [("HELD", tile.held), ("DEPTH", tile.depth), ("DOWN", threads), ("ACROSS", threads)];
             let mut kernel = kernel(op, "kan/dense/tile", &sizes);
             kernel.flags.extend((s.outputs.is_multiple_of(4) && s.inputs > 0).then_some("fours"));
@@ -223,6 +229,9 @@ fn tiles(op: &KanSum, s: Sizes, on: &Capabilities) -> Vec<Lowering> {
             all.push(split_or_whole([name, split], first, vec![s.rows * s.outputs], share.parts));
         }
     }
+    // Large tiles that leave a device idle come last.
+    let idle = s.rows.div_ceil(128) * s.outputs.div_ceil(128) < few(on).div_ceil(4);
+    all.sort_by_key(|l| idle && l.variant.starts_with("dense128"));
     all
 }
 
@@ -252,13 +261,13 @@ fn input(op: &KanSum, s: Sizes) -> Lowering {
     Lowering::single("dense", dispatch(kernel, bindings, params, groups))
 }
 
-fn coefficients(op: &KanSum, s: Sizes) -> Lowering {
+fn coefficients(op: &KanSum, s: Sizes, on: &Capabilities) -> Lowering {
     let (tile, across) = (Tile::new(op, s), across(s.outputs));
     let tiles = s.inputs.div_ceil(tile.depth) * tile.ranges * s.outputs.div_ceil(4 * across);
     let quads = (tile.held * tile.depth).div_ceil(4);
     // Each thread evaluates depth / (quads across) points of a row, stages g and multiplies.
     let each = tile.depth * turns(op, s, &tile) / (quads * across) + 4;
-    let (parts, span) = split(s.rows, tiles, ROWS, (TURNS / each).max(32));
+    let (parts, span) = split(s.rows, tiles, ROWS, (TURNS / each).max(32), on);
     let sizes = [("HELD", tile.held), ("DEPTH", tile.depth), ("ACROSS", across)];
     let kernel = kernel(op, "kan/dense/coefficients", &sizes);
     let to = |index: usize| if parts > 1 { BindTo::Scratch(index) } else { BindTo::Output(index) };
