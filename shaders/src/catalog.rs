@@ -86,6 +86,7 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("kan/dense/forward", include_str!("../kan/dense/forward.wgsl")),
     ("kan/dense/input", include_str!("../kan/dense/input.wgsl")),
     ("kan/dense/tile", include_str!("../kan/dense/tile.wgsl")),
+    ("kan/dense/transposed", include_str!("../kan/dense/transposed.wgsl")),
     ("kan/forward", include_str!("../kan/forward.wgsl")),
     ("kan/fours/coefficients", include_str!("../kan/fours/coefficients.wgsl")),
     ("kan/fours/forward", include_str!("../kan/fours/forward.wgsl")),

@@ -67,10 +67,12 @@ fn every_basis_goes_into_every_kernel() {
             for name in ["kan/values", "kan/contract"] {
                 check(name, &[basis], &constants);
             }
-            for name in ["kan/dense/forward", "kan/dense/tile", "kan/dense/input", "kan/dense/coefficients"] {
+            let names = ["forward", "input", "coefficients", "tile", "transposed"];
+            for name in names.map(|name| format!("kan/dense/{name}")) {
+                let name = name.as_str();
                 for flags in [&[basis][..], &[basis, "base"], &[basis, "base", "scale"], &[basis, "scale"]] {
                     check(name, flags, &constants);
-                    if name == "kan/dense/tile" {
+                    if ["kan/dense/tile", "kan/dense/transposed"].contains(&name) {
                         check(name, &[flags, &["fours"]].concat(), &constants);
                     }
                 }

@@ -34,7 +34,11 @@ pub(crate) fn lower(op: &KanSum, request: &KernelRequest<'_>) -> Result<Vec<Lowe
             all
         }
         Kind::Input => vec![input(op, sizes)],
-        Kind::Coefficients => vec![coefficients(op, sizes, on)],
+        Kind::Coefficients => {
+            let mut all = transposed(op, sizes, on);
+            all.push(coefficients(op, sizes, on));
+            all
+        }
     })
 }
 
@@ -281,4 +285,32 @@ fn coefficients(op: &KanSum, s: Sizes, on: &Capabilities) -> Lowering {
     let params = words(op, s, parts, span);
     let first = dispatch(kernel, bindings, params, tiles * parts);
     split_or_whole(["dense", "dense_split_rows"], first, counts, parts)
+}
+
+/// The transposed product with 8 x 8 sums a thread, where functions and outputs fill a good part of a tile.
+fn transposed(op: &KanSum, s: Sizes, on: &Capabilities) -> Vec<Lowering> {
+    const SIDE: usize = 64;
+    let tile = Tile::of(op, s, SIDE);
+    if s.outputs <= SIDE / 2 || tile.held * tile.depth <= SIDE / 2 {
+        return Vec::new();
+    }
+    let tiles = s.inputs.div_ceil(tile.depth) * tile.ranges * s.outputs.div_ceil(SIDE);
+    // Of 16 rows each of 64 threads evaluates depth / 4 points, stages g and multiplies.
+    let each = (tile.depth * turns(op, s, &tile)).div_ceil(64) + 4;
+    let (parts, span) = split(s.rows, tiles, ROWS, (TURNS / each).max(32), on);
+    let side = SIDE / 8;
+    let sizes = [("HELD", tile.held), ("DEPTH", tile.depth), ("DOWN", side), ("ACROSS", side)];
+    let mut kernel = kernel(op, "kan/dense/transposed", &sizes);
+    kernel.flags.extend((s.outputs.is_multiple_of(4) && s.rows > 0).then_some("fours"));
+    let to = |index: usize| if parts > 1 { BindTo::Scratch(index) } else { BindTo::Output(index) };
+    let mut counts = vec![s.inputs * s.bases * s.outputs];
+    if op.base {
+        counts.push(s.inputs * s.outputs);
+    }
+    let mut bindings = vec![BindTo::Input(0), BindTo::Input(1)];
+    bindings.extend((0..counts.len()).map(to));
+    bindings.extend(op.scale_input().map(BindTo::Input));
+    let params = words(op, s, parts, span);
+    let first = dispatch(kernel, bindings, params, tiles * parts);
+    vec![split_or_whole(["transposed", "transposed_split"], first, counts, parts)]
 }
