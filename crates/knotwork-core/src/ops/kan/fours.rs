@@ -1,9 +1,9 @@
 //! The GPU kernels of the sums over splines that take four outputs at a time, where their number is a multiple of 4.
 
 use super::{
-    kernels::{Sizes, WORKGROUP_BYTES, add_parts, dispatch, kernel, params, tile},
+    kernels::{Sizes, WORKGROUP_BYTES, add_parts, dispatch, evaluation, kernel, limit, params, tile},
     op::{Kind, SplineSum},
-    split::Split,
+    split::{Split, Terms},
 };
 use crate::plan::{BindTo, Capabilities, DispatchSpec, Lowering};
 
@@ -71,7 +71,9 @@ fn tiles(op: &SplineSum, s: Sizes, on: &Capabilities) -> Vec<Lowering> {
     let depth = 1 << depth.ilog2();
     let tiles = s.rows.div_ceil(rows) * s.outputs.div_ceil(4 * across);
     let sizes = [("ACROSS", across), ("EACH", each), ("DEPTH", depth)];
-    Split::offered(s.inputs, tiles, 4 * depth, depth, on)
+    let turns = each * (vectors(op) + 1) + evaluation(op) * rows.div_ceil(THREADS) + 1;
+    let terms = Terms { count: s.inputs, least: 4 * depth, grain: depth, limit: limit(turns, depth) };
+    Split::offered(terms, tiles, on)
         .into_iter()
         .map(|Split { parts, span }| {
             let kernel = kernel(op, "kan/fours/forward", &sizes);
@@ -91,7 +93,11 @@ fn rows(op: &SplineSum, s: Sizes, on: &Capabilities) -> Vec<Lowering> {
     let chunk = 1 << chunk.ilog2();
     let tiles = s.rows * s.outputs.div_ceil(4 * across);
     let sizes = [("ACROSS", across), ("CHUNK", chunk)];
-    Split::offered(s.inputs, tiles, 4 * THREADS / across, THREADS / across, on)
+    // A thread takes one input of so many, and evaluates its own of 256.
+    let lanes = THREADS / across;
+    let turns = (vectors(op) + 1) * THREADS / lanes + evaluation(op);
+    let terms = Terms { count: s.inputs, least: 4 * lanes, grain: lanes, limit: limit(turns, 1) * THREADS };
+    Split::offered(terms, tiles, on)
         .into_iter()
         .map(|Split { parts, span }| {
             let kernel = kernel(op, "kan/fours/row", &sizes);
@@ -142,7 +148,9 @@ fn coefficients(op: &SplineSum, s: Sizes, on: &Capabilities) -> Vec<Lowering> {
     if op.base {
         counts.push(s.inputs * s.outputs);
     }
-    Split::offered(s.rows, tiles, 64, 1, on)
+    let turns = vectors(op) + 2 + evaluation(op).div_ceil(across);
+    let terms = Terms { count: s.rows, least: 64, grain: 1, limit: limit(turns, 1) };
+    Split::offered(terms, tiles, on)
         .into_iter()
         .map(|Split { parts, span }| {
             let mut kernel = kernel(op, "kan/fours/coefficients", &sizes);

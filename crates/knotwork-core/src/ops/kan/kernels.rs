@@ -4,7 +4,7 @@ use super::{
     fours,
     op::{Kind, SplineSum},
     silu::polynomial,
-    split::Split,
+    split::{MOST_PARTS, Split, TURNS, Terms},
 };
 use crate::{
     DType,
@@ -13,8 +13,6 @@ use crate::{
 
 /// Bytes of workgroup memory that every device has.
 pub(super) const WORKGROUP_BYTES: usize = 16 << 10;
-/// The most parts of a sum.
-pub(super) const MOST_PARTS: usize = 16;
 
 /// Sizes of one call.
 #[derive(Clone, Copy)]
@@ -106,6 +104,17 @@ fn words(op: &SplineSum) -> usize {
     op.basis.order() + 1 + usize::from(op.base) + 1
 }
 
+/// Turns of the loops that evaluate one point, about.
+pub(super) fn evaluation(op: &SplineSum) -> usize {
+    let terms = op.basis.order() + 1;
+    terms * (terms + 4)
+}
+
+/// Terms of a sum, a multiple of `grain`, that one invocation may walk where each takes so many turns of its loops.
+pub(super) fn limit(each: usize, grain: usize) -> usize {
+    (TURNS / each.max(1) / grain).max(1) * grain
+}
+
 /// The largest power of two from `low` to `high` that `count` fills, `low` if none.
 pub(super) fn tile(count: usize, low: usize, high: usize) -> usize {
     count.next_power_of_two().clamp(low, high)
@@ -131,7 +140,9 @@ fn forward(op: &SplineSum, s: Sizes, on: &Capabilities) -> Lowering {
     let points = if THREADS * 4 * words(op) <= WORKGROUP_BYTES { THREADS } else { THREADS / 2 };
     let depth = (points / rows).max(1);
     let tiles = s.rows.div_ceil(rows) * s.outputs.div_ceil(columns);
-    let Split { parts, span } = Split::best(s.inputs, tiles, 4 * depth, depth, on);
+    let each = each * (words(op) + 1) + evaluation(op) * rows.div_ceil(THREADS);
+    let terms = Terms { count: s.inputs, least: 4 * depth, grain: depth, limit: limit(each, depth) };
+    let Split { parts, span } = Split::best(terms, tiles, on);
     let kernel = kernel(op, "kan/forward", &[("COLUMNS", columns), ("EACH", each), ("DEPTH", depth)]);
     let mut bindings = vec![BindTo::Input(0), BindTo::Input(1)];
     bindings.push(if parts > 1 { BindTo::Scratch(0) } else { BindTo::Output(0) });
@@ -181,7 +192,9 @@ fn coefficients(op: &SplineSum, s: Sizes, on: &Capabilities) -> Lowering {
     let held = (WORKGROUP_BYTES / 4 / columns - words(op)).min(s.bases);
     let ranges = s.bases.div_ceil(held);
     let tiles = s.inputs * ranges * s.outputs.div_ceil(columns);
-    let Split { parts, span } = Split::best(s.rows, tiles, 64, 1, on);
+    let each = words(op) + 1 + evaluation(op).div_ceil(columns);
+    let terms = Terms { count: s.rows, least: 64, grain: 1, limit: limit(each, 1) };
+    let Split { parts, span } = Split::best(terms, tiles, on);
     let kernel = kernel(op, "kan/coefficients", &[("COLUMNS", columns), ("HELD", held)]);
     let to = |index: usize| if parts > 1 { BindTo::Scratch(index) } else { BindTo::Output(index) };
     let mut bindings = vec![BindTo::Input(0), BindTo::Input(1), to(0)];

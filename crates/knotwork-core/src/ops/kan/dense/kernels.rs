@@ -2,10 +2,10 @@
 
 use super::super::{
     basis::{Basis, Form},
-    kernels::{self, MOST_PARTS, Sizes, add_parts, dispatch},
+    kernels::{self, Sizes, add_parts, dispatch},
     op::{KanSum, Kind},
     silu::polynomial,
-    split::{Split, few},
+    split::{Split, TURNS, Terms, few},
 };
 use crate::{
     DType,
@@ -18,10 +18,6 @@ use crate::{
 const FEATURES: usize = 32;
 /// Rows of a tile.
 const ROWS: usize = 64;
-/// Turns of loops that an invocation may take in all: some drivers end it after 65,535.
-const TURNS: usize = 30_000;
-/// The most parts of a sum over very many rows or inputs.
-const MANY_PARTS: usize = 1024;
 
 /// The kernels for these shapes.
 pub(crate) fn lower(op: &KanSum, request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
@@ -171,21 +167,14 @@ fn across(outputs: usize) -> usize {
     if outputs > 16 { 16 } else { 4 }
 }
 
-/// How a sum of `terms` is split: (parts, terms of a part), for `tiles` workgroups, `grain` terms at least and at most
-/// `limit`.
-fn split(terms: usize, tiles: usize, grain: usize, limit: usize, on: &Capabilities) -> (usize, usize) {
-    let wanted = few(on).div_ceil(tiles.max(1)).min(terms.div_ceil(grain)).clamp(1, MOST_PARTS);
-    let needed = terms.div_ceil(limit.max(1)).min(MANY_PARTS);
-    let span = terms.div_ceil(wanted.max(needed)).max(1);
-    (terms.div_ceil(span).max(1), span)
-}
-
 fn forward(op: &KanSum, s: Sizes, on: &Capabilities) -> Lowering {
     let (tile, across) = (Tile::new(op, s), across(s.outputs));
     let tiles = s.rows.div_ceil(ROWS) * s.outputs.div_ceil(4 * across);
     // Each thread evaluates 4 / across points of an input, stages coefficients and multiplies.
     let each = 4 * turns(op, s, &tile) / across + 2 * tile.held * tile.ranges + 2;
-    let (parts, span) = split(s.inputs, tiles, 4 * tile.depth, (TURNS / each).max(1), on);
+    let limit = (TURNS / each).max(1);
+    let terms = Terms { count: s.inputs, least: 4 * tile.depth, grain: 1, limit };
+    let Split { parts, span } = Split::best(terms, tiles, on);
     let sizes = [("HELD", tile.held), ("DEPTH", tile.depth), ("ACROSS", across)];
     let kernel = kernel(op, "kan/dense/forward", &sizes);
     let mut bindings = vec![BindTo::Input(0), BindTo::Input(1)];
@@ -212,25 +201,18 @@ fn tiles(op: &KanSum, s: Sizes, on: &Capabilities) -> Vec<Lowering> {
         // Each thread evaluates 8 / threads points of an input, stages two vectors of a feature and multiplies.
         let each = (8 * turns(op, s, &tile)).div_ceil(threads) + 3 * tile.held * tile.ranges + 2;
         let limit = (TURNS / each).max(1);
-        for mut share in Split::offered(s.inputs, tiles, 4 * tile.depth, 1, on) {
-            if share.span > limit {
-                share = Split::of(s.inputs, s.inputs.div_ceil(limit), 1);
-            }
-            let variant = if share.parts > 1 { split } else { name };
-            // What is too long for one part is split already.
-            if all.iter().any(|l: &Lowering| l.variant == variant) {
-                continue;
-            }
+        let terms = Terms { count: s.inputs, least: 4 * tile.depth, grain: 1, limit };
+        for Split { parts, span } in Split::offered(terms, tiles, on) {
             let sizes = [("HELD", tile.held), ("DEPTH", tile.depth), ("DOWN", threads), ("ACROSS", threads)];
             let mut kernel = kernel(op, "kan/dense/tile", &sizes);
             kernel.flags.extend((s.outputs.is_multiple_of(4) && s.inputs > 0).then_some("fours"));
             let mut bindings = vec![BindTo::Input(0), BindTo::Input(1)];
-            bindings.push(if share.parts > 1 { BindTo::Scratch(0) } else { BindTo::Output(0) });
+            bindings.push(if parts > 1 { BindTo::Scratch(0) } else { BindTo::Output(0) });
             bindings.extend(op.base_input().map(BindTo::Input));
             bindings.extend(op.scale_input().map(BindTo::Input));
-            let params = words(op, s, share.parts, share.span);
-            let first = dispatch(kernel, bindings, params, tiles * share.parts);
-            all.push(split_or_whole([name, split], first, vec![s.rows * s.outputs], share.parts));
+            let params = words(op, s, parts, span);
+            let first = dispatch(kernel, bindings, params, tiles * parts);
+            all.push(split_or_whole([name, split], first, vec![s.rows * s.outputs], parts));
         }
     }
     // Large tiles that leave a device idle come last.
@@ -271,7 +253,9 @@ fn coefficients(op: &KanSum, s: Sizes, on: &Capabilities) -> Lowering {
     let quads = (tile.held * tile.depth).div_ceil(4);
     // Each thread evaluates depth / (quads across) points of a row, stages g and multiplies.
     let each = tile.depth * turns(op, s, &tile) / (quads * across) + 4;
-    let (parts, span) = split(s.rows, tiles, ROWS, (TURNS / each).max(32), on);
+    let limit = (TURNS / each).max(32);
+    let terms = Terms { count: s.rows, least: ROWS, grain: 1, limit };
+    let Split { parts, span } = Split::best(terms, tiles, on);
     let sizes = [("HELD", tile.held), ("DEPTH", tile.depth), ("ACROSS", across)];
     let kernel = kernel(op, "kan/dense/coefficients", &sizes);
     let to = |index: usize| if parts > 1 { BindTo::Scratch(index) } else { BindTo::Output(index) };
@@ -297,7 +281,9 @@ fn transposed(op: &KanSum, s: Sizes, on: &Capabilities) -> Vec<Lowering> {
     let tiles = s.inputs.div_ceil(tile.depth) * tile.ranges * s.outputs.div_ceil(SIDE);
     // Of 16 rows each of 64 threads evaluates depth / 4 points, stages g and multiplies.
     let each = (tile.depth * turns(op, s, &tile)).div_ceil(64) + 4;
-    let (parts, span) = split(s.rows, tiles, ROWS, (TURNS / each).max(32), on);
+    let limit = (TURNS / each).max(32);
+    let terms = Terms { count: s.rows, least: ROWS, grain: 1, limit };
+    let Split { parts, span } = Split::best(terms, tiles, on);
     let side = SIDE / 8;
     let sizes = [("HELD", tile.held), ("DEPTH", tile.depth), ("DOWN", side), ("ACROSS", side)];
     let mut kernel = kernel(op, "kan/dense/transposed", &sizes);

@@ -4,8 +4,8 @@ use super::op::{Kind, WaveletSum};
 use crate::{
     DType,
     ops::kan::{
-        kernels::{MOST_PARTS, add_parts, dispatch},
-        split::ENOUGH_GROUPS,
+        kernels::{add_parts, dispatch},
+        split::{ENOUGH_GROUPS, MOST_PARTS},
     },
     plan::{BindTo, Kernel, KernelRequest, Lowering, Params, Scratch},
 };
