@@ -140,8 +140,8 @@ fn forward(op: &SplineSum, s: Sizes, on: &Capabilities) -> Lowering {
     let points = if THREADS * 4 * words(op) <= WORKGROUP_BYTES { THREADS } else { THREADS / 2 };
     let depth = (points / rows).max(1);
     let tiles = s.rows.div_ceil(rows) * s.outputs.div_ceil(columns);
-    let each = each * (words(op) + 1) + evaluation(op) * rows.div_ceil(THREADS);
-    let terms = Terms { count: s.inputs, least: 4 * depth, grain: depth, limit: limit(each, depth) };
+    let turns = each * (words(op) + 1) + evaluation(op) * rows.div_ceil(THREADS);
+    let terms = Terms { count: s.inputs, least: 4 * depth, grain: depth, limit: limit(turns, depth) };
     let Split { parts, span } = Split::best(terms, tiles, on);
     let kernel = kernel(op, "kan/forward", &[("COLUMNS", columns), ("EACH", each), ("DEPTH", depth)]);
     let mut bindings = vec![BindTo::Input(0), BindTo::Input(1)];
@@ -192,8 +192,8 @@ fn coefficients(op: &SplineSum, s: Sizes, on: &Capabilities) -> Lowering {
     let held = (WORKGROUP_BYTES / 4 / columns - words(op)).min(s.bases);
     let ranges = s.bases.div_ceil(held);
     let tiles = s.inputs * ranges * s.outputs.div_ceil(columns);
-    let each = words(op) + 1 + evaluation(op).div_ceil(columns);
-    let terms = Terms { count: s.rows, least: 64, grain: 1, limit: limit(each, 1) };
+    let turns = words(op) + 1 + evaluation(op).div_ceil(columns);
+    let terms = Terms { count: s.rows, least: 64, grain: 1, limit: limit(turns, 1) };
     let Split { parts, span } = Split::best(terms, tiles, on);
     let kernel = kernel(op, "kan/coefficients", &[("COLUMNS", columns), ("HELD", held)]);
     let to = |index: usize| if parts > 1 { BindTo::Scratch(index) } else { BindTo::Output(index) };
