@@ -34,6 +34,10 @@ pub(super) struct Sizes {
 const PARALLEL: usize = 4_000_000;
 /// Bytes of coefficients that stay in the first-level cache while a block of rows passes over them.
 const CACHE: usize = 20 << 10;
+/// Bytes that the second-level cache surely holds.
+const SECOND: usize = 256 << 10;
+/// Inputs of a block where the first level is too small for them: the sum so far of a row is fetched once a block.
+const INPUTS: usize = 4;
 /// Points whose weights are held at once, about: they share that cache.
 const POINTS: usize = 512;
 /// Rows of one task at most: so many use the coefficients that each block of inputs brings from farther away.
@@ -79,7 +83,8 @@ impl Block {
 impl Sizes {
     /// Inputs whose coefficients stay in the cache.
     pub fn input_block(&self) -> usize {
-        (CACHE / (4 * (self.bases + 1) * self.outputs).max(1)).clamp(1, self.inputs.max(1))
+        let each = (4 * (self.bases + 1) * self.outputs).max(1);
+        (CACHE / each).max(INPUTS.min(SECOND / each)).clamp(1, self.inputs.max(1))
     }
 
     /// Blocks of inputs whose coefficients stay in the cache, and for each the blocks of rows whose weights do.
