@@ -3,6 +3,7 @@
 use super::{
     Normalizer,
     call::{Call, Shape},
+    density::Choice,
     op::{AttentionOp, PartOf},
     tiles,
 };
@@ -34,6 +35,13 @@ pub(super) fn lower(op: &AttentionOp, request: &KernelRequest<'_>) -> Result<Vec
     // A tile of few queries is mostly empty.
     let few = queries < tiles::FEW_QUERIES;
     Ok(if few { rows.into_iter().chain(tiles).collect() } else { tiles.into_iter().chain(rows).collect() })
+}
+
+/// How a mask's tiles were chosen; none where there is no mask, and where rows go one by one.
+pub(super) fn note(op: &AttentionOp, request: &KernelRequest<'_>, variant: &str) -> Option<String> {
+    let call = Call::new(op, request);
+    let tiled = [tiles::LISTED, tiles::EVERY].contains(&variant);
+    (tiled && call.is_masked()).then(|| Choice::of(&call).to_string())
 }
 
 /// A workgroup a query, or a key.

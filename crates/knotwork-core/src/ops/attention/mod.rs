@@ -4,6 +4,9 @@
 mod blocks;
 mod bounds;
 mod call;
+mod density;
+#[cfg(test)]
+mod density_tests;
 mod evaluate;
 mod fast;
 mod index;

@@ -243,6 +243,10 @@ impl Op for AttentionOp {
         kernels::lower(self, request)
     }
 
+    fn note(&self, request: &KernelRequest<'_>, variant: &str) -> Option<String> {
+        kernels::note(self, request, variant)
+    }
+
     fn grad(&self, context: &GradContext<'_>) -> Result<Vec<Option<Tensor>>> {
         if self.part != PartOf::Forward {
             return Err(no_gradient("first-order only: the gradients of attention have no gradients"));

@@ -2,6 +2,7 @@
 
 use super::{
     call::{Call, Shape},
+    density::Choice,
     op::PartOf,
 };
 use crate::{
@@ -11,15 +12,17 @@ use crate::{
 };
 
 /// Rows of a tile, of queries and of keys.
-const TILE: usize = 32;
+pub(super) const TILE: usize = 32;
 /// Columns of a result that one accumulator of the threads of a workgroup holds.
 const PART: usize = 32;
 /// Pairs of tiles whose kinds a workgroup finds.
 const KINDS: usize = 64;
-/// With fewer tiles of queries and of keys than this, looking for what a mask leaves costs more dispatches than it saves.
-const FEW_TILES: usize = 16;
 /// Below this many queries a workgroup a query does less work.
 pub(super) const FEW_QUERIES: usize = 5;
+
+/// The variants of a mask: over the tiles that it leaves, and over all.
+pub(super) const LISTED: &str = "tiles_listed";
+pub(super) const EVERY: &str = "tiles_all";
 
 /// Tiles of the queries and of the keys, and the batches and heads whose masks differ.
 fn tiles(call: &Call<'_>) -> [usize; 4] {
@@ -27,23 +30,15 @@ fn tiles(call: &Call<'_>) -> [usize; 4] {
     [call.shape(0)[2].div_ceil(TILE), call.shape(2)[2].div_ceil(TILE), batches, heads]
 }
 
-/// With lists where there is a mask, and over every tile.
+/// Over every tile; where there is a mask, over lists of those that it leaves too. First what is estimated to cost less.
 pub(super) fn lower(call: &Call<'_>) -> Vec<Lowering> {
-    let mut found = Vec::new();
-    let [queries, keys, ..] = tiles(call);
-    let few = queries.max(keys) < FEW_TILES;
-    if call.is_masked() && !few {
-        found.extend(listed(call));
-    }
-    found.push(Lowering {
-        variant: if call.is_masked() { "tiles_all" } else { "tiles" },
+    let every = Lowering {
+        variant: if call.is_masked() { EVERY } else { "tiles" },
         scratch: call.scratch.clone(),
         dispatches: call.packing.iter().cloned().chain(kernels(call, None)).collect(),
-    });
-    if call.is_masked() && few {
-        found.extend(listed(call));
-    }
-    found
+    };
+    let Some(listed) = call.is_masked().then(|| listed(call)).flatten() else { return vec![every] };
+    if Choice::of(call).lists_pay() { vec![listed, every] } else { vec![every, listed] }
 }
 
 /// None where a list is larger than a binding can show.
@@ -66,7 +61,7 @@ fn listed(call: &Call<'_>) -> Option<Lowering> {
     dispatches.push(call.kinds(kinds, of(pairs.div_ceil(KINDS))));
     dispatches.push(call.lists(BindTo::ScratchRead(first), lists, by_key, of(owners * batches * heads)));
     dispatches.extend(kernels(call, Some(BindTo::ScratchRead(first + 1))));
-    Some(Lowering { variant: "tiles_listed", scratch, dispatches })
+    Some(Lowering { variant: LISTED, scratch, dispatches })
 }
 
 fn kernels(call: &Call<'_>, lists: Option<BindTo>) -> Vec<DispatchSpec> {
