@@ -166,6 +166,22 @@ impl Choice {
         }
     }
 
+    /// Whether tiles that hold no weight can save what finding them costs: so much work that a quarter of it pays.
+    pub fn lists_may_pay(&self) -> bool {
+        self.every > 4.0 * 6.0 * DISPATCH
+    }
+
+    /// The line of a plan whose tiles are found by what they hold.
+    pub fn skipping(&self) -> String {
+        let Density { tiles, .. } = self.density;
+        let listed = self.density.listed();
+        let percent = 100.0 * listed / tiles.max(1.0);
+        format!(
+            "at most {listed:.0} of {tiles:.0} tiles take part ({percent:.1} %); those wholly below the threshold of \
+             their rows are left out as the device finds them"
+        )
+    }
+
     /// Whether lists pay.
     pub fn lists_pay(&self) -> bool {
         self.lists < self.every

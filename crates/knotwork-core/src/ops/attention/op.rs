@@ -3,7 +3,7 @@
 use super::{
     Normalizer, fast,
     index::{Part, Role},
-    kernels, reference,
+    kernels, reference, skips,
 };
 use crate::{
     DType, Dim, Layout, Result, Site,
@@ -275,6 +275,16 @@ impl Op for AttentionOp {
         layout.is_contiguous()
             || input < 3
             || (self.part != PartOf::Forward && input == self.cotangent_input())
+    }
+
+    /// Which tiles are empty.
+    fn is_hint(&self, output: usize, at: usize) -> bool {
+        let rows = match self.part {
+            PartOf::Forward | PartOf::Query => output == 1,
+            PartOf::Rows => true,
+            PartOf::Key | PartOf::Value | PartOf::Bias => false,
+        };
+        rows && skips::takes(self) && at % 4 == 2
     }
 
     fn emits(&self) -> bool {

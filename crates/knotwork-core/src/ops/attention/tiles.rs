@@ -1,6 +1,7 @@
 //! Attention in tiles of 32 queries by 32 keys, and the lists of tiles that a mask leaves.
 
 use super::{
+    Normalizer,
     call::{Call, Shape},
     density::Choice,
     op::PartOf,
@@ -16,7 +17,7 @@ pub(super) const TILE: usize = 32;
 /// Columns of a result that one accumulator of the threads of a workgroup holds.
 const PART: usize = 32;
 /// Pairs of tiles whose kinds a workgroup finds.
-const KINDS: usize = 64;
+pub(super) const KINDS: usize = 64;
 /// Below this many queries a workgroup a query does less work.
 pub(super) const FEW_QUERIES: usize = 5;
 
@@ -35,7 +36,7 @@ pub(super) fn lower(call: &Call<'_>) -> Vec<Lowering> {
     let every = Lowering {
         variant: if call.is_masked() { EVERY } else { "tiles" },
         scratch: call.scratch.clone(),
-        dispatches: call.packing.iter().cloned().chain(kernels(call, None)).collect(),
+        dispatches: call.packing.iter().cloned().chain(kernels(call, None, tiles(call))).collect(),
     };
     let Some(listed) = call.is_masked().then(|| listed(call)).flatten() else { return vec![every] };
     if Choice::of(call).lists_pay() { vec![listed, every] } else { vec![every, listed] }
@@ -60,14 +61,14 @@ fn listed(call: &Call<'_>) -> Option<Lowering> {
     let mut dispatches = call.packing.clone();
     dispatches.push(call.kinds(kinds, of(pairs.div_ceil(KINDS))));
     dispatches.push(call.lists(BindTo::ScratchRead(first), lists, by_key, of(owners * batches * heads)));
-    dispatches.extend(kernels(call, Some(BindTo::ScratchRead(first + 1))));
+    dispatches.extend(kernels(call, Some(BindTo::ScratchRead(first + 1)), tiles));
     Some(Lowering { variant: LISTED, scratch, dispatches })
 }
 
-fn kernels(call: &Call<'_>, lists: Option<BindTo>) -> Vec<DispatchSpec> {
+/// What the part itself takes, over lists or over every tile; tiles, batches and heads as the lists count them.
+pub(super) fn kernels(call: &Call<'_>, lists: Option<BindTo>, tiles: [usize; 4]) -> Vec<DispatchSpec> {
     let op = call.op;
     let (q, v) = (call.shape(0), call.shape(2));
-    let tiles = tiles(call);
     let input = BindTo::Input;
     let given = [input(0), input(1), input(2)];
     let with_lists = lists.map(|_| "lists");
@@ -96,7 +97,10 @@ fn kernels(call: &Call<'_>, lists: Option<BindTo>) -> Vec<DispatchSpec> {
     match op.part {
         PartOf::Forward => {
             let own = [&given[..], &[output(0), output(1)]].concat();
-            vec![dispatch(&name, "tile_forward", &own, of_queries, v[3], &[])]
+            // Thresholds come from a kernel before it.
+            let file =
+                if op.setting.normalizer == Normalizer::Softmax { "tile_forward" } else { "tile_values" };
+            vec![dispatch(&name, file, &own, of_queries, v[3], &[])]
         }
         PartOf::Rows => {
             vec![dispatch(&name, "tile_rows", &backward(&[numbers, output(0)]), of_queries, 1, &[])]
