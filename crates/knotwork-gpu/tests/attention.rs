@@ -218,6 +218,20 @@ fn tiles_below_the_thresholds_are_left_out() {
     }
 }
 
+/// The best blocks are found on the device, where lists of tiles are made of them.
+#[test]
+fn blocks_of_the_largest_scores_are_found_on_the_device() {
+    let (h, hkv, l, d) = (2, 1, 136, 8);
+    let g = Graph::new();
+    let q = input(&g, "q", &[1, h, l, d]);
+    let k = input(&g, "k", &[1, hkv, l, d]);
+    let mask = Mask::top_blocks(&q, &k, 32, 2, true).unwrap();
+    let y = q.attention(&k, &k, &Attention::new().mask(mask)).unwrap();
+    let grads = y.square().unwrap().sum(&[0, 1, 2, 3], false).unwrap().grad(&[&q, &k]).unwrap();
+    let feeds = [("q", wave(&[1, h, l, d], 0.5)), ("k", wave(&[1, hkv, l, d], 1.5))];
+    check(&g, &[&y, &grads[0], &grads[1]], &feeds);
+}
+
 /// 0 times a number that is none is none: such values, keys and cotangents show though their weights are 0.
 #[test]
 fn what_is_no_number_shows_through_a_weight_of_0() {

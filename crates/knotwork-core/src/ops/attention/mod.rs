@@ -25,6 +25,7 @@ mod tiled;
 #[cfg(test)]
 mod tiled_tests;
 mod tiles;
+mod top_blocks;
 mod wgsl;
 
 pub use index::{Condition, Index};
