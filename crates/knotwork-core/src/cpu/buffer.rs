@@ -19,10 +19,15 @@ use crate::{
     tensor::{DType, HostTensor},
 };
 
+/// A block begins at a cache line, as its places do: a vector of 64 bytes that lies across two costs two loads.
+const LINE: usize = 64;
+
 /// Bytes aligned for every element type. Shared between programs; the parameters' lock gives one run at a time.
 #[derive(Debug)]
 pub(super) struct Block {
     words: UnsafeCell<Vec<u64>>,
+    /// The word at the first cache line.
+    first: usize,
     bytes: usize,
     /// The bytes of all blocks of the backend.
     total: Arc<AtomicU64>,
@@ -41,11 +46,8 @@ unsafe impl Sync for Block {}
 /// Zeros that cost no time until they are touched; `None` where there is not so much memory.
 fn zeroed(n: usize) -> Option<Vec<u64>> {
     let layout = Layout::array::<u64>(n).ok()?;
-    if n == 0 {
-        return Some(Vec::new());
-    }
-    // SAFETY: the layout is that of `n` words and not empty; memory of the global allocator with a vector's own layout
-    // may be given to a vector, and zeros are valid words.
+    // SAFETY: the layout is that of `n` words and not empty, since a block has a line at least; memory of the global allocator
+    // with a vector's own layout may be given to a vector, and zeros are valid words.
     unsafe {
         let start = alloc_zeroed(layout).cast::<u64>();
         (!start.is_null()).then(|| Vec::from_raw_parts(start, n, n))
@@ -55,9 +57,11 @@ fn zeroed(n: usize) -> Option<Vec<u64>> {
 impl Block {
     /// Zeroed memory, or `None` where the system has none: an allocation that fails ends nothing.
     pub fn new(bytes: usize, total: &Arc<AtomicU64>) -> Option<Arc<Self>> {
-        let words = zeroed(bytes.div_ceil(8))?;
+        // The allocator gives zeros for nothing only at its own alignment: a line more than needed has one that begins in it.
+        let words = zeroed(bytes.div_ceil(8).checked_add(LINE / 8)?)?;
+        let first = words.as_ptr().align_offset(LINE);
         total.fetch_add(bytes as u64, Ordering::Relaxed);
-        Some(Arc::new(Self { words: UnsafeCell::new(words), bytes, total: total.clone() }))
+        Some(Arc::new(Self { words: UnsafeCell::new(words), first, bytes, total: total.clone() }))
     }
 
     /// Writes one word over and over: `offset` and `bytes` are multiples of 4.
@@ -71,7 +75,7 @@ impl Block {
     fn pointer(&self, offset: usize, bytes: usize) -> *mut u8 {
         debug_assert!(offset + bytes <= self.bytes.div_ceil(8) * 8);
         // SAFETY: the vector is never resized, so its buffer stays where it is; the range lies inside.
-        unsafe { (*self.words.get()).as_mut_ptr().cast::<u8>().add(offset) }
+        unsafe { (*self.words.get()).as_mut_ptr().add(self.first).cast::<u8>().add(offset) }
     }
 
     /// The elements of a place, to read.

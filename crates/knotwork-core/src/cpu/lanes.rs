@@ -20,3 +20,16 @@ pub(crate) fn arch() -> pulp::Arch {
 pub(crate) fn widest_arch() -> pulp::Arch {
     pulp::Arch::new()
 }
+
+/// The f32 of a vector.
+pub(crate) fn lanes(arch: pulp::Arch) -> usize {
+    struct Lanes;
+    impl pulp::WithSimd for Lanes {
+        type Output = usize;
+
+        fn with_simd<S: pulp::Simd>(self, _: S) -> usize {
+            S::F32_LANES
+        }
+    }
+    arch.dispatch(Lanes)
+}

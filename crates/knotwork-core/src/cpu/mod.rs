@@ -10,7 +10,7 @@ mod product;
 
 pub use fallback::CpuBackend;
 pub use io::{CpuInput, CpuIo, CpuOutput, Slice, SliceMut};
-pub(crate) use lanes::{arch, widest_arch};
+pub(crate) use lanes::{arch, lanes, widest_arch};
 pub use oracle::{Oracle, evaluate};
 pub(crate) use oracle::{bound, evaluate_values, leaf_value, reference};
 pub(crate) use product::{Matrix, product};

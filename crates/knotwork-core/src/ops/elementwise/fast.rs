@@ -147,8 +147,12 @@ pub mod math {
     #[inline(always)]
     #[must_use]
     pub fn silu_d1(x: f32) -> f32 {
-        let (s, t) = (sigmoid(x), sigmoid(-x));
-        let product = s * t;
+        // σ(x) and σ(−x), of which one is e^−|x| times the other.
+        let e = exp(-x.abs());
+        let larger = 1.0 / (1.0 + e);
+        let smaller = e * larger;
+        let s = if x < 0.0 { smaller } else { larger };
+        let product = smaller * larger;
         s + if product == 0.0 { 0.0 } else { x * product }
     }
 

@@ -12,9 +12,10 @@ use super::{
     coefficients,
     forward::{self, Rows},
     input,
+    long::{self, Long},
     op::{Kind, SplineSum},
 };
-use crate::cpu::{CpuInput, CpuIo};
+use crate::cpu::{CpuInput, CpuIo, lanes};
 
 /// Sizes of one call.
 #[derive(Clone, Copy, Debug)]
@@ -33,10 +34,16 @@ pub(super) struct Sizes {
 const PARALLEL: usize = 4_000_000;
 /// Bytes of coefficients that stay in the first-level cache while a block of rows passes over them.
 const CACHE: usize = 20 << 10;
+/// Bytes that the second-level cache surely holds.
+const SECOND: usize = 256 << 10;
+/// Inputs of a block where the first level is too small for them: the sum so far of a row is fetched once a block.
+const INPUTS: usize = 4;
 /// Points whose weights are held at once, about: they share that cache.
 const POINTS: usize = 512;
 /// Rows of one task at most: so many use the coefficients that each block of inputs brings from farther away.
 const ROWS: usize = 128;
+/// Points of one task at least: what a task sets up should not count.
+const TASK_POINTS: usize = 8192;
 
 /// Points that are evaluated together.
 #[derive(Clone, Debug)]
@@ -64,6 +71,9 @@ impl Block {
     #[inline(always)]
     pub fn gather(&self, from: &[f32], inputs: usize, to: &mut [f32]) {
         let wide = self.inputs.len();
+        if wide == inputs {
+            return to.copy_from_slice(&from[self.rows.start * inputs..self.rows.end * inputs]);
+        }
         for (b, to) in self.rows.clone().zip(to.chunks_exact_mut(wide)) {
             to.copy_from_slice(&from[b * inputs + self.inputs.start..][..wide]);
         }
@@ -73,7 +83,8 @@ impl Block {
 impl Sizes {
     /// Inputs whose coefficients stay in the cache.
     pub fn input_block(&self) -> usize {
-        (CACHE / (4 * (self.bases + 1) * self.outputs).max(1)).clamp(1, self.inputs.max(1))
+        let each = (4 * (self.bases + 1) * self.outputs).max(1);
+        (CACHE / each).max(INPUTS.min(SECOND / each)).clamp(1, self.inputs.max(1))
     }
 
     /// Blocks of inputs whose coefficients stay in the cache, and for each the blocks of rows whose weights do.
@@ -91,7 +102,7 @@ impl Sizes {
     /// Rows of one task: several tasks for each thread.
     fn task_rows(&self, parallel: bool) -> usize {
         let tasks = if parallel { 2 * rayon::current_num_threads() } else { 1 };
-        self.rows.div_ceil(tasks).clamp(1, ROWS)
+        self.rows.div_ceil(tasks).clamp(1, ROWS.max(TASK_POINTS / self.inputs.max(1)))
     }
 }
 
@@ -104,81 +115,110 @@ pub(super) fn run(op: &SplineSum, io: &mut CpuIo<'_>) -> Option<()> {
         Kind::Forward => shape(1)[2],
         _ => shape(1)[1],
     };
-    let sizes = Sizes { rows, inputs, outputs, bases: op.basis.count() };
     let terms = op.terms() + usize::from(op.base);
     let parallel = rows * inputs * outputs * (terms + 1) > PARALLEL;
-    let coef = op.coef_input().map(|i| all[i]);
+    let coef = op.coef_input().map_or(&[][..], |i| all[i]);
     let base = op.base_input().map(|i| all[i]);
     let scale = op.scale_input().map(|i| all[i]);
-    let x = all[0];
-    match op.kind {
-        Kind::Forward => {
-            let y = io.outputs[0].f32()?;
-            let block = sizes.task_rows(parallel);
-            let task = |(index, y): (usize, &mut [f32])| {
-                let first = index * block;
-                let here = y.len() / outputs.max(1);
-                let range = first * inputs..(first + here) * inputs;
-                let scale = scale.map(|u| &u[range.clone()]);
-                let rows = Rows {
-                    x: &x[range],
-                    scale,
-                    coef: coef.unwrap_or(&[]),
-                    base,
-                    sizes: Sizes { rows: here, ..sizes },
-                };
-                arch(outputs).dispatch(forward::Task { op, rows, y });
-            };
-            each(y, (block * outputs).max(1), parallel, task);
-        }
-        Kind::Input => {
-            let g = all[1];
-            let y = io.outputs[0].f32()?;
-            let block = sizes.task_rows(parallel);
-            let task = |(index, y): (usize, &mut [f32])| {
-                let first = index * block;
-                let here = y.len() / inputs.max(1);
-                let x = &x[first * inputs..(first + here) * inputs];
-                let g = &g[first * outputs..(first + here) * outputs];
-                let rows = Rows {
-                    x,
-                    scale: None,
-                    coef: coef.unwrap_or(&[]),
-                    base,
-                    sizes: Sizes { rows: here, ..sizes },
-                };
-                arch(outputs).dispatch(input::Task { op, rows, g, y });
-            };
-            each(y, (block * inputs).max(1), parallel, task);
-        }
-        Kind::Coefficients => {
-            let g = all[1];
-            let (first, second) = io.outputs.split_at_mut(1);
-            let dc = first[0].f32()?;
-            let dw = match second.first_mut() {
-                Some(w) => w.f32()?,
-                None => &mut [],
-            };
-            // A cache line of x holds 16 inputs.
-            let block =
-                if parallel { 16.min(inputs.div_ceil(2 * rayon::current_num_threads())).max(1) } else { 16 };
-            let mut parts: Vec<(usize, &mut [f32], &mut [f32])> = Vec::new();
-            let (mut dc, mut dw) = (dc, dw);
-            for first in (0..inputs).step_by(block) {
-                let here = block.min(inputs - first);
-                let (c, rest_c) = std::mem::take(&mut dc).split_at_mut(here * sizes.bases * outputs);
-                let (w, rest_w) =
-                    std::mem::take(&mut dw).split_at_mut(if op.base { here * outputs } else { 0 });
-                (dc, dw) = (rest_c, rest_w);
-                parts.push((first, c, w));
-            }
-            let task = |(first, dc, dw): (usize, &mut [f32], &mut [f32])| {
-                arch(outputs).dispatch(coefficients::Task { op, x, g, scale, sizes, first, dc, dw });
-            };
-            if parallel { parts.into_par_iter().for_each(task) } else { parts.into_iter().for_each(task) }
-        }
+    let g = (op.kind != Kind::Forward).then(|| all[1]);
+    let (first, second) = io.outputs.split_at_mut(1);
+    let out = first[0].f32()?;
+    let weights = match second.first_mut() {
+        Some(w) => w.f32()?,
+        None => &mut [],
+    };
+    let bases = op.basis.count();
+    let call = Call {
+        op,
+        sizes: Sizes { rows, inputs, outputs, bases },
+        real: outputs,
+        x: all[0],
+        coef,
+        base,
+        scale,
+        g,
+        parallel,
+    };
+    let vector = lanes(arch(usize::MAX));
+    if outputs == 0 || outputs >= vector || rows < long::ROWS {
+        call.run(out, weights);
+        return Some(());
+    }
+    let long = |rows: &[f32]| Long::of(rows, outputs, vector);
+    let (coef, base, g) = (long(coef), base.map(long), g.map(long));
+    let sizes = Sizes { outputs: vector, ..call.sizes };
+    let call = Call { sizes, coef: &coef, base: base.as_deref(), g: g.as_deref(), ..call };
+    let mut long_weights = Long::zeros(weights.len() / outputs, vector);
+    if op.kind == Kind::Input {
+        call.run(out, &mut []);
+    } else {
+        let mut long_out = Long::zeros(out.len() / outputs, vector);
+        call.run(&mut long_out, &mut long_weights);
+        long_out.shorten(out, outputs);
+        long_weights.shorten(weights, outputs);
     }
     Some(())
+}
+
+/// One sum.
+struct Call<'a> {
+    op: &'a SplineSum,
+    sizes: Sizes,
+    /// The outputs that are not there to fill a vector.
+    real: usize,
+    x: &'a [f32],
+    coef: &'a [f32],
+    base: Option<&'a [f32]>,
+    scale: Option<&'a [f32]>,
+    /// The cotangent.
+    g: Option<&'a [f32]>,
+    parallel: bool,
+}
+
+impl Call<'_> {
+    /// `weights` are the gradients to the base's weights, where the sum has them.
+    fn run(&self, out: &mut [f32], weights: &mut [f32]) {
+        let Self { op, sizes, real, x, coef, base, scale, parallel, .. } = *self;
+        let Sizes { inputs, outputs, bases, .. } = sizes;
+        let g = self.g.unwrap_or(&[]);
+        let arch = arch(outputs);
+        let block = sizes.task_rows(parallel);
+        // A task's part of what has so many elements a row.
+        let rows_from = |first: usize, here: usize| Rows {
+            x: &x[first * inputs..(first + here) * inputs],
+            scale: scale.map(|u| &u[first * inputs..(first + here) * inputs]),
+            coef,
+            base,
+            sizes: Sizes { rows: here, ..sizes },
+        };
+        match op.kind {
+            Kind::Forward => each(out, block, outputs, parallel, |first, here, y| {
+                arch.dispatch(forward::Task { op, rows: rows_from(first, here), y });
+            }),
+            Kind::Input => each(out, block, inputs, parallel, |first, here, y| {
+                let g = &g[first * outputs..(first + here) * outputs];
+                arch.dispatch(input::Task { op, rows: rows_from(first, here), g, real, y });
+            }),
+            Kind::Coefficients => {
+                // A cache line of x holds 16 inputs.
+                let tasks = if parallel { 2 * rayon::current_num_threads() } else { 1 };
+                let block = inputs.div_ceil(tasks).clamp(1, 16);
+                let mut parts: Vec<(usize, &mut [f32], &mut [f32])> = Vec::new();
+                let (mut dc, mut dw) = (out, weights);
+                for first in (0..inputs).step_by(block) {
+                    let here = block.min(inputs - first);
+                    let (c, rest_c) = dc.split_at_mut(here * bases * outputs);
+                    let (w, rest_w) = dw.split_at_mut(if op.base { here * outputs } else { 0 });
+                    (dc, dw) = (rest_c, rest_w);
+                    parts.push((first, c, w));
+                }
+                let task = |(first, dc, dw): (usize, &mut [f32], &mut [f32])| {
+                    arch.dispatch(coefficients::Task { op, x, g, scale, sizes, first, dc, dw });
+                };
+                if parallel { parts.into_par_iter().for_each(task) } else { parts.into_iter().for_each(task) }
+            }
+        }
+    }
 }
 
 /// The widest vectors that tests allow.
@@ -196,11 +236,19 @@ fn arch(outputs: usize) -> Arch {
     if outputs < 16 { crate::cpu::arch() } else { crate::cpu::widest_arch() }
 }
 
-/// Runs a task on each block of a slice.
-fn each(y: &mut [f32], block: usize, parallel: bool, task: impl Fn((usize, &mut [f32])) + Send + Sync) {
+/// Runs a task on each block of rows of so many elements: it gets the first row, their number, and their elements.
+fn each(
+    y: &mut [f32],
+    block: usize,
+    elements: usize,
+    parallel: bool,
+    task: impl Fn(usize, usize, &mut [f32]) + Send + Sync,
+) {
+    let size = (block * elements).max(1);
+    let run = |(index, y): (usize, &mut [f32])| task(index * block, y.len() / elements.max(1), y);
     if parallel {
-        y.par_chunks_mut(block).enumerate().for_each(task);
+        y.par_chunks_mut(size).enumerate().for_each(run);
     } else {
-        y.chunks_mut(block).enumerate().for_each(task);
+        y.chunks_mut(size).enumerate().for_each(run);
     }
 }

@@ -87,7 +87,12 @@ fn wide<S: Simd>(simd: S, terms: usize, rows: &Rows<'_>, local: &Local, block: &
                     columns::<S, 8, 1>(simd, terms, rows, local, block, b, at, y);
                     v += 8;
                 } else if v + 4 <= vectors && (overlap == 0 || v + 4 < vectors) {
-                    columns::<S, 4, 2>(simd, terms, rows, local, block, b, at, y);
+                    // As many chains as there are registers for.
+                    if S::F32_LANES == 16 {
+                        columns::<S, 4, 4>(simd, terms, rows, local, block, b, at, y);
+                    } else {
+                        columns::<S, 4, 2>(simd, terms, rows, local, block, b, at, y);
+                    }
                     v += 4;
                 } else if v + 2 <= vectors && (overlap == 0 || v + 2 < vectors) {
                     columns::<S, 2, 2>(simd, terms, rows, local, block, b, at, y);
@@ -173,29 +178,13 @@ unsafe fn columns<S: Simd, const NV: usize, const P: usize>(
     }
 }
 
-/// Fewer outputs than a vector holds: the coefficients of a point are one short contiguous run.
+/// A few rows of fewer outputs than a vector holds: the coefficients of a point are one short contiguous run.
 #[inline(always)]
 fn narrow(op: &SplineSum, rows: &Rows<'_>, local: &Local, block: &Block, y: &mut [f32]) {
-    match rows.sizes.outputs {
-        1 => narrow_of::<1>(op, rows, local, block, y),
-        2 => narrow_of::<2>(op, rows, local, block, y),
-        3 => narrow_of::<3>(op, rows, local, block, y),
-        4 => narrow_of::<4>(op, rows, local, block, y),
-        5 => narrow_of::<5>(op, rows, local, block, y),
-        6 => narrow_of::<6>(op, rows, local, block, y),
-        7 => narrow_of::<7>(op, rows, local, block, y),
-        8 => narrow_of::<8>(op, rows, local, block, y),
-        more => {
-            for o in (0..more).step_by(8) {
-                narrow_block(op, rows, local, block, y, o, 8.min(more - o));
-            }
-        }
+    let outputs = rows.sizes.outputs;
+    for o in (0..outputs).step_by(8) {
+        narrow_block(op, rows, local, block, y, o, 8.min(outputs - o));
     }
-}
-
-#[inline(always)]
-fn narrow_of<const O: usize>(op: &SplineSum, rows: &Rows<'_>, local: &Local, block: &Block, y: &mut [f32]) {
-    narrow_block(op, rows, local, block, y, 0, O);
 }
 
 /// Up to 8 columns from `first` on. Each point's sum is made by itself, so that the chain over inputs is one addition.

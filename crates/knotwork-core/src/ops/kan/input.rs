@@ -16,6 +16,8 @@ pub(super) struct Task<'a> {
     pub rows: Rows<'a>,
     /// [rows, outputs]
     pub g: &'a [f32],
+    /// The outputs that are not there to fill a vector.
+    pub real: usize,
     /// [rows, inputs]
     pub y: &'a mut [f32],
 }
@@ -25,7 +27,7 @@ impl WithSimd for Task<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { op, rows, g, y } = self;
+        let Self { op, rows, g, real, y } = self;
         let s = rows.sizes;
         let most = Block::POINTS.min(rows.x.len());
         let mut local = Local::new(op, most);
@@ -35,21 +37,15 @@ impl WithSimd for Task<'_> {
             block.gather(rows.x, s.inputs, &mut x[..points]);
             local.fill(op, &x[..points], None);
             if s.outputs < S::F32_LANES {
-                match s.outputs {
-                    1 => narrow(op, &rows, &local, &block, g, y, 1),
-                    2 => narrow(op, &rows, &local, &block, g, y, 2),
-                    3 => narrow(op, &rows, &local, &block, g, y, 3),
-                    4 => narrow(op, &rows, &local, &block, g, y, 4),
-                    few => narrow(op, &rows, &local, &block, g, y, few),
-                }
+                narrow(op, &rows, &local, &block, g, y);
                 continue;
             }
             match op.terms() {
-                0 => wide::<S>(simd, 0, &rows, &local, &block, g, y),
-                2 => wide::<S>(simd, 2, &rows, &local, &block, g, y),
-                3 => wide::<S>(simd, 3, &rows, &local, &block, g, y),
-                4 => wide::<S>(simd, 4, &rows, &local, &block, g, y),
-                terms => wide::<S>(simd, terms, &rows, &local, &block, g, y),
+                0 => wide::<S>(simd, 0, &rows, &local, &block, g, real, y),
+                2 => wide::<S>(simd, 2, &rows, &local, &block, g, real, y),
+                3 => wide::<S>(simd, 3, &rows, &local, &block, g, real, y),
+                4 => wide::<S>(simd, 4, &rows, &local, &block, g, real, y),
+                terms => wide::<S>(simd, terms, &rows, &local, &block, g, real, y),
             }
         }
     }
@@ -64,14 +60,27 @@ fn wide<S: Simd>(
     local: &Local,
     block: &Block,
     g: &[f32],
+    real: usize,
     y: &mut [f32],
 ) {
     let s = rows.sizes;
     let lanes = S::F32_LANES;
+    debug_assert!(
+        real == s.outputs || s.outputs == lanes,
+        "only a single vector has lanes that are no outputs"
+    );
     let (vectors, overlap) = cover(s.outputs, lanes);
     assert!(rows.coef.len() == s.inputs * s.bases * s.outputs && g.len() == s.rows * s.outputs);
     assert!(rows.base.is_none_or(|w| w.len() == s.inputs * s.outputs) && local.points == block.points());
     assert!(block.rows.end <= s.rows && block.inputs.end <= s.inputs && y.len() == s.rows * s.inputs);
+    if overlap == 0 {
+        match vectors {
+            1 => return held::<S, 1>(simd, terms, rows, local, block, g, real, y),
+            2 => return held::<S, 2>(simd, terms, rows, local, block, g, real, y),
+            4 => return held::<S, 4>(simd, terms, rows, local, block, g, real, y),
+            _ => {}
+        }
+    }
     let full = if overlap == 0 { vectors } else { vectors - 1 };
     let last = s.outputs - lanes;
     // Ones where the last, overlapping vector's lanes are not yet done.
@@ -96,6 +105,49 @@ fn wide<S: Simd>(
                     acc = simd.add_f32s(acc, simd.select_f32s(mask, again, none));
                 }
                 y[b * s.inputs + i] = simd.reduce_sum_f32s(acc);
+            }
+        }
+    }
+}
+
+/// Rows of `NV` whole vectors: a row's cotangents stay in registers.
+#[inline(always)]
+fn held<S: Simd, const NV: usize>(
+    simd: S,
+    terms: usize,
+    rows: &Rows<'_>,
+    local: &Local,
+    block: &Block,
+    g: &[f32],
+    real: usize,
+    y: &mut [f32],
+) {
+    let s = rows.sizes;
+    let lanes = S::F32_LANES;
+    let none = simd.splat_f32s(0.0);
+    // Ones where a lane is an output: times an infinite weight the others are no numbers.
+    let mut outputs = [0.0f32; 64];
+    outputs[..real.min(lanes)].fill(1.0);
+    // SAFETY: `outputs` is longer than a vector; for the rest see the assertions of `wide`.
+    unsafe {
+        let outputs = simd.greater_than_f32s(load::<S>(&outputs, 0), none);
+        for b in block.rows.clone() {
+            let mut gs = [none; NV];
+            for v in 0..NV {
+                gs[v] = load::<S>(g, b * s.outputs + v * lanes);
+            }
+            for i in block.inputs.clone() {
+                let p = block.point(b, i);
+                let from = (i * s.bases + get(&local.start, p) as usize) * s.outputs;
+                let mut sum = none;
+                for v in 0..NV {
+                    let f = combined::<S>(simd, terms, rows, local, i, p, from + v * lanes, v * lanes);
+                    sum = simd.mul_add_e_f32s(gs[v], f, sum);
+                }
+                if real < s.outputs {
+                    sum = simd.select_f32s(outputs, sum, none);
+                }
+                y[b * s.inputs + i] = simd.reduce_sum_f32s(sum);
             }
         }
     }
@@ -132,18 +184,11 @@ unsafe fn combined<S: Simd>(
     sum
 }
 
-/// Fewer outputs than a vector holds.
+/// A few rows of fewer outputs than a vector holds.
 #[inline(always)]
-fn narrow(
-    op: &SplineSum,
-    rows: &Rows<'_>,
-    local: &Local,
-    block: &Block,
-    g: &[f32],
-    y: &mut [f32],
-    outputs: usize,
-) {
+fn narrow(op: &SplineSum, rows: &Rows<'_>, local: &Local, block: &Block, g: &[f32], y: &mut [f32]) {
     let (s, terms, len) = (rows.sizes, op.terms(), local.points);
+    let outputs = s.outputs;
     for b in block.rows.clone() {
         let g = &g[b * outputs..][..outputs];
         for i in block.inputs.clone() {

@@ -167,32 +167,47 @@ fn raise(k: usize, d: usize, u: &Chunk, rows: &mut [Chunk; MAX_ORDER + 1]) {
 /// time. Further than k, where all weights are 0, it does not matter by how much.
 #[inline(always)]
 fn shift(rows: &mut [Chunk; MAX_ORDER + 1], beyond: &[i32; CHUNK], k: usize) {
-    let (mut up, mut down) = (0, 0);
-    for &q in beyond {
-        up |= q.max(0);
-        down |= (-q).max(0);
+    let mut away = [0; CHUNK];
+    let mut moves = [0u32; CHUNK];
+    for sign in [1, -1] {
+        let mut any = 0;
+        for l in 0..CHUNK {
+            away[l] = (sign * beyond[l]).max(0);
+            any |= away[l];
+        }
+        let mut bit = 1;
+        while bit <= k {
+            if any & bit as i32 != 0 {
+                for l in 0..CHUNK {
+                    moves[l] = if away[l] & bit as i32 != 0 { u32::MAX } else { 0 };
+                }
+                // In an order in which each row is read before it is written.
+                for n in 0..=k {
+                    if sign > 0 {
+                        replace(rows, k - n, (k - n).checked_sub(bit), &moves);
+                    } else {
+                        replace(rows, n, Some(n + bit).filter(|&r| r <= k), &moves);
+                    }
+                }
+            }
+            bit *= 2;
+        }
     }
-    let mut bit = 1;
-    while bit <= k {
-        let here = bit as i32;
-        if up & here != 0 {
-            for r in (0..=k).rev() {
-                let from = if r >= bit { rows[r - bit] } else { [0.0; CHUNK] };
-                for l in 0..CHUNK {
-                    let moves = (beyond[l] > 0) & (beyond[l] & here != 0);
-                    rows[r][l] = if moves { from[l] } else { rows[r][l] };
-                }
-            }
-        }
-        if down & here != 0 {
-            for r in 0..=k {
-                let from = if r + bit <= k { rows[r + bit] } else { [0.0; CHUNK] };
-                for l in 0..CHUNK {
-                    let moves = (beyond[l] < 0) & (-beyond[l] & here != 0);
-                    rows[r][l] = if moves { from[l] } else { rows[r][l] };
-                }
-            }
-        }
-        bit *= 2;
+}
+
+/// Puts what another row has, or 0, where the mask is set.
+#[inline(always)]
+fn replace(rows: &mut [Chunk; MAX_ORDER + 1], to: usize, from: Option<usize>, mask: &[u32; CHUNK]) {
+    match from.map(|from| rows.get_disjoint_mut([to, from])) {
+        Some(Ok([to, from])) => blend(to, from, mask),
+        _ => blend(&mut rows[to], &[0.0; CHUNK], mask),
+    }
+}
+
+/// By bits, which becomes vectors where a condition does not.
+#[inline(always)]
+fn blend(to: &mut Chunk, from: &Chunk, mask: &[u32; CHUNK]) {
+    for l in 0..CHUNK {
+        to[l] = f32::from_bits((to[l].to_bits() & !mask[l]) | (from[l].to_bits() & mask[l]));
     }
 }

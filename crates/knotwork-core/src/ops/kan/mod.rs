@@ -14,6 +14,7 @@ mod input;
 mod kernels;
 mod lanes;
 mod local;
+mod long;
 mod op;
 mod reference;
 mod silu;
