@@ -8,6 +8,7 @@
 //
 // A dispatch takes a range of K only, in one part or in several that lie one behind the other in c and are added
 // afterwards. Flag `accumulate`: the range is added to what c holds.
+#import matmul/params
 #import shared/grid
 
 const EACH: u32 = 4u;
@@ -15,23 +16,6 @@ const SIDE: u32 = 16u;
 const TILE: u32 = SIDE * EACH;
 const DEPTH: u32 = 16u;
 
-struct Params {
-    m: u32,
-    n: u32,
-    k: u32,
-    batches: u32,
-    // (offset, stride of the rows, stride of the columns, 0)
-    a: vec4<u32>,
-    b: vec4<u32>,
-    // sizes and strides of the leading dimensions
-    batch: vec4<u32>,
-    batch_a: vec4<u32>,
-    batch_b: vec4<u32>,
-    // the range of K: its first index, one past its last, the indices of a part, the parts
-    range: vec4<u32>,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
 // Fused steps may take the place of each of these functions, with what they bind.
 #if !load_a
 @group(0) @binding(1) var<storage, read> a: array<f32>;

@@ -2,7 +2,6 @@
 // summed so far is scaled down whenever a larger score comes.
 // Flags `two` and `four`: so many times 32 columns.
 #import attention/tiles
-#import attention/tile_columns
 #import attention/larger
 
 // Fused steps may take the place of this function, with what it binds.
@@ -43,7 +42,13 @@ fn store(here: Meeting, local: u32, part: u32, sums: ptr<function, array<vec4<f3
         if row >= params.queries {
             continue;
         }
-        emit_row(place_in(here, row).query, params.value_size, local, part, (*sums)[i]);
+        let index = place_in(here, row).query;
+        for (var c = 0u; c < 4u; c++) {
+            let column = 4u * (part * DEPTH + local % SIDE) + c;
+            if column < params.value_size {
+                emit(index * params.value_size + column, (*sums)[i][c]);
+            }
+        }
     }
 }
 

@@ -2,7 +2,6 @@
 // all heads that share them, the cotangents of the output times the weights, or the queries times the cotangents of their products.
 // Flags `two` and `four`: so many times 32 columns. Keys own: flag `by_key`.
 #import attention/tiles_backward
-#import attention/tile_columns
 
 // Fused steps may take the place of this function, with what it binds.
 #if !epilogue
@@ -39,7 +38,12 @@ fn store(here: Meeting, local: u32, part: u32, sums: ptr<function, array<vec4<f3
             continue;
         }
         let index = (here.batch * params.kv_heads + here.kv_head) * params.keys + key;
-        emit_row(index, result_size(), local, part, (*sums)[i]);
+        for (var c = 0u; c < 4u; c++) {
+            let column = 4u * (part * DEPTH + local % SIDE) + c;
+            if column < result_size() {
+                emit(index * result_size() + column, (*sums)[i][c]);
+            }
+        }
     }
 }
 

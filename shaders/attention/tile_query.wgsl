@@ -2,7 +2,6 @@
 // their product. Flag `given`: the rows' numbers come from a kernel of the same operation.
 // Flags `two` and `four`: so many times 32 columns.
 #import attention/tiles_backward
-#import attention/tile_columns
 
 // Fused steps may take the place of this function, with what it binds.
 #if !epilogue
@@ -26,7 +25,13 @@ fn store(here: Meeting, local: u32, part: u32, sums: ptr<function, array<vec4<f3
         if row >= params.queries {
             continue;
         }
-        emit_row(place_in(here, row).query, params.size, local, part, (*sums)[i]);
+        let index = place_in(here, row).query;
+        for (var c = 0u; c < 4u; c++) {
+            let column = 4u * (part * DEPTH + local % SIDE) + c;
+            if column < params.size {
+                emit(index * params.size + column, (*sums)[i][c]);
+            }
+        }
     }
 }
 

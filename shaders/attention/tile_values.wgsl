@@ -1,7 +1,6 @@
 // Attention whose rows' numbers are known, a workgroup a tile of queries and up to 128 columns of the values: each value times its
 // weight, over a list of the tiles that hold weights. Flags `lists`, and `two` and `four`: so many times 32 columns.
 #import attention/tiles
-#import attention/tile_columns
 
 // Fused steps may take the place of this function, with what it binds.
 #if !epilogue
@@ -27,7 +26,13 @@ fn store(here: Meeting, local: u32, part: u32, sums: ptr<function, array<vec4<f3
         if row >= params.queries {
             continue;
         }
-        emit_row(place_in(here, row).query, params.value_size, local, part, (*sums)[i]);
+        let index = place_in(here, row).query;
+        for (var c = 0u; c < 4u; c++) {
+            let column = 4u * (part * DEPTH + local % SIDE) + c;
+            if column < params.value_size {
+                emit(index * params.value_size + column, (*sums)[i][c]);
+            }
+        }
     }
 }
 

@@ -5,23 +5,7 @@
 // a, the columns of b. `a_vectors`, `b_vectors`, `c_vectors`: sizes, strides and offsets are in fours, and memory is read
 // or written as vectors.
 
-struct Params {
-    m: u32,
-    n: u32,
-    k: u32,
-    batches: u32,
-    // (offset, stride of the rows, stride of the columns, 0)
-    a: vec4<u32>,
-    b: vec4<u32>,
-    // sizes and strides of the leading dimensions
-    batch: vec4<u32>,
-    batch_a: vec4<u32>,
-    batch_b: vec4<u32>,
-    // the range of K: its first index, one past its last, the indices of a part, the parts
-    range: vec4<u32>,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
+#import matmul/params
 
 #if load_a
 fn load_a4(at: u32) -> vec4<f32> {

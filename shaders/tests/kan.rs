@@ -10,6 +10,11 @@ fn every_variant_of_the_kan_kernels_is_valid() {
             ("forward", ["base", "scale"]),
             ("input", ["base", "staged"]),
             ("coefficients", ["base", "scale"]),
+            ("fours/forward", ["base", "scale"]),
+            ("fours/row", ["base", "scale"]),
+            ("fours/input", ["base", "staged"]),
+            ("fours/coefficients", ["base", "scale"]),
+            ("fours/coefficients", ["base", "ranged"]),
         ] {
             for pick in 0..4 {
                 let flags: Vec<&str> =
@@ -62,9 +67,14 @@ fn every_basis_goes_into_every_kernel() {
             for name in ["kan/values", "kan/contract"] {
                 check(name, &[basis], &constants);
             }
-            for name in ["kan/dense/forward", "kan/dense/input", "kan/dense/coefficients"] {
+            let names = ["forward", "input", "coefficients", "tile", "transposed"];
+            for name in names.map(|name| format!("kan/dense/{name}")) {
+                let name = name.as_str();
                 for flags in [&[basis][..], &[basis, "base"], &[basis, "base", "scale"], &[basis, "scale"]] {
                     check(name, flags, &constants);
+                    if ["kan/dense/tile", "kan/dense/transposed"].contains(&name) {
+                        check(name, &[flags, &["fours"]].concat(), &constants);
+                    }
                 }
             }
         }

@@ -35,7 +35,7 @@ pub struct Arguments {
     /// Writes the table there instead of the user's cache, where it is not read.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Only classes whose name has this in it, such as `wide/` or `long`.
+    /// Only classes whose name, or whose operation's, has this in it, such as `wide/`, `long` or `kan_forward`.
     #[arg(long, value_name = "TEXT")]
     class: Option<String>,
     /// Takes variants that are hopelessly slow through all rounds too, for their medians.
@@ -76,10 +76,11 @@ pub fn tune(arguments: &Arguments, out: &mut impl Write) -> Result<()> {
     };
     let info = device.info().clone();
     let until = Instant::now() + Duration::from_secs(arguments.seconds);
-    let wanted = |t: &Tunable| arguments.class.as_ref().is_none_or(|text| t.class.contains(text.as_str()));
+    let has = |t: &Tunable, text: &str| t.class.contains(text) || t.operation.contains(text);
+    let wanted = |t: &Tunable| arguments.class.as_ref().is_none_or(|text| has(t, text));
     let all: Vec<Tunable> = tunable().into_iter().filter(wanted).collect();
     if all.is_empty() {
-        bail!("no class has `{}` in its name", arguments.class.as_deref().unwrap_or_default());
+        bail!("no class or operation has `{}` in its name", arguments.class.as_deref().unwrap_or_default());
     }
     let mut table = Tuned::new(&info.name, &info.driver, &arguments.commit);
     // What an earlier run of this command found for this driver, where that can be read.

@@ -70,7 +70,9 @@ fn what_cannot_be_tuned_says_so() {
         String::from_utf8_lossy(&out.stderr).into_owned()
     };
     assert!(error(&["tune", "--device", "cpu"]).contains("the CPU has no kernel variants"));
-    assert!(error(&["tune", "--class", "no such"]).contains("no class has `no such` in its name"));
+    assert!(
+        error(&["tune", "--class", "no such"]).contains("no class or operation has `no such` in its name")
+    );
     assert!(error(&["tune", "--seconds", "0"]).contains("--seconds"));
     let off = knotwork(Path::new("off"), &["tune", "--seconds", "1"]);
     assert!(String::from_utf8_lossy(&off.stderr).contains("--output FILE"));

@@ -1,8 +1,13 @@
 //! The kernels of KAN layers on whatever GPU there is, against the reference in f64.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a panic is the report")]
 
-use knotwork_core::{DType, Device, Graph, HostTensor, Tensor, cpu::evaluate, ops::BSpline};
+use knotwork_core::{
+    DType, Device, Graph, HostTensor, Tensor, cpu::evaluate, ops::BSpline, plan::PlanOptions,
+};
 use knotwork_gpu::{Options, Profile, open};
+
+/// More kernel variants than any operation has.
+const VARIANTS: usize = 64;
 
 /// Numbers in [−scale, scale) from a small generator.
 fn numbers(shape: &[usize], scale: f32, seed: u64) -> HostTensor {
@@ -14,17 +19,31 @@ fn numbers(shape: &[usize], scale: f32, seed: u64) -> HostTensor {
     HostTensor::from_vec((0..shape.iter().product::<usize>()).map(next).collect(), shape).unwrap()
 }
 
-/// The largest error of each output, relative to the largest value of its tensor or 1.
-fn errors(device: &Device, g: &Graph, outputs: &[&Tensor], feeds: &[(&str, HostTensor)]) -> Vec<f64> {
-    let mut program = device.compile(g, outputs, &[]).unwrap();
-    let mut run = || program.run(feeds.iter().map(|(n, t)| (*n, t))).unwrap().wait().unwrap();
-    let (got, again) = (run(), run());
+/// The largest error of each output, relative to the largest value of its tensor or 1, in the first so many kernel variants:
+/// each with the variants' names.
+fn errors(
+    variants: usize,
+    device: &Device,
+    g: &Graph,
+    outputs: &[&Tensor],
+    feeds: &[(&str, HostTensor)],
+) -> Vec<(String, Vec<f64>)> {
     let want = evaluate(g, outputs, &feeds.iter().cloned().collect()).unwrap();
-    got.iter()
-        .zip(&again)
-        .zip(&want)
-        .map(|((got, again), want)| {
-            assert_eq!(got.device_bytes(), again.device_bytes(), "two runs differ");
+    let mut all: Vec<(String, Vec<f64>)> = Vec::new();
+    for variant in 0..variants {
+        let options = PlanOptions { variant: Some(variant), ..PlanOptions::default() };
+        let mut program = device.compile(g, outputs, &[]).unwrap().with_options(options);
+        let plan = program.plan(&[].into()).unwrap();
+        let named: Vec<String> =
+            plan.steps.iter().map(|s| format!("{} of {}", s.variant, s.op.name())).collect();
+        let named = named.join(", ");
+        if all.iter().any(|(n, _)| *n == named) {
+            break;
+        }
+        let mut run = || program.run(feeds.iter().map(|(n, t)| (*n, t))).unwrap().wait().unwrap();
+        let (got, again) = (run(), run());
+        let found = got.iter().zip(&again).zip(&want).map(|((got, again), want)| {
+            assert_eq!(got.device_bytes(), again.device_bytes(), "two runs differ: {named}");
             let want = want.to_f64();
             let size = want.iter().fold(1.0f64, |a, b| if b.is_nan() { a } else { a.max(b.abs()) });
             got.to_f64().iter().zip(&want).fold(0.0f64, |worst, (g, w)| match (g.is_nan(), w.is_nan()) {
@@ -32,8 +51,10 @@ fn errors(device: &Device, g: &Graph, outputs: &[&Tensor], feeds: &[(&str, HostT
                 (false, false) => worst.max((g - w).abs() / size),
                 _ => f64::INFINITY,
             })
-        })
-        .collect()
+        });
+        all.push((named.clone(), found.collect()));
+    }
+    all
 }
 
 fn devices() -> Vec<Device> {
@@ -79,12 +100,13 @@ fn layers_and_their_gradients_agree_with_the_reference() {
             // Gradients of gradients: the scaled sums.
             all.extend(g.vjp(&[(&all[0], &v)], &[&x, &c, &w, &dy]).unwrap());
             all.push(y);
-            let errors = errors(&device, &g, &all.iter().collect::<Vec<_>>(), &feeds);
-            assert!(
-                errors.iter().all(|&e| e < 2e-6),
-                "[{b}, {i}, {o}] {basis}: {errors:?} on {}",
-                device.info()
-            );
+            for (variants, errors) in errors(1, &device, &g, &all.iter().collect::<Vec<_>>(), &feeds) {
+                assert!(
+                    errors.iter().all(|&e| e < 2e-6),
+                    "[{b}, {i}, {o}] {basis}: {errors:?} on {}: {variants}",
+                    device.info()
+                );
+            }
         }
     }
 }
@@ -92,18 +114,60 @@ fn layers_and_their_gradients_agree_with_the_reference() {
 #[test]
 fn a_row_without_meaning_gives_nan_and_spoils_no_other() {
     for device in devices() {
+        for (rows, outputs, grid) in [(4, 17, 70), (4, 16, 70), (40, 36, 4)] {
+            let g = Graph::new();
+            let basis = BSpline::new(grid, 3).unwrap();
+            let mut x = numbers(&[rows, 3], 1.0, 1).as_slice::<f32>().unwrap().to_vec();
+            (x[4], x[6], x[9]) = (f32::NAN, f32::NEG_INFINITY, 1e30);
+            let x = g.parameter("x", HostTensor::new(&x, [rows, 3]).unwrap()).unwrap();
+            let c = g.parameter("coef", numbers(&[3, basis.count(), outputs], 1.0, 2)).unwrap();
+            let w = g.parameter("base", HostTensor::zeros(DType::F32, [3, outputs])).unwrap();
+            let dy = g.parameter("dy", numbers(&[rows, outputs], 1.0, 5)).unwrap();
+            let y = x.kan_layer_native(&c, Some(&w), None, basis).unwrap();
+            let mut all = g.vjp(&[(&y, &dy)], &[&x, &c]).unwrap();
+            all.push(y);
+            for (variants, errors) in errors(VARIANTS, &device, &g, &all.iter().collect::<Vec<_>>(), &[]) {
+                assert!(errors.iter().all(|&e| e < 2e-6), "{errors:?} on {}: {variants}", device.info());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_variant_of_large_tiles_agrees_with_the_reference() {
+    let device = &devices()[1];
+    for ([b, i, o], grid, order) in [([140, 9, 132], 4, 3), ([70, 6, 64], 9, 5)] {
         let g = Graph::new();
-        let basis = BSpline::new(70, 3).unwrap();
-        let mut x = numbers(&[4, 3], 1.0, 1).as_slice::<f32>().unwrap().to_vec();
-        (x[4], x[6], x[9]) = (f32::NAN, f32::NEG_INFINITY, 1e30);
-        let x = g.parameter("x", HostTensor::new(&x, [4, 3]).unwrap()).unwrap();
-        let c = g.parameter("coef", numbers(&[3, basis.count(), 17], 1.0, 2)).unwrap();
-        let w = g.parameter("base", HostTensor::zeros(DType::F32, [3, 17])).unwrap();
-        let dy = g.parameter("dy", numbers(&[4, 17], 1.0, 5)).unwrap();
+        let basis = BSpline::new(grid, order).unwrap();
+        let x = g.parameter("x", numbers(&[b, i], 1.5, 1)).unwrap();
+        let c = g.parameter("coef", numbers(&[i, basis.count(), o], 1.0, 2)).unwrap();
+        let w = g.parameter("base", numbers(&[i, o], 1.0, 3)).unwrap();
+        let dy = g.parameter("dy", numbers(&[b, o], 1.0, 5)).unwrap();
         let y = x.kan_layer_native(&c, Some(&w), None, basis).unwrap();
-        let mut all = g.vjp(&[(&y, &dy)], &[&x, &c]).unwrap();
+        let mut all = g.vjp(&[(&y, &dy)], &[&x, &c, &w]).unwrap();
         all.push(y);
-        let errors = errors(&device, &g, &all.iter().collect::<Vec<_>>(), &[]);
-        assert!(errors.iter().all(|&e| e < 2e-6), "{errors:?} on {}", device.info());
+        for (variants, errors) in errors(VARIANTS, device, &g, &all.iter().collect::<Vec<_>>(), &[]) {
+            assert!(errors.iter().all(|&e| e < 2e-6), "[{b}, {i}, {o}] {basis}: {errors:?}: {variants}");
+        }
+    }
+}
+
+/// Some drivers end all loops of an invocation together after 65,535 turns, without a word.
+#[test]
+fn long_sums_are_whole() {
+    let device = &devices()[1];
+    for [b, i, o] in [[2, 50_000, 8], [20, 20_000, 4], [40, 20_000, 36], [2, 20_000, 3], [100_000, 1, 8]] {
+        let g = Graph::new();
+        let basis = BSpline::new(1, 1).unwrap();
+        let x = g.parameter("x", numbers(&[b, i], 1.2, 1)).unwrap();
+        let c = g.parameter("coef", numbers(&[i, basis.count(), o], 1.0, 2)).unwrap();
+        let w = g.parameter("base", numbers(&[i, o], 1.0, 3)).unwrap();
+        let dy = g.parameter("dy", numbers(&[b, o], 1.0, 5)).unwrap();
+        let y = x.kan_layer_native(&c, Some(&w), None, basis).unwrap();
+        let mut all = g.vjp(&[(&y, &dy)], &[&c, &w]).unwrap();
+        all.push(y);
+        for (variants, errors) in errors(VARIANTS, device, &g, &all.iter().collect::<Vec<_>>(), &[]) {
+            assert!(errors.iter().all(|&e| e < 2e-5), "[{b}, {i}, {o}]: {errors:?}: {variants}");
+        }
     }
 }

@@ -67,6 +67,28 @@ fn evaluate(at: u32, row: u32, i: u32, first: u32, last: u32) {
 #if scale
     u = scale[row * params.inputs + i];
 #endif
+#if bspline
+    // Zeros, and in their places the functions that are not 0.
+    let none = select(0.0, v, kw_is_nan(v) && KAN_TERMS > 0u);
+    for (var k = 0u; k < HELD; k++) {
+        phi[at + k * ROWS] = select(0.0, none, first + k < params.bases);
+    }
+    if KAN_TERMS > 0u && none == 0.0 {
+        let local = kan_local(v);
+        for (var r = 0u; r < KAN_TERMS; r++) {
+            // Below the first function the difference wraps to a large number.
+            let k = local.start + r - first;
+            if k < HELD {
+                phi[at + k * ROWS] = u * local.weights[r];
+            }
+        }
+    }
+#if base
+    if params.bases - first < HELD {
+        phi[at + (params.bases - first) * ROWS] = u * kan_silu(v);
+    }
+#endif
+#else
     var state = kan_begin(v, first);
     for (var k = 0u; k < HELD; k++) {
         var value = 0.0;
@@ -80,6 +102,7 @@ fn evaluate(at: u32, row: u32, i: u32, first: u32, last: u32) {
 #endif
         phi[at + k * ROWS] = u * value;
     }
+#endif
 }
 
 @compute @workgroup_size(THREADS)

@@ -18,7 +18,14 @@ const PITCH: u32 = ROWS + 1u;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> g: array<f32>;
 @group(0) @binding(3) var<storage, read> coef: array<f32>;
+// Fused steps may take the place of this function, with what it binds.
+#if !epilogue
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
+
+fn emit(at: u32, value: f32) {
+    y[at] = value;
+}
+#endif
 #if base
 @group(0) @binding(5) var<storage, read> base: array<f32>;
 #endif
@@ -62,6 +69,8 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
 #if base
     functions += 1u;
 #endif
+    // Where functions come in several ranges, a thread has at most one point, in all of them the same.
+    var total = 0.0;
     for (var first = 0u; first < functions; first += HELD) {
         var acc: array<vec4<f32>, 4>;
         for (var o0 = 0u; o0 < params.outputs; o0 += CHUNK) {
@@ -114,6 +123,24 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
                 let at = (row0 + row) * params.inputs + i;
                 let v = x[at];
                 var sum = 0.0;
+                let column = (point / ROWS) * HELD * ROWS + row;
+#if bspline
+                if KAN_TERMS > 0u {
+                    let local = kan_local(v);
+                    for (var r = 0u; r < KAN_TERMS; r++) {
+                        // Below the first function the difference wraps to a large number.
+                        let k = local.start + r - first;
+                        if k < HELD {
+                            sum = fma(local.weights[r], inner[column + k * ROWS], sum);
+                        }
+                    }
+                }
+#if base
+                if params.bases - first < HELD {
+                    sum = fma(kan_silu(v), inner[column + (params.bases - first) * ROWS], sum);
+                }
+#endif
+#else
                 var state = kan_begin(v, first);
                 for (var k = 0u; k < HELD; k++) {
                     var value = 0.0;
@@ -125,13 +152,16 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
                         value = kan_silu(v);
                     }
 #endif
-                    sum = fma(value, inner[((point / ROWS) * HELD + k) * ROWS + row], sum);
+                    sum = fma(value, inner[column + k * ROWS], sum);
                 }
-                // The same thread comes back to the same element.
+#endif
                 if first > 0u {
-                    sum += y[at];
+                    sum += total;
                 }
-                y[at] = sum;
+                total = sum;
+                if first + HELD >= functions {
+                    emit(at, sum);
+                }
             }
         }
         workgroupBarrier();

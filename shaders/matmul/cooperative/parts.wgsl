@@ -15,6 +15,7 @@ enable wgpu_cooperative_matrix;
 // naga wants products of matrices where it can see that control is uniform, and sees neither that `subgroup_id` is one for
 // the subgroup nor that a function of uniform numbers is uniform. Under this rule it looks.
 diagnostic(off, derivative_uniformity);
+#import matmul/params
 #import shared/grid
 
 const SIZE: u32 = 8u;
@@ -47,23 +48,6 @@ alias MatrixA = coop_mat8x8<f16, A>;
 alias MatrixB = coop_mat8x8<f16, B>;
 alias MatrixC = coop_mat8x8<f32, C>;
 
-struct Params {
-    m: u32,
-    n: u32,
-    k: u32,
-    batches: u32,
-    // (offset, stride of the rows, stride of the columns, 0)
-    a: vec4<u32>,
-    b: vec4<u32>,
-    // sizes and strides of the leading dimensions
-    batch: vec4<u32>,
-    batch_a: vec4<u32>,
-    batch_b: vec4<u32>,
-    // the range of K: its first index, one past its last, the indices of a part, the parts
-    range: vec4<u32>,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
 #if a_vectors
 @group(0) @binding(1) var<storage, read> a: array<vec4<f16>>;
 #else

@@ -1,6 +1,8 @@
 //! Operations: one file each. A file opens with the method that users call and implements one trait.
 
 pub(crate) mod attention;
+mod attention_decode;
+mod cache_append;
 mod case;
 mod causal_product;
 mod conv2d;
@@ -25,6 +27,7 @@ mod op;
 pub mod optimizer;
 mod pack;
 mod pad;
+mod page_table;
 mod poly_norm;
 mod poly_relu;
 mod polynomial;
@@ -45,6 +48,7 @@ mod var;
 pub(crate) mod views;
 
 pub use attention::{Attention, Condition, Index, Mask, Normalizer};
+pub use attention_decode::Decode;
 pub use case::{Case, CaseInput, Fill};
 pub use conv2d::{Conv2d, Pair};
 pub use cross_entropy::Gives;

@@ -40,6 +40,8 @@ pub fn families() -> Vec<(&'static str, Vec<Registered>)> {
         ].concat()),
         ("Attention", vec![
             attention::REGISTERED,
+            attention_decode::REGISTERED,
+            cache_append::REGISTERED,
             linear_attention::REGISTERED,
             causal_product::REGISTERED,
         ]),

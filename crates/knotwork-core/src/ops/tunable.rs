@@ -1,6 +1,6 @@
 //! What `knotwork tune` measures: for each class of shapes of a tuned table, work of that class.
 
-use super::{Case, matmul};
+use super::{Case, kan, matmul};
 
 /// Work of one class of shapes.
 #[derive(Clone, Debug)]
@@ -25,6 +25,7 @@ pub struct Tunable {
 #[must_use]
 pub fn tunable() -> Vec<Tunable> {
     let mut all = matmul::tunable();
+    all.extend(kan::tunable());
     all.sort_by(|a, b| a.flops.total_cmp(&b.flops));
     all
 }

@@ -51,6 +51,8 @@ pub(super) enum Role {
     Values,
     /// [B, Lk]
     Document,
+    /// [B]
+    Lengths,
     /// [H or 1, ⌈Lq/s⌉, ⌈Lk/s⌉]
     Block(usize),
 }
@@ -236,8 +238,9 @@ impl Index {
     /// use knotwork_core::{DType, Graph, ops::{Index, Mask}};
     /// let g = Graph::new();
     /// let length = g.input("length", DType::I32, [8])?;
-    /// // Padding: sequence b of the batch has length[b] keys.
-    /// let mask = Mask::when(Index::key().less(Index::value(&length, [Index::batch()])));
+    /// // Sequence b of the batch sees its last length[b] keys only.
+    /// let first = Index::keys() - Index::value(&length, [Index::batch()]);
+    /// let mask = Mask::when(Index::key().at_least(first));
     /// # let _ = mask;
     /// # Ok::<(), knotwork_core::Error>(())
     /// ```

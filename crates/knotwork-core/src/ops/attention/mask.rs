@@ -101,6 +101,23 @@ impl Mask {
         Self::when(of(Index::key()).equal(of(Index::query())) & Index::query().at_least(0))
     }
 
+    /// The first `lengths[b]` keys of sequence b: `lengths` `[B]` (i32 or u32). Padding of ragged sequences is hidden, and tiles
+    /// that hold nothing else cost nothing; whatever lies there is read into no sum. A length above Lk hides nothing, one below
+    /// 1 everything. For padded queries too, add `Index::row()` below the lengths of the queries by [`when`](Self::when).
+    ///
+    /// ```
+    /// # use knotwork_core::{DType, Graph, ops::{Attention, Mask}};
+    /// let g = Graph::new();
+    /// let x = g.input("x", DType::F32, [3, 2, 16, 8])?;
+    /// let lengths = g.input("lengths", DType::I32, [3])?;
+    /// x.attention(&x, &x, &Attention::new().mask(Mask::lengths(&lengths) & Mask::causal()))?;
+    /// # Ok::<(), knotwork_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn lengths(lengths: &Tensor) -> Self {
+        Self::when(Index::key().less(Index::look(lengths, Role::Lengths, [Index::batch()])))
+    }
+
     /// Whole blocks of `size` queries by `size` keys: `blocks` `[H or 1, ⌈Lq/size⌉, ⌈Lk/size⌉]` (truth values, or integers
     /// that count as true unless 0). Rows are counted by the query's own index. `attention` refuses a size of 0.
     #[must_use]

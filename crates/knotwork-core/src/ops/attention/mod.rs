@@ -102,10 +102,20 @@ fn cases() -> Vec<Case> {
         });
         one
     };
+    let ragged = {
+        let mut one = case("tiles of ragged lengths", [3, 2, 1, 40, 70, 5, 6], new());
+        one.inputs.push(CaseInput::index(&[3], 71));
+        one.build = std::sync::Arc::new(|t| {
+            let mask = Mask::lengths(&t[3]) & Mask::window(50, 10);
+            Ok(vec![t[0].attention(&t[1], &t[2], &Attention::new().mask(mask))?])
+        });
+        one
+    };
     let by_head =
         Mask::causal() & Mask::when((Index::query() - Index::key()).at_most((Index::head() + 1) * 20));
     vec![
         tiled_documents,
+        ragged,
         case("tiles of a window and a prefix", [1, 4, 2, 70, 101, 40, 36], {
             new().mask((Mask::window(20, 3) & Mask::strided(2)) | Mask::prefix(5))
         }),

@@ -105,6 +105,10 @@ impl AttentionOp {
                 Role::Document => {
                     return Err(format!("document is {meta}; it must be [B, Lk] = [{}, {}]", q[0], k[2]));
                 }
+                Role::Lengths if dims.len() == 1 && dims[0] == q[0] && meta.dtype.is_index() => {}
+                Role::Lengths => {
+                    return Err(format!("the lengths are {meta}; they must be i32 or u32 [B] = [{}]", q[0]));
+                }
                 Role::Block(size) => {
                     let fits = |dim: &Dim, of: &Dim| match (dim.fixed(), of.fixed()) {
                         (Some(n), Some(of)) => n == of.div_ceil(*size),

@@ -65,6 +65,12 @@ fn bad_options_and_shapes_are_named() {
     says(&one, new().mask(Mask::block(2, &document)), "block_mask is");
     says(&one, new().mask(Mask::document(&document)), "[B, Lk] = [1, 5]");
     says(&one, new().mask(Mask::document(&one)), "i32, u32 or bool");
+    says(
+        &one,
+        new().mask(Mask::lengths(&document)),
+        "the lengths are i32[1, 4]; they must be i32 or u32 [B] = [1]",
+    );
+    says(&one, new().mask(Mask::lengths(&one)), "i32, u32 or bool");
     says(&one, new().top_k(0), "top_k is 0");
     says(&one, new().top_k(6), "top_k is 6, but a row has 5 keys");
     says(&one, new().softcap(0.0), "softcap is 0");
@@ -135,4 +141,70 @@ fn documents_and_blocks_are_looked_up() {
     assert_eq!(got, [[no, no, yes, yes]; 2]);
     let got = seen(&g, Mask::block(3, &blocks) & Mask::causal(), 2, 4, &[]);
     assert_eq!(got, [[yes, yes, yes, no]; 2]);
+}
+
+/// A padded batch is the sequences one by one, whatever lies in the padding: output and gradients, by rows and by tiles.
+#[test]
+fn lengths_are_the_sequences_one_by_one() {
+    for (l, lengths) in [(5, [5, 0, 3]), (150, [100, 150, 1])] {
+        let shape = [3, 2, l, 4];
+        let padded = |phase: f64, fill: f64| {
+            let mut values = wave(&shape, phase).to_f64();
+            for (at, x) in values.iter_mut().enumerate() {
+                if at / 4 % l >= lengths[at / (8 * l)] {
+                    *x = fill;
+                }
+            }
+            host(&values, &shape)
+        };
+        let dy = padded(3.0, 0.0);
+        let feeds =
+            [("q", padded(0.0, 1.0)), ("k", padded(1.0, f64::NAN)), ("v", padded(2.0, f64::NAN)), ("dy", dy)];
+        let g = Graph::new();
+        let [q, k, v, dy] = ["q", "k", "v", "dy"].map(|name| g.input(name, DType::F32, shape).unwrap());
+        let given = lengths.map(|n| n as i32);
+        let n = g.tensor(crate::HostTensor::new(&given, [3]).unwrap()).unwrap();
+        let attend = |[q, k, v, dy]: [&Tensor; 4], options: &Attention| {
+            let y = q.attention(k, v, options).unwrap();
+            let mut all = g.vjp(&[(&y, dy)], &[q, k, v]).unwrap();
+            all.insert(0, y);
+            all
+        };
+        let whole = attend([&q, &k, &v, &dy], &Attention::new().mask(Mask::lengths(&n)));
+        let mut outputs: Vec<Tensor> = whole;
+        for (b, &n) in lengths.iter().enumerate().filter(|(_, n)| **n > 0) {
+            let part = [&q, &k, &v, &dy].map(|t| t.slice(0, b, b + 1).unwrap().slice(2, 0, n).unwrap());
+            outputs.extend(attend([&part[0], &part[1], &part[2], &part[3]], &Attention::new()));
+        }
+        let got = both(&g, &outputs.iter().collect::<Vec<_>>(), &feeds);
+        let (whole, mut parts) = got.split_at(4);
+        for (b, &n) in lengths.iter().enumerate() {
+            for (what, whole) in whole.iter().enumerate() {
+                for head in 0..2 {
+                    let rows = &whole[(b * 2 + head) * l * 4..][..l * 4];
+                    // The output of a padded query is of no use, but a number; its gradients are those of no cotangent.
+                    let finite = if n > 0 || what > 0 {
+                        rows.iter().all(|x| x.is_finite())
+                    } else {
+                        rows.iter().all(|x| *x == 0.0)
+                    };
+                    assert!(finite, "{what} of {b}: {rows:?}");
+                    if n == 0 {
+                        continue;
+                    }
+                    for (i, (a, w)) in rows.iter().zip(&parts[what][head * n * 4..][..n * 4]).enumerate() {
+                        assert!(
+                            (a - w).abs() <= 2e-6 * w.abs().max(1.0),
+                            "{what} of {b}, {head}, {i}: {a}, alone {w}"
+                        );
+                    }
+                    let behind = &rows[n * 4..];
+                    assert!(what == 0 || behind.iter().all(|x| *x == 0.0), "{what} of {b}: {behind:?}");
+                }
+            }
+            if n > 0 {
+                parts = &parts[4..];
+            }
+        }
+    }
 }

@@ -148,6 +148,8 @@ fn cases() -> Vec<Case> {
         bias: false,
     };
     let mut all: Vec<Case> = (0..=5).map(|k| layer("orders", [3, 3, 3], 5, k).case()).collect();
+    // Outputs in fours have kernels of their own.
+    all.extend((0..=5).map(|k| layer("orders", [3, 3, 4], 5, k).case()));
     all.extend([
         layer("one edge", [1, 1, 1], 5, 3).case(),
         layer("one interval", [3, 4, 9], 1, 3).case(),
@@ -155,6 +157,13 @@ fn cases() -> Vec<Case> {
         Layer { bias: true, ..layer("bias", [5, 3, 4], 3, 3) }.case(),
         Layer { base: false, ..layer("splines only", [7, 5, 17], 4, 2) }.case(),
         Layer { base: false, bias: true, ..layer("splines and bias", [3, 1, 8], 4, 1) }.case(),
+        layer("order nine", [4, 3, 8], 3, 9).case(),
+        layer("few rows", [2, 70, 64], 2, 1).case(),
+        // Sums that are split even where a driver runs on the processor.
+        layer("split inputs", [2, 130, 5], 1, 1).case(),
+        layer("split rows", [70, 2, 5], 2, 2).case(),
+        layer("split rows", [70, 2, 8], 2, 2).case(),
+        layer("ranges of functions", [66, 2, 64], 64, 3).case(),
         layer("tiles", [64, 65, 64], 3, 3).case(),
         layer("beyond tiles", [65, 64, 65], 5, 3).case(),
         layer("one row", [1, 65, 65], 5, 3).case(),

@@ -1,20 +1,18 @@
 //! The GPU kernels of the three sums, as plain data.
 
 use super::{
+    fours,
     op::{Kind, SplineSum},
     silu::polynomial,
+    split::{MOST_PARTS, Split, TURNS, Terms},
 };
 use crate::{
     DType,
-    plan::{BindTo, DispatchSpec, Grid, Kernel, KernelRequest, Lowering, Params, Scratch},
+    plan::{BindTo, Capabilities, DispatchSpec, Grid, Kernel, KernelRequest, Lowering, Params, Scratch},
 };
 
 /// Bytes of workgroup memory that every device has.
-const WORKGROUP_BYTES: usize = 16 << 10;
-/// Workgroups that fill a device; below it a sum is split, its parts added by a second dispatch.
-pub(super) const ENOUGH_GROUPS: usize = 512;
-/// The most parts of a sum.
-pub(super) const MOST_PARTS: usize = 16;
+pub(super) const WORKGROUP_BYTES: usize = 16 << 10;
 
 /// Sizes of one call.
 #[derive(Clone, Copy)]
@@ -45,11 +43,13 @@ impl Sizes {
 /// The kernels for these shapes.
 pub(super) fn lower(op: &SplineSum, request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
     let sizes = Sizes::of(op.kind, op.basis.count(), request)?;
-    Ok(vec![match op.kind {
-        Kind::Forward => forward(op, sizes),
+    let mut all = fours::lower(op, sizes, request.capabilities);
+    all.push(match op.kind {
+        Kind::Forward => forward(op, sizes, request.capabilities),
         Kind::Input => input(op, sizes),
-        Kind::Coefficients => coefficients(op, sizes),
-    }])
+        Kind::Coefficients => coefficients(op, sizes, request.capabilities),
+    });
+    Ok(all)
 }
 
 /// The words that all kernels share; `parts` and `span` say how the sum is split.
@@ -83,7 +83,7 @@ pub(super) fn params(op: &SplineSum, s: Sizes, parts: usize, span: usize) -> Par
     words
 }
 
-fn kernel(op: &SplineSum, name: &'static str, sizes: &[(&'static str, usize)]) -> Kernel {
+pub(super) fn kernel(op: &SplineSum, name: &'static str, sizes: &[(&'static str, usize)]) -> Kernel {
     let mut constants = vec![
         ("KAN_ORDER", (op.basis.order() as u32).into()),
         ("KAN_DERIVATIVE", (op.derivative as u32).into()),
@@ -104,8 +104,19 @@ fn words(op: &SplineSum) -> usize {
     op.basis.order() + 1 + usize::from(op.base) + 1
 }
 
+/// Turns of the loops that evaluate one point, about.
+pub(super) fn evaluation(op: &SplineSum) -> usize {
+    let terms = op.basis.order() + 1;
+    terms * (terms + 4)
+}
+
+/// Terms of a sum, a multiple of `grain`, that one invocation may walk where each takes so many turns of its loops.
+pub(super) fn limit(each: usize, grain: usize) -> usize {
+    (TURNS / each.max(1) / grain).max(1) * grain
+}
+
 /// The largest power of two from `low` to `high` that `count` fills, `low` if none.
-fn tile(count: usize, low: usize, high: usize) -> usize {
+pub(super) fn tile(count: usize, low: usize, high: usize) -> usize {
     count.next_power_of_two().clamp(low, high)
 }
 
@@ -120,7 +131,7 @@ pub(super) fn add_parts(scratch: usize, output: usize, count: usize, parts: usiz
     dispatch(kernel, vec![BindTo::ScratchRead(scratch), BindTo::Output(output)], params, count.div_ceil(256))
 }
 
-fn forward(op: &SplineSum, s: Sizes) -> Lowering {
+fn forward(op: &SplineSum, s: Sizes, on: &Capabilities) -> Lowering {
     const THREADS: usize = 256;
     let columns = tile(s.outputs, 8, 64);
     let lanes = THREADS / columns;
@@ -129,9 +140,9 @@ fn forward(op: &SplineSum, s: Sizes) -> Lowering {
     let points = if THREADS * 4 * words(op) <= WORKGROUP_BYTES { THREADS } else { THREADS / 2 };
     let depth = (points / rows).max(1);
     let tiles = s.rows.div_ceil(rows) * s.outputs.div_ceil(columns);
-    let parts = ENOUGH_GROUPS.div_ceil(tiles.max(1)).min(s.inputs.div_ceil(4 * depth)).clamp(1, MOST_PARTS);
-    let span = s.inputs.div_ceil(parts).max(1).next_multiple_of(depth);
-    let parts = s.inputs.div_ceil(span).max(1);
+    let turns = each * (words(op) + 1) + evaluation(op) * rows.div_ceil(THREADS);
+    let terms = Terms { count: s.inputs, least: 4 * depth, grain: depth, limit: limit(turns, depth) };
+    let Split { parts, span } = Split::best(terms, tiles, on);
     let kernel = kernel(op, "kan/forward", &[("COLUMNS", columns), ("EACH", each), ("DEPTH", depth)]);
     let mut bindings = vec![BindTo::Input(0), BindTo::Input(1)];
     bindings.push(if parts > 1 { BindTo::Scratch(0) } else { BindTo::Output(0) });
@@ -176,14 +187,14 @@ fn input(op: &SplineSum, s: Sizes) -> Lowering {
     Lowering::single(variant, dispatch(kernel, bindings, params(op, s, 1, s.rows), groups))
 }
 
-fn coefficients(op: &SplineSum, s: Sizes) -> Lowering {
+fn coefficients(op: &SplineSum, s: Sizes, on: &Capabilities) -> Lowering {
     let columns = tile(s.outputs, 16, 64);
     let held = (WORKGROUP_BYTES / 4 / columns - words(op)).min(s.bases);
     let ranges = s.bases.div_ceil(held);
     let tiles = s.inputs * ranges * s.outputs.div_ceil(columns);
-    let parts = ENOUGH_GROUPS.div_ceil(tiles.max(1)).min(s.rows.div_ceil(64)).clamp(1, MOST_PARTS);
-    let span = s.rows.div_ceil(parts).max(1);
-    let parts = s.rows.div_ceil(span).max(1);
+    let turns = words(op) + 1 + evaluation(op).div_ceil(columns);
+    let terms = Terms { count: s.rows, least: 64, grain: 1, limit: limit(turns, 1) };
+    let Split { parts, span } = Split::best(terms, tiles, on);
     let kernel = kernel(op, "kan/coefficients", &[("COLUMNS", columns), ("HELD", held)]);
     let to = |index: usize| if parts > 1 { BindTo::Scratch(index) } else { BindTo::Output(index) };
     let mut bindings = vec![BindTo::Input(0), BindTo::Input(1), to(0)];

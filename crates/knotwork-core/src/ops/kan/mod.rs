@@ -6,10 +6,12 @@
 
 mod basis;
 mod cases;
+mod choose;
 mod coefficients;
 mod dense;
 mod fast;
 mod forward;
+mod fours;
 mod input;
 mod kernels;
 mod lanes;
@@ -19,6 +21,7 @@ mod op;
 mod reference;
 mod silu;
 mod spline;
+mod split;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -29,6 +32,7 @@ pub use spline::{BSpline, MAX_ORDER};
 pub use wavelet::Wavelet;
 
 pub(super) use cases::{BASIS, REGISTERED};
+pub(super) use choose::tunable;
 use op::{KanSum, Kind};
 use silu::MAX_DERIVATIVE;
 pub(super) use wavelet::REGISTERED as WAVELET;

@@ -10,7 +10,7 @@
 use super::{
     BSpline, MAX_DERIVATIVE,
     basis::{Basis, Form},
-    dense, fast, kernels, reference,
+    choose, dense, fast, reference,
 };
 use crate::{
     Layout, Result, Site,
@@ -85,7 +85,7 @@ impl SplineSum {
 
 impl KanSum {
     /// The sum over B-splines, where they are the basis.
-    fn splines(&self) -> Option<SplineSum> {
+    pub fn splines(&self) -> Option<SplineSum> {
         let Self { kind, derivative, base, scale, .. } = *self;
         match self.basis.0 {
             Form::BSpline(basis) => Some(SplineSum { kind, basis, derivative, base, scale }),
@@ -303,15 +303,11 @@ impl Op for KanSum {
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
-        match self.splines() {
-            Some(sum) => kernels::lower(&sum, request),
-            None => dense::lower(self, request),
-        }
+        choose::lower(self, request)
     }
 
     fn emits(&self) -> bool {
-        // The dense kernel of the gradient to x adds to what it stored before.
-        self.kind == Kind::Forward || (self.kind == Kind::Input && self.splines().is_some())
+        self.kind != Kind::Coefficients
     }
 
     fn grad(&self, context: &GradContext<'_>) -> Result<Vec<Option<Tensor>>> {

@@ -27,7 +27,11 @@ pub fn cases(size: Size) -> Vec<Case> {
     let wide = size.of([[5, 12, 4], [256, 784, 64], [4096, 784, 64]]);
     let one = size.of([[1, 12, 4], [1, 784, 64], [1, 4096, 4096]]);
     let mut all = Vec::new();
-    for (shape, grid) in [(shape, 5), (shape, 50), (wide, 5), (one, 5)] {
+    // What changes with the number of functions of an input.
+    let square = size.of([[6, 4, 8], [256, 64, 64], [4096, 256, 256]]);
+    let crossing = [2, 5, 10, 20, 50].map(|grid| (square, grid));
+    for (shape, grid) in [(shape, 5), (shape, 50), (wide, 5), (one, 5), (one, 50)].into_iter().chain(crossing)
+    {
         let name = format!("g{grid}_{}", by(&shape));
         all.push(Case::new(format!("kan/forward_{name}"), move |g| {
             let basis = BSpline::new(grid, 3)?;

@@ -2,32 +2,40 @@
 
 use super::super::{
     basis::{Basis, Form},
-    kernels::{ENOUGH_GROUPS, MOST_PARTS, Sizes, add_parts, dispatch},
+    kernels::{self, Sizes, add_parts, dispatch},
     op::{KanSum, Kind},
     silu::polynomial,
+    split::{Split, TURNS, Terms, few},
 };
 use crate::{
     DType,
-    plan::{BindTo, ConstantValue, DispatchSpec, Kernel, KernelRequest, Lowering, Params, Scratch},
+    plan::{
+        BindTo, Capabilities, ConstantValue, DispatchSpec, Kernel, KernelRequest, Lowering, Params, Scratch,
+    },
 };
 
 /// Functions that lie in workgroup memory at once.
 const FEATURES: usize = 32;
 /// Rows of a tile.
 const ROWS: usize = 64;
-/// Turns of loops that an invocation may take in all: some drivers end it after 65,535.
-const TURNS: usize = 30_000;
-/// The most parts of a sum over very many rows or inputs.
-const MANY_PARTS: usize = 1024;
 
 /// The kernels for these shapes.
 pub(crate) fn lower(op: &KanSum, request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
     let sizes = Sizes::of(op.kind, op.basis.count(), request)?;
-    Ok(vec![match op.kind {
-        Kind::Forward => forward(op, sizes),
-        Kind::Input => input(op, sizes),
-        Kind::Coefficients => coefficients(op, sizes),
-    }])
+    let on = request.capabilities;
+    Ok(match op.kind {
+        Kind::Forward => {
+            let mut all = tiles(op, sizes, on);
+            all.push(forward(op, sizes, on));
+            all
+        }
+        Kind::Input => vec![input(op, sizes)],
+        Kind::Coefficients => {
+            let mut all = transposed(op, sizes, on);
+            all.push(coefficients(op, sizes, on));
+            all
+        }
+    })
 }
 
 /// The flag that chooses a basis, and the constants that it declares.
@@ -95,6 +103,14 @@ pub(crate) fn sum_params(basis: &Basis, derivative: usize, s: Sizes, parts: usiz
     table.into_iter().fold(words, Params::f32)
 }
 
+/// The words of a sum over any basis.
+fn words(op: &KanSum, s: Sizes, parts: usize, span: usize) -> Params {
+    match op.splines() {
+        Some(sum) => kernels::params(&sum, s, parts, span),
+        None => sum_params(&op.basis, op.derivative, s, parts, span),
+    }
+}
+
 /// How the functions of the inputs fill a tile.
 struct Tile {
     /// Functions of an input, silu among them.
@@ -107,21 +123,26 @@ struct Tile {
 
 impl Tile {
     fn new(op: &KanSum, s: Sizes) -> Self {
+        Self::of(op, s, FEATURES)
+    }
+
+    /// With at most so many features.
+    fn of(op: &KanSum, s: Sizes, features: usize) -> Self {
         let functions = s.bases + usize::from(op.base);
-        let ranges = functions.div_ceil(FEATURES);
+        let ranges = functions.div_ceil(features);
         let held = functions.div_ceil(ranges);
-        let depth = if ranges > 1 { 1 } else { (FEATURES / held).min(s.inputs).max(1) };
+        let depth = if ranges > 1 { 1 } else { (features / held).min(s.inputs).max(1) };
         Self { held, depth, ranges }
     }
 }
 
 /// Turns of the loops that evaluate all functions at one point, about.
-fn turns(op: &KanSum, s: Sizes) -> usize {
-    let tile = Tile::new(op, s);
+fn turns(op: &KanSum, s: Sizes, tile: &Tile) -> usize {
     let skipped = tile.held * tile.ranges * (tile.ranges - 1) / 2;
     match op.basis.0 {
         Form::Bernstein { degree } => s.bases + tile.ranges * (degree * degree / 2 + degree),
         Form::Polynomial { .. } => s.bases + skipped,
+        Form::BSpline(spline) => s.bases + tile.ranges * spline.order() * (spline.order() + 4),
         _ => s.bases,
     }
 }
@@ -146,31 +167,58 @@ fn across(outputs: usize) -> usize {
     if outputs > 16 { 16 } else { 4 }
 }
 
-/// How a sum of `terms` is split: (parts, terms of a part), for `tiles` workgroups, `grain` terms at least and at most
-/// `limit`.
-fn split(terms: usize, tiles: usize, grain: usize, limit: usize) -> (usize, usize) {
-    let wanted = ENOUGH_GROUPS.div_ceil(tiles.max(1)).min(terms.div_ceil(grain)).clamp(1, MOST_PARTS);
-    let needed = terms.div_ceil(limit.max(1)).min(MANY_PARTS);
-    let span = terms.div_ceil(wanted.max(needed)).max(1);
-    (terms.div_ceil(span).max(1), span)
-}
-
-fn forward(op: &KanSum, s: Sizes) -> Lowering {
+fn forward(op: &KanSum, s: Sizes, on: &Capabilities) -> Lowering {
     let (tile, across) = (Tile::new(op, s), across(s.outputs));
     let tiles = s.rows.div_ceil(ROWS) * s.outputs.div_ceil(4 * across);
     // Each thread evaluates 4 / across points of an input, stages coefficients and multiplies.
-    let each = 4 * turns(op, s) / across + 2 * tile.held * tile.ranges + 2;
-    let (parts, span) = split(s.inputs, tiles, 4 * tile.depth, (TURNS / each).max(1));
+    let each = 4 * turns(op, s, &tile) / across + 2 * tile.held * tile.ranges + 2;
+    let limit = (TURNS / each).max(1);
+    let terms = Terms { count: s.inputs, least: 4 * tile.depth, grain: 1, limit };
+    let Split { parts, span } = Split::best(terms, tiles, on);
     let sizes = [("HELD", tile.held), ("DEPTH", tile.depth), ("ACROSS", across)];
     let kernel = kernel(op, "kan/dense/forward", &sizes);
     let mut bindings = vec![BindTo::Input(0), BindTo::Input(1)];
     bindings.push(if parts > 1 { BindTo::Scratch(0) } else { BindTo::Output(0) });
     bindings.extend(op.base_input().map(BindTo::Input));
     bindings.extend(op.scale_input().map(BindTo::Input));
-    let params = sum_params(&op.basis, op.derivative, s, parts, span);
+    let params = words(op, s, parts, span);
     let first = dispatch(kernel, bindings, params, tiles * parts);
     let count = s.rows * s.outputs;
     split_or_whole(["dense", "dense_split_inputs"], first, vec![count], parts)
+}
+
+/// Tiles of 8 x 8 outputs a thread, where rows and outputs fill a good part of one.
+fn tiles(op: &KanSum, s: Sizes, on: &Capabilities) -> Vec<Lowering> {
+    let mut all = Vec::new();
+    let named = [("dense128", "dense128_split"), ("dense64", "dense64_split")];
+    for ((name, split), threads, features) in [(named[0], 16, 16), (named[1], 8, 32)] {
+        let side = 8 * threads;
+        if s.rows.min(s.outputs) <= side / 2 {
+            continue;
+        }
+        let tile = Tile::of(op, s, features);
+        let tiles = s.rows.div_ceil(side) * s.outputs.div_ceil(side);
+        // Each thread evaluates 8 / threads points of an input, stages two vectors of a feature and multiplies.
+        let each = (8 * turns(op, s, &tile)).div_ceil(threads) + 3 * tile.held * tile.ranges + 2;
+        let limit = (TURNS / each).max(1);
+        let terms = Terms { count: s.inputs, least: 4 * tile.depth, grain: 1, limit };
+        for Split { parts, span } in Split::offered(terms, tiles, on) {
+            let sizes = [("HELD", tile.held), ("DEPTH", tile.depth), ("DOWN", threads), ("ACROSS", threads)];
+            let mut kernel = kernel(op, "kan/dense/tile", &sizes);
+            kernel.flags.extend((s.outputs.is_multiple_of(4) && s.inputs > 0).then_some("fours"));
+            let mut bindings = vec![BindTo::Input(0), BindTo::Input(1)];
+            bindings.push(if parts > 1 { BindTo::Scratch(0) } else { BindTo::Output(0) });
+            bindings.extend(op.base_input().map(BindTo::Input));
+            bindings.extend(op.scale_input().map(BindTo::Input));
+            let params = words(op, s, parts, span);
+            let first = dispatch(kernel, bindings, params, tiles * parts);
+            all.push(split_or_whole([name, split], first, vec![s.rows * s.outputs], parts));
+        }
+    }
+    // Large tiles that leave a device idle come last.
+    let idle = s.rows.div_ceil(128) * s.outputs.div_ceil(128) < few(on).div_ceil(4);
+    all.sort_by_key(|l| idle && l.variant.starts_with("dense128"));
+    all
 }
 
 /// One dispatch, and one more for each output that comes in parts.
@@ -194,18 +242,20 @@ fn input(op: &KanSum, s: Sizes) -> Lowering {
     let kernel = kernel(op, "kan/dense/input", &[("HELD", tile.held), ("DEPTH", tile.depth)]);
     let mut bindings = vec![BindTo::Input(0), BindTo::Input(1), BindTo::Input(2), BindTo::Output(0)];
     bindings.extend(op.base_input().map(BindTo::Input));
-    let params = sum_params(&op.basis, op.derivative, s, 1, s.rows);
+    let params = words(op, s, 1, s.rows);
     let groups = s.rows.div_ceil(ROWS) * s.inputs.div_ceil(tile.depth);
     Lowering::single("dense", dispatch(kernel, bindings, params, groups))
 }
 
-fn coefficients(op: &KanSum, s: Sizes) -> Lowering {
+fn coefficients(op: &KanSum, s: Sizes, on: &Capabilities) -> Lowering {
     let (tile, across) = (Tile::new(op, s), across(s.outputs));
     let tiles = s.inputs.div_ceil(tile.depth) * tile.ranges * s.outputs.div_ceil(4 * across);
     let quads = (tile.held * tile.depth).div_ceil(4);
     // Each thread evaluates depth / (quads across) points of a row, stages g and multiplies.
-    let each = tile.depth * turns(op, s) / (quads * across) + 4;
-    let (parts, span) = split(s.rows, tiles, ROWS, (TURNS / each).max(32));
+    let each = tile.depth * turns(op, s, &tile) / (quads * across) + 4;
+    let limit = (TURNS / each).max(32);
+    let terms = Terms { count: s.rows, least: ROWS, grain: 1, limit };
+    let Split { parts, span } = Split::best(terms, tiles, on);
     let sizes = [("HELD", tile.held), ("DEPTH", tile.depth), ("ACROSS", across)];
     let kernel = kernel(op, "kan/dense/coefficients", &sizes);
     let to = |index: usize| if parts > 1 { BindTo::Scratch(index) } else { BindTo::Output(index) };
@@ -216,7 +266,37 @@ fn coefficients(op: &KanSum, s: Sizes) -> Lowering {
         counts.push(s.inputs * s.outputs);
     }
     bindings.extend(op.scale_input().map(BindTo::Input));
-    let params = sum_params(&op.basis, op.derivative, s, parts, span);
+    let params = words(op, s, parts, span);
     let first = dispatch(kernel, bindings, params, tiles * parts);
     split_or_whole(["dense", "dense_split_rows"], first, counts, parts)
+}
+
+/// The transposed product with 8 x 8 sums a thread, where functions and outputs fill a good part of a tile.
+fn transposed(op: &KanSum, s: Sizes, on: &Capabilities) -> Vec<Lowering> {
+    const SIDE: usize = 64;
+    let tile = Tile::of(op, s, SIDE);
+    if s.outputs <= SIDE / 2 || tile.held * tile.depth <= SIDE / 2 {
+        return Vec::new();
+    }
+    let tiles = s.inputs.div_ceil(tile.depth) * tile.ranges * s.outputs.div_ceil(SIDE);
+    // Of 16 rows each of 64 threads evaluates depth / 4 points, stages g and multiplies.
+    let each = (tile.depth * turns(op, s, &tile)).div_ceil(64) + 4;
+    let limit = (TURNS / each).max(32);
+    let terms = Terms { count: s.rows, least: ROWS, grain: 1, limit };
+    let Split { parts, span } = Split::best(terms, tiles, on);
+    let side = SIDE / 8;
+    let sizes = [("HELD", tile.held), ("DEPTH", tile.depth), ("DOWN", side), ("ACROSS", side)];
+    let mut kernel = kernel(op, "kan/dense/transposed", &sizes);
+    kernel.flags.extend((s.outputs.is_multiple_of(4) && s.rows > 0).then_some("fours"));
+    let to = |index: usize| if parts > 1 { BindTo::Scratch(index) } else { BindTo::Output(index) };
+    let mut counts = vec![s.inputs * s.bases * s.outputs];
+    if op.base {
+        counts.push(s.inputs * s.outputs);
+    }
+    let mut bindings = vec![BindTo::Input(0), BindTo::Input(1)];
+    bindings.extend((0..counts.len()).map(to));
+    bindings.extend(op.scale_input().map(BindTo::Input));
+    let params = words(op, s, parts, span);
+    let first = dispatch(kernel, bindings, params, tiles * parts);
+    vec![split_or_whole(["transposed", "transposed_split"], first, counts, parts)]
 }

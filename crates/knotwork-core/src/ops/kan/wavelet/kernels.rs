@@ -3,7 +3,10 @@
 use super::op::{Kind, WaveletSum};
 use crate::{
     DType,
-    ops::kan::kernels::{ENOUGH_GROUPS, MOST_PARTS, add_parts, dispatch},
+    ops::kan::{
+        kernels::{add_parts, dispatch},
+        split::{ENOUGH_GROUPS, MOST_PARTS},
+    },
     plan::{BindTo, Kernel, KernelRequest, Lowering, Params, Scratch},
 };
 
