@@ -2,6 +2,7 @@
 // summed so far is scaled down whenever a larger score comes.
 // Flags `two` and `four`: so many times 32 columns.
 #import attention/tiles
+#import attention/larger
 
 // Fused steps may take the place of this function, with what it binds.
 #if !epilogue
@@ -17,11 +18,6 @@ const LOWEST: f32 = -3.4028234e38;
 
 var<workgroup> shared_four: array<vec4<f32>, THREADS>;
 var<workgroup> shared_seen: array<vec4<u32>, THREADS>;
-
-fn larger_four(a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
-    let nan = (bitcast<vec4<u32>>(b) & vec4<u32>(0x7fffffffu)) > vec4<u32>(0x7f800000u);
-    return select(a, b, (b > a) | nan);
-}
 
 fn exp_four(x: vec4<f32>) -> vec4<f32> {
     return vec4<f32>(kw_exp(x.x), kw_exp(x.y), kw_exp(x.z), kw_exp(x.w));

@@ -1,12 +1,12 @@
 //! Attention on a GPU, medians of interleaved runs: what a mask saves, and what each kernel variant takes.
 //!
-//!     cargo run --release -p knotwork --example masked_attention -- [L] [D] [rounds]
+//!     cargo run --release -p knotwork --example masked_attention -- [L] [D] [rounds] [softmax | sparsemax | entmax15]
 
 use std::time::Instant;
 
 use knotwork::{
     Result,
-    ops::{Attention, Mask},
+    ops::{Attention, Mask, Normalizer},
     plan::PlanOptions,
     prelude::*,
 };
@@ -24,8 +24,8 @@ fn numbers(shape: &[usize], seed: u64) -> Result<HostTensor> {
 /// A program of attention, or of its gradients too, in the n-th variant; and that variant's name.
 fn program(
     device: &Device,
-    l: usize,
-    d: usize,
+    [l, d]: [usize; 2],
+    normalizer: Normalizer,
     mask: Mask,
     back: bool,
     n: usize,
@@ -33,7 +33,7 @@ fn program(
     let g = Graph::new();
     let t = |name, seed| g.state(name, "bench", numbers(&[1, 1, l, d], seed)?);
     let (q, k, v) = (t("q", 1)?, t("k", 2)?, t("v", 3)?);
-    let y = q.attention(&k, &v, &Attention::new().mask(mask))?;
+    let y = q.attention(&k, &v, &Attention::new().normalizer(normalizer).mask(mask))?;
     // Sums keep what is read back small.
     let small = |t: &Tensor| t.sum(&[0, 1, 2, 3], false);
     let mut outputs = vec![small(&y)?];
@@ -54,8 +54,16 @@ fn main() -> Result<()> {
     let l = arguments.next().unwrap_or(4096);
     let d = arguments.next().unwrap_or(16);
     let rounds = arguments.next().unwrap_or(5);
+    let normalizer = match std::env::args().nth(4).as_deref() {
+        Some("sparsemax") => Normalizer::Sparsemax,
+        Some("entmax15") => Normalizer::Entmax15,
+        _ => Normalizer::Softmax,
+    };
     let device = knotwork::open_device(Some("gpu"))?;
-    println!("{}: one head, L = {l}, D = {d}, medians of {rounds} rounds in turn", device.info());
+    println!(
+        "{}: {normalizer:?}, one head, L = {l}, D = {d}, medians of {rounds} rounds in turn",
+        device.info()
+    );
     let masks = [
         ("no mask", Mask::full()),
         ("causal", Mask::causal()),
@@ -67,7 +75,7 @@ fn main() -> Result<()> {
         for (name, mask) in &masks {
             // Long rows one by one take a driver in software minutes.
             for n in 0..if l > 2048 { 1 } else { 3 } {
-                let (variant, program) = program(&device, l, d, mask.clone(), back, n)?;
+                let (variant, program) = program(&device, [l, d], normalizer, mask.clone(), back, n)?;
                 let name = format!("{name}, {variant}");
                 if all.iter().all(|(known, ..)| *known != name) {
                     all.push((name, program, Vec::new()));

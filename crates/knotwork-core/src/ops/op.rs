@@ -83,6 +83,13 @@ pub trait Op: Debug + Send + Sync + 'static {
     /// Where no kernel can take them; the message names the limit.
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String>;
 
+    /// Why one of these variants was chosen, in a line for [`Plan::explain`](crate::plan::Plan::explain), where there is
+    /// something to say.
+    fn note(&self, request: &KernelRequest<'_>, variant: &str) -> Option<String> {
+        let _ = (request, variant);
+        None
+    }
+
     /// Nodes that compute the gradient to each input; `None` where it is zero.
     ///
     /// # Errors
@@ -151,6 +158,13 @@ pub trait Op: Debug + Send + Sync + 'static {
     fn loads(&self, input: usize, shapes: &[Vec<usize>]) -> Option<Load> {
         let _ = (input, shapes);
         None
+    }
+
+    /// Whether an element of an output, by its row-major place, only saves other operations work: any finite number there
+    /// is right, and `verify` does not compare it.
+    fn is_hint(&self, output: usize, at: usize) -> bool {
+        let _ = (output, at);
+        false
     }
 
     /// What the planner's rewriting rules know it as.

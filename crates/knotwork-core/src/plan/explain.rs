@@ -122,6 +122,7 @@ impl Plan {
                 below.push(format!("made by the planner, for {}", step.site));
             }
             below.push(self.values_line(step));
+            below.extend(step.note.clone());
             let dispatches = self.dispatches.iter().enumerate().filter(|(_, d)| d.step == k);
             below.extend(dispatches.map(|(i, d)| self.dispatch_line(i, d)));
             let cost = step.cost();

@@ -70,6 +70,7 @@ impl Plan {
         json!({
             "op": step.op.name(),
             "variant": step.variant,
+            "note": step.note,
             "phase": phase.to_string(),
             "site": step.site.to_string(),
             "nodes": step.nodes.iter().map(|n| json!({

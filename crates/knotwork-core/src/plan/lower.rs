@@ -12,6 +12,8 @@ use crate::{Error, Result};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Lowered {
     pub lowering: Option<Lowering>,
+    /// Why it was chosen.
+    pub note: Option<String>,
     pub inputs: Vec<Option<Window>>,
     pub outputs: Vec<Option<Window>>,
 }
@@ -74,8 +76,10 @@ fn lower_one(
         return Err(refuse("a kernel variant that the device can run".into(), missing));
     }
     let chosen = variant.filter(|&n| n < runnable.len()).unwrap_or(0);
+    let lowering = runnable.swap_remove(chosen);
     Ok(Lowered {
-        lowering: Some(runnable.swap_remove(chosen)),
+        note: work.op.note(&request, lowering.variant),
+        lowering: Some(lowering),
         inputs: work.inputs.iter().map(window).collect(),
         outputs: work.outputs.iter().map(window).collect(),
     })

@@ -194,6 +194,7 @@ pub(super) fn assemble(
             outputs,
             aliases: work.aliases.clone(),
             variant,
+            note: lowered[k].note.clone(),
         });
     }
     for operand in &draft.outputs {

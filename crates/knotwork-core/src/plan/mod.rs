@@ -153,6 +153,8 @@ pub struct Step {
     pub aliases: Vec<(usize, usize)>,
     /// The name of the chosen kernel variant; empty on the CPU.
     pub variant: &'static str,
+    /// Why it was chosen, where its operation says so.
+    pub note: Option<String>,
 }
 
 /// An input of the program.

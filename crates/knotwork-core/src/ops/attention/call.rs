@@ -19,7 +19,7 @@ use crate::{
 pub(super) struct Call<'a> {
     pub op: &'a AttentionOp,
     pub request: &'a KernelRequest<'a>,
-    flags: Vec<&'static str>,
+    pub(super) flags: Vec<&'static str>,
     /// Where the rows of q, k, v and the cotangent lie, and the steps between the elements of a row.
     rows_at: [([usize; 4], usize); 4],
     /// Memory for tables that are many, and the dispatches that fill it.
@@ -128,7 +128,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    fn params(&self, of: Shape) -> Params {
+    pub(super) fn params(&self, of: Shape) -> Params {
         let s = &self.op.setting;
         let (q, v) = (self.shape(0), self.shape(2));
         let rows = q[0] * q[1] * q[2];
@@ -234,7 +234,7 @@ impl<'a> Call<'a> {
         DispatchSpec { kernel, bindings: vec![kinds, to], params, grid, flat: None }
     }
 
-    fn table_words(&self) -> ConstantValue {
+    pub(super) fn table_words(&self) -> ConstantValue {
         ConstantValue::U32((2 * self.op.table_inputs().len()).max(1) as u32)
     }
 

@@ -3,8 +3,9 @@
 use super::{
     Normalizer,
     call::{Call, Shape},
+    density::Choice,
     op::{AttentionOp, PartOf},
-    tiles,
+    skips, tiles,
 };
 use crate::{
     DType,
@@ -23,17 +24,36 @@ pub(super) fn lower(op: &AttentionOp, request: &KernelRequest<'_>) -> Result<Vec
     let call = Call::new(op, request);
     let rows = rows_alone(&call);
     let (queries, keys) = (call.shape(0)[2], call.shape(2)[2]);
-    // The threshold of a row needs all its scores, more than once; there is nothing to tile where a side is empty.
+    // The smallest score that is kept needs all of a row's; there is nothing to tile where a side is empty.
     let threshold = op.setting.top_k.is_some() || op.setting.normalizer != Normalizer::Softmax;
-    let no_tiles =
-        op.part == PartOf::Bias || (op.part == PartOf::Forward && threshold) || queries == 0 || keys == 0;
-    if no_tiles {
+    let no_tiles = op.part == PartOf::Bias || (op.part == PartOf::Forward && op.setting.top_k.is_some());
+    if no_tiles || queries == 0 || keys == 0 {
         return Ok(rows);
     }
-    let tiles = tiles::lower(&call);
+    let mut tiles = if op.part == PartOf::Forward && threshold { Vec::new() } else { tiles::lower(&call) };
     // A tile of few queries is mostly empty.
     let few = queries < tiles::FEW_QUERIES;
-    Ok(if few { rows.into_iter().chain(tiles).collect() } else { tiles.into_iter().chain(rows).collect() })
+    let skipped = if skips::takes(op) { skips::lower(&call) } else { None };
+    let found = match skipped {
+        Some(skipped) if !few && Choice::of(&call).lists_may_pay() => {
+            tiles.insert(0, skipped);
+            tiles.into_iter().chain(rows).collect()
+        }
+        // Little work: the fewest dispatches.
+        skipped if few || tiles.is_empty() => rows.into_iter().chain(tiles).chain(skipped).collect(),
+        skipped => tiles.into_iter().chain(skipped).chain(rows).collect(),
+    };
+    Ok(found)
+}
+
+/// How a mask's tiles were chosen; none where there is no mask, and where rows go one by one.
+pub(super) fn note(op: &AttentionOp, request: &KernelRequest<'_>, variant: &str) -> Option<String> {
+    let call = Call::new(op, request);
+    if variant == skips::SKIPPED {
+        return Some(Choice::of(&call).skipping());
+    }
+    let tiled = [tiles::LISTED, tiles::EVERY].contains(&variant);
+    (tiled && call.is_masked()).then(|| Choice::of(&call).to_string())
 }
 
 /// A workgroup a query, or a key.

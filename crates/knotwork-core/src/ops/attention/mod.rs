@@ -4,6 +4,9 @@
 mod blocks;
 mod bounds;
 mod call;
+mod density;
+#[cfg(test)]
+mod density_tests;
 mod evaluate;
 mod fast;
 mod index;
@@ -15,12 +18,14 @@ mod op;
 mod panel;
 mod parts;
 mod reference;
+mod skips;
 #[cfg(test)]
 mod tests;
 mod tiled;
 #[cfg(test)]
 mod tiled_tests;
 mod tiles;
+mod top_blocks;
 mod wgsl;
 
 pub use index::{Condition, Index};
@@ -117,6 +122,13 @@ fn cases() -> Vec<Case> {
         case("tiles by head, many columns", [1, 2, 2, 40, 70, 6, 140], new().mask(by_head)),
         case("tiles of sparsemax", [1, 2, 1, 40, 70, 5, 6], {
             new().mask(Mask::causal()).normalizer(Normalizer::Sparsemax)
+        }),
+        // Scores far apart: most tiles lie below the thresholds.
+        case("tiles below the thresholds of entmax", [2, 2, 1, 33, 130, 5, 70], {
+            new().normalizer(Normalizer::Entmax15).scale(8.0).alibi(true)
+        }),
+        case("tiles below the thresholds of sparsemax", [1, 4, 2, 70, 101, 6, 5], {
+            new().normalizer(Normalizer::Sparsemax).scale(6.0).mask(Mask::window(60, 3) | Mask::prefix(5))
         }),
         case("whole tiles of the 6 largest", [1, 2, 1, 40, 70, 5, 6], new().top_k(6)),
         case("a condition of its own", [2, 2, 1, 7, 11, 3, 2], new().mask(own)),

@@ -3,7 +3,7 @@
 use super::{
     Normalizer, fast,
     index::{Part, Role},
-    kernels, reference,
+    kernels, reference, skips,
 };
 use crate::{
     DType, Dim, Layout, Result, Site,
@@ -247,6 +247,10 @@ impl Op for AttentionOp {
         kernels::lower(self, request)
     }
 
+    fn note(&self, request: &KernelRequest<'_>, variant: &str) -> Option<String> {
+        kernels::note(self, request, variant)
+    }
+
     fn grad(&self, context: &GradContext<'_>) -> Result<Vec<Option<Tensor>>> {
         if self.part != PartOf::Forward {
             return Err(no_gradient("first-order only: the gradients of attention have no gradients"));
@@ -275,6 +279,16 @@ impl Op for AttentionOp {
         layout.is_contiguous()
             || input < 3
             || (self.part != PartOf::Forward && input == self.cotangent_input())
+    }
+
+    /// Which tiles are empty.
+    fn is_hint(&self, output: usize, at: usize) -> bool {
+        let rows = match self.part {
+            PartOf::Forward | PartOf::Query => output == 1,
+            PartOf::Rows => true,
+            PartOf::Key | PartOf::Value | PartOf::Bias => false,
+        };
+        rows && skips::takes(self) && at % 4 == 2
     }
 
     fn emits(&self) -> bool {

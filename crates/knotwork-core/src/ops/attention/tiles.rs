@@ -1,7 +1,9 @@
 //! Attention in tiles of 32 queries by 32 keys, and the lists of tiles that a mask leaves.
 
 use super::{
+    Normalizer,
     call::{Call, Shape},
+    density::Choice,
     op::PartOf,
 };
 use crate::{
@@ -11,15 +13,17 @@ use crate::{
 };
 
 /// Rows of a tile, of queries and of keys.
-const TILE: usize = 32;
+pub(super) const TILE: usize = 32;
 /// Columns of a result that one accumulator of the threads of a workgroup holds.
 const PART: usize = 32;
 /// Pairs of tiles whose kinds a workgroup finds.
-const KINDS: usize = 64;
-/// With fewer tiles of queries and of keys than this, looking for what a mask leaves costs more dispatches than it saves.
-const FEW_TILES: usize = 16;
+pub(super) const KINDS: usize = 64;
 /// Below this many queries a workgroup a query does less work.
 pub(super) const FEW_QUERIES: usize = 5;
+
+/// The variants of a mask: over the tiles that it leaves, and over all.
+pub(super) const LISTED: &str = "tiles_listed";
+pub(super) const EVERY: &str = "tiles_all";
 
 /// Tiles of the queries and of the keys, and the batches and heads whose masks differ.
 fn tiles(call: &Call<'_>) -> [usize; 4] {
@@ -27,23 +31,15 @@ fn tiles(call: &Call<'_>) -> [usize; 4] {
     [call.shape(0)[2].div_ceil(TILE), call.shape(2)[2].div_ceil(TILE), batches, heads]
 }
 
-/// With lists where there is a mask, and over every tile.
+/// Over every tile; where there is a mask, over lists of those that it leaves too. First what is estimated to cost less.
 pub(super) fn lower(call: &Call<'_>) -> Vec<Lowering> {
-    let mut found = Vec::new();
-    let [queries, keys, ..] = tiles(call);
-    let few = queries.max(keys) < FEW_TILES;
-    if call.is_masked() && !few {
-        found.extend(listed(call));
-    }
-    found.push(Lowering {
-        variant: if call.is_masked() { "tiles_all" } else { "tiles" },
+    let every = Lowering {
+        variant: if call.is_masked() { EVERY } else { "tiles" },
         scratch: call.scratch.clone(),
-        dispatches: call.packing.iter().cloned().chain(kernels(call, None)).collect(),
-    });
-    if call.is_masked() && few {
-        found.extend(listed(call));
-    }
-    found
+        dispatches: call.packing.iter().cloned().chain(kernels(call, None, tiles(call))).collect(),
+    };
+    let Some(listed) = call.is_masked().then(|| listed(call)).flatten() else { return vec![every] };
+    if Choice::of(call).lists_pay() { vec![listed, every] } else { vec![every, listed] }
 }
 
 /// None where a list is larger than a binding can show.
@@ -65,14 +61,14 @@ fn listed(call: &Call<'_>) -> Option<Lowering> {
     let mut dispatches = call.packing.clone();
     dispatches.push(call.kinds(kinds, of(pairs.div_ceil(KINDS))));
     dispatches.push(call.lists(BindTo::ScratchRead(first), lists, by_key, of(owners * batches * heads)));
-    dispatches.extend(kernels(call, Some(BindTo::ScratchRead(first + 1))));
-    Some(Lowering { variant: "tiles_listed", scratch, dispatches })
+    dispatches.extend(kernels(call, Some(BindTo::ScratchRead(first + 1)), tiles));
+    Some(Lowering { variant: LISTED, scratch, dispatches })
 }
 
-fn kernels(call: &Call<'_>, lists: Option<BindTo>) -> Vec<DispatchSpec> {
+/// What the part itself takes, over lists or over every tile; tiles, batches and heads as the lists count them.
+pub(super) fn kernels(call: &Call<'_>, lists: Option<BindTo>, tiles: [usize; 4]) -> Vec<DispatchSpec> {
     let op = call.op;
     let (q, v) = (call.shape(0), call.shape(2));
-    let tiles = tiles(call);
     let input = BindTo::Input;
     let given = [input(0), input(1), input(2)];
     let with_lists = lists.map(|_| "lists");
@@ -101,7 +97,10 @@ fn kernels(call: &Call<'_>, lists: Option<BindTo>) -> Vec<DispatchSpec> {
     match op.part {
         PartOf::Forward => {
             let own = [&given[..], &[output(0), output(1)]].concat();
-            vec![dispatch(&name, "tile_forward", &own, of_queries, v[3], &[])]
+            // Thresholds come from a kernel before it.
+            let file =
+                if op.setting.normalizer == Normalizer::Softmax { "tile_forward" } else { "tile_values" };
+            vec![dispatch(&name, file, &own, of_queries, v[3], &[])]
         }
         PartOf::Rows => {
             vec![dispatch(&name, "tile_rows", &backward(&[numbers, output(0)]), of_queries, 1, &[])]

@@ -53,6 +53,21 @@ impl Epilogue {
         (writers.next().is_none() && self.inner.emits() && fits).then_some(at)
     }
 
+    /// What the operation is asked for.
+    fn inner_outputs(&self, request: &KernelRequest<'_>) -> Vec<KernelOperand> {
+        let raw = KernelOperand { dtype: self.raw.0, layout: Layout::contiguous(&self.raw.1) };
+        std::iter::once(raw).chain(request.outputs[self.made()..].iter().cloned()).collect()
+    }
+
+    fn inner_request<'a>(
+        &self,
+        request: &KernelRequest<'a>,
+        outputs: &'a [KernelOperand],
+    ) -> KernelRequest<'a> {
+        let inputs = &request.inputs[..self.taken];
+        KernelRequest { inputs, outputs, aliases: &[], capabilities: request.capabilities }
+    }
+
     /// Renumbers the operation's outputs; output 0 becomes `first`.
     fn renumber(&self, lowering: &mut Lowering, first: BindTo) {
         for binding in lowering.dispatches.iter_mut().flat_map(|d| &mut d.bindings) {
@@ -211,20 +226,17 @@ impl Op for Epilogue {
     }
 
     fn kernels(&self, request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
-        let raw = KernelOperand { dtype: self.raw.0, layout: Layout::contiguous(&self.raw.1) };
-        let outputs: Vec<KernelOperand> =
-            std::iter::once(raw).chain(request.outputs[self.made()..].iter().cloned()).collect();
-        let inner = KernelRequest {
-            inputs: &request.inputs[..self.taken],
-            outputs: &outputs,
-            aliases: &[],
-            capabilities: request.capabilities,
-        };
+        let outputs = self.inner_outputs(request);
+        let inner = self.inner_request(request, &outputs);
         let attach = |lowering: Lowering| match self.writer(&lowering, request) {
             Some(writer) => Ok(self.fused(lowering, writer, request)),
             None => self.apart(lowering, request),
         };
         self.inner.kernels(&inner)?.into_iter().map(attach).collect()
+    }
+
+    fn note(&self, request: &KernelRequest<'_>, variant: &str) -> Option<String> {
+        self.inner.note(&self.inner_request(request, &self.inner_outputs(request)), variant)
     }
 
     fn cost(&self, inputs: &[(DType, Layout)], outputs: &[(DType, Layout)]) -> Cost {

@@ -192,6 +192,12 @@ impl Op for Prologue {
             .collect()
     }
 
+    fn note(&self, request: &KernelRequest<'_>, variant: &str) -> Option<String> {
+        let made = KernelOperand { dtype: self.dtype(), layout: self.view.clone() };
+        let inputs = self.with_made(request.inputs, made);
+        self.inner.note(&KernelRequest { inputs: &inputs, aliases: &[], ..*request }, variant)
+    }
+
     fn cost(&self, inputs: &[(DType, Layout)], outputs: &[(DType, Layout)]) -> Cost {
         let made = (self.dtype(), self.view.clone());
         let bytes =

@@ -1,0 +1,98 @@
+// Attention whose rows' numbers are known, a workgroup a tile of queries and up to 128 columns of the values: each value times its
+// weight, over a list of the tiles that hold weights. Flags `lists`, and `two` and `four`: so many times 32 columns.
+#import attention/tiles
+
+// Fused steps may take the place of this function, with what it binds.
+#if !epilogue
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+
+fn emit(at: u32, value: f32) {
+    y[at] = value;
+}
+#endif
+// From a kernel of the same operation.
+@group(0) @binding(5) var<storage, read_write> rows: array<vec4<f32>>;
+
+fn add_values(here: Meeting, local: u32, part: u32, sums: ptr<function, array<vec4<f32>, EACH>>) {
+    stage_v(here, local, part);
+    workgroupBarrier();
+    add_weighted(local, here.whole, sums);
+    workgroupBarrier();
+}
+
+fn store(here: Meeting, local: u32, part: u32, sums: ptr<function, array<vec4<f32>, EACH>>) {
+    for (var i = 0u; i < EACH; i++) {
+        let row = here.first_row + local / SIDE * EACH + i;
+        if row >= params.queries {
+            continue;
+        }
+        let index = place_in(here, row).query;
+        for (var c = 0u; c < 4u; c++) {
+            let column = 4u * (part * DEPTH + local % SIDE) + c;
+            if column < params.value_size {
+                emit(index * params.value_size + column, (*sums)[i][c]);
+            }
+        }
+    }
+}
+
+@compute @workgroup_size(THREADS)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+        @builtin(local_invocation_index) local: u32) {
+    let group = linear_group(wid, groups);
+    if group >= params.count {
+        return;
+    }
+    let first_part = group % params.columns * 4u;
+    var here = owned_queries(group / params.columns);
+    let list = list_of(here.batch, here.head, here.first_row / TILE);
+    let first = here.first_row + local / SIDE * EACH;
+    var four: array<Row, EACH>;
+    for (var i = 0u; i < EACH; i++) {
+        four[i] = rows[place_in(here, min(first + i, params.queries - 1u)).query];
+    }
+    var sums0: array<vec4<f32>, EACH>;
+#if two
+    var sums1: array<vec4<f32>, EACH>;
+#endif
+#if four
+    var sums1: array<vec4<f32>, EACH>;
+    var sums2: array<vec4<f32>, EACH>;
+    var sums3: array<vec4<f32>, EACH>;
+#endif
+    for (var n = 0u; n < length_of(list); n++) {
+        let entry = entry_of(list, n);
+        here.first_key = entry / 2u * TILE;
+        here.whole = is_whole(entry, here.first_row, here.first_key);
+        let products = query_key_products(here, local);
+        for (var j = 0u; j < EACH; j++) {
+            let key = here.first_key + local % SIDE + j * SIDE;
+            var bits = vec4<u32>(NONE);
+            for (var i = 0u; i < EACH; i++) {
+                if takes_part(here, first + i, key) {
+                    let score = score_from(place_in(here, first + i), key, products[j][i]).value;
+                    bits[i] = plain_bits(weight_of(score, four[i]).p);
+                }
+            }
+            set_weights(local, j, bits);
+        }
+        add_values(here, local, first_part, &sums0);
+#if two
+        add_values(here, local, first_part + 1u, &sums1);
+#endif
+#if four
+        add_values(here, local, first_part + 1u, &sums1);
+        add_values(here, local, first_part + 2u, &sums2);
+        add_values(here, local, first_part + 3u, &sums3);
+#endif
+    }
+    store(here, local, first_part, &sums0);
+#if two
+    store(here, local, first_part + 1u, &sums1);
+#endif
+#if four
+    store(here, local, first_part + 1u, &sums1);
+    store(here, local, first_part + 2u, &sums2);
+    store(here, local, first_part + 3u, &sums3);
+#endif
+}
