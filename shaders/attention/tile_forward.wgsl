@@ -2,6 +2,7 @@
 // summed so far is scaled down whenever a larger score comes.
 // Flags `two` and `four`: so many times 32 columns.
 #import attention/tiles
+#import attention/tile_weights
 #import attention/larger
 
 // Fused steps may take the place of this function, with what it binds.

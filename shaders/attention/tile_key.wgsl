@@ -2,6 +2,7 @@
 // all heads that share them, the cotangents of the output times the weights, or the queries times the cotangents of their products.
 // Flags `two` and `four`: so many times 32 columns. Keys own: flag `by_key`.
 #import attention/tiles_backward
+#import attention/tile_weights
 
 // Fused steps may take the place of this function, with what it binds.
 #if !epilogue

@@ -2,6 +2,7 @@
 // their product. Flag `given`: the rows' numbers come from a kernel of the same operation.
 // Flags `two` and `four`: so many times 32 columns.
 #import attention/tiles_backward
+#import attention/tile_weights
 
 // Fused steps may take the place of this function, with what it binds.
 #if !epilogue

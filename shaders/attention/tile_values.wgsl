@@ -1,6 +1,7 @@
 // Attention whose rows' numbers are known, a workgroup a tile of queries and up to 128 columns of the values: each value times its
 // weight, over a list of the tiles that hold weights. Flags `lists`, and `two` and `four`: so many times 32 columns.
 #import attention/tiles
+#import attention/tile_weights
 
 // Fused steps may take the place of this function, with what it binds.
 #if !epilogue

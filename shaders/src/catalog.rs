@@ -66,6 +66,7 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("attention/tile_rows", include_str!("../attention/tile_rows.wgsl")),
     ("attention/tile_threshold", include_str!("../attention/tile_threshold.wgsl")),
     ("attention/tile_values", include_str!("../attention/tile_values.wgsl")),
+    ("attention/tile_weights", include_str!("../attention/tile_weights.wgsl")),
     ("attention/tiles", include_str!("../attention/tiles.wgsl")),
     ("attention/tiles_backward", include_str!("../attention/tiles_backward.wgsl")),
     ("attention/trees", include_str!("../attention/trees.wgsl")),
