@@ -15,7 +15,15 @@ mod report;
 mod special;
 mod subject;
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    thread,
+};
 
 use knotwork::{
     Device,
@@ -52,6 +60,8 @@ pub enum List {
 }
 
 /// [`run`] over operations of one's own: a custom operation is tested like those of the library.
+///
+/// Cases run side by side, since most of a GPU's time goes into compiling kernels; they are counted in their order.
 pub fn run_ops(
     ops: &[Registered],
     list: List,
@@ -59,45 +69,76 @@ pub fn run_ops(
     mut failed: impl FnMut(&Failure),
 ) -> Report {
     let mut report = Report::new(backends);
-    let mut shown: Vec<Shown> = backends.iter().map(|_| (list == List::Short).then(HashSet::new)).collect();
-    for op in ops {
-        for case in op.cases() {
-            let mut note = |backend: &str, wrong: Result<Wrong, String>| {
-                let wrong = wrong.unwrap_or_else(|message| vec![("case".into(), message)]);
-                report.count(backend, wrong.is_empty());
-                for (what, message) in wrong {
-                    let failure = Failure {
-                        op: op.name.into(),
-                        case: case.name.clone(),
-                        backend: backend.into(),
-                        what,
-                        message,
-                    };
-                    failed(&failure);
-                    report.failures.push(failure);
+    let shown: Vec<Shown> = backends.iter().map(|_| (list == List::Short).then(Mutex::default)).collect();
+    let cases: Vec<(&Registered, Case)> =
+        ops.iter().flat_map(|op| op.cases().into_iter().map(move |case| (op, case))).collect();
+    let next = AtomicUsize::new(0);
+    let (done, found) = mpsc::channel();
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from).min(cases.len()) {
+            let (cases, next, shown, done) = (&cases, &next, &shown, done.clone());
+            scope.spawn(move || {
+                loop {
+                    let n = next.fetch_add(1, Ordering::Relaxed);
+                    let Some((op, case)) = cases.get(n) else { break };
+                    let found = run_case(op, case, list, backends, shown);
+                    // Nobody listens only where the run has ended in a panic.
+                    let _ = done.send((n, found));
                 }
-            };
-            let prepared = caught(|| prepare(op, &case));
-            // A short list is for another device: the definitions were held to their own on the way there.
-            match &prepared {
-                Ok((plain, _, truth)) if list == List::Full => {
-                    note("oracle", caught(|| differences::check(plain, truth)));
+            });
+        }
+        drop(done);
+        let mut waiting = BTreeMap::new();
+        let mut count = 0;
+        for (n, found) in found {
+            waiting.insert(n, found);
+            while let Some(found) = waiting.remove(&count) {
+                let (op, case) = &cases[count];
+                for (backend, wrong) in found {
+                    let wrong = wrong.unwrap_or_else(|message| vec![("case".into(), message)]);
+                    report.count(&backend, wrong.is_empty());
+                    for (what, message) in wrong {
+                        let (op, case, backend) = (op.name.into(), case.name.clone(), backend.clone());
+                        let failure = Failure { op, case, backend, what, message };
+                        failed(&failure);
+                        report.failures.push(failure);
+                    }
                 }
-                Ok(_) => {}
-                Err(message) => note("oracle", Err(message.clone())),
-            }
-            let Ok((plain, strided, truth)) = prepared else { continue };
-            for (backend, shown) in backends.iter().zip(&mut shown) {
-                // A device without 16-bit floats says so at planning; there is nothing to hold.
-                if plain.is_half() && !backend.device.capabilities().f16 {
-                    continue;
-                }
-                let found = caught(|| on(&backend.device, shown, op, &case, &plain, &strided, &truth));
-                note(&backend.name, found);
+                count += 1;
             }
         }
-    }
+    });
     report
+}
+
+/// What is wrong with a case on each backend, and with its gradients under the name `oracle`.
+fn run_case(
+    op: &Registered,
+    case: &Case,
+    list: List,
+    backends: &[Backend],
+    shown: &[Shown],
+) -> Vec<(String, Result<Wrong, String>)> {
+    let mut all = Vec::new();
+    let prepared = caught(|| prepare(op, case));
+    // A short list is for another device: the definitions were held to their own on the way there.
+    match &prepared {
+        Ok((plain, _, truth)) if list == List::Full => {
+            all.push(("oracle".into(), caught(|| differences::check(plain, truth))));
+        }
+        Ok(_) => {}
+        Err(message) => all.push(("oracle".into(), Err(message.clone()))),
+    }
+    let Ok((plain, strided, truth)) = prepared else { return all };
+    for (backend, shown) in backends.iter().zip(shown) {
+        // A device without 16-bit floats says so at planning; there is nothing to hold.
+        if plain.is_half() && !backend.device.capabilities().f16 {
+            continue;
+        }
+        let found = caught(|| on(&backend.device, shown, op, case, &plain, &strided, &truth));
+        all.push((backend.name.clone(), found));
+    }
+    all
 }
 
 fn prepare(op: &Registered, case: &Case) -> Result<(Subject, Subject, Truth), String> {
@@ -108,12 +149,12 @@ fn prepare(op: &Registered, case: &Case) -> Result<(Subject, Subject, Truth), St
 }
 
 /// The kernels that a short list has shown so far; `None` where the list is full.
-type Shown = Option<HashSet<Kernel>>;
+type Shown = Option<Mutex<HashSet<Kernel>>>;
 
 /// Everything that one backend must get right of a case.
 fn on(
     device: &Device,
-    shown: &mut Shown,
+    shown: &Shown,
     op: &Registered,
     case: &Case,
     plain: &Subject,
@@ -161,9 +202,10 @@ fn on(
 }
 
 /// Whether a program has a kernel that was not shown yet; all of its kernels count as shown then.
-fn is_new(program: &mut Runner, shown: &mut Shown) -> Result<bool, String> {
+fn is_new(program: &mut Runner, shown: &Shown) -> Result<bool, String> {
     let Some(shown) = shown else { return Ok(true) };
     let plan = program.plan()?;
+    let mut shown = shown.lock().unwrap_or_else(PoisonError::into_inner);
     Ok(plan.dispatches.iter().filter(|d| shown.insert(d.kernel.clone())).count() > 0)
 }
 
