@@ -36,8 +36,8 @@ enum Command {
     Harness {
         #[command(flatten)]
         selection: Selection,
-        /// On GPUs, only what shows a kernel that nothing before has shown: every kernel of contiguous
-        /// inputs at least once
+        /// On GPUs, only what shows a kernel that nothing before has shown: every kernel, by
+        /// name, at least once
         #[arg(long)]
         short: bool,
         /// Fail where a GPU has no cooperative matrices, so that a run that is for them cannot pass without

@@ -26,8 +26,8 @@ const STEPS: &[Step] = &[
     step("build without gpu", &["build", "-p", "knotwork", "--no-default-features"]),
     // unit tests, integration tests and the examples in the documentation
     step("tests", &["test", "--workspace", "--all-features"]),
-    // everything on the CPU and the checked profile; of the trusted one, whose text is the same, every kernel of
-    // contiguous inputs once
+    // everything on the CPU and the checked profile; of the trusted one, whose text is the same, every kernel
+    // once
     step(
         "kernel harness",
         &["run", "--release", "-p", "kernels-test", "--", "harness", "--profile", "checked"],

@@ -28,7 +28,7 @@ use std::{
 use knotwork::{
     Device,
     ops::{Case, Cases, Registered, registry},
-    plan::{DeviceKind, Kernel, Plan, PlanOptions},
+    plan::{DeviceKind, Plan, PlanOptions},
 };
 
 pub use report::{Failure, Report};
@@ -55,8 +55,8 @@ pub enum List {
     /// Every case, every form, every variant.
     #[default]
     Full,
-    /// What shows a kernel that nothing before has shown on that backend: every kernel of contiguous inputs at least once.
-    /// Odd layouts are left to the full list, since compiling kernels takes most of the time.
+    /// What shows a kernel that nothing before has shown on that backend: every kernel, by name, at least once.
+    /// Odd layouts and other constants and flags are left to the full list: compiling kernels takes most of the time.
     Short,
 }
 
@@ -149,8 +149,8 @@ fn prepare(op: &Registered, case: &Case) -> Result<(Subject, Subject, Truth), St
     Ok((plain, Subject::new(case, seed, Form::Strided)?, truth))
 }
 
-/// The kernels that a short list has shown so far; `None` where the list is full.
-type Shown = Option<Mutex<HashSet<Kernel>>>;
+/// The names of the kernels that a short list has shown so far; `None` where the list is full.
+type Shown = Option<Mutex<HashSet<String>>>;
 
 /// Everything that one backend must get right of a case.
 fn on(
@@ -208,7 +208,7 @@ fn is_new(program: &mut Runner, shown: &Shown) -> Result<bool, String> {
     let Some(shown) = shown else { return Ok(true) };
     let plan = program.plan()?;
     let mut shown = shown.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok(plan.dispatches.iter().filter(|d| shown.insert(d.kernel.clone())).count() > 0)
+    Ok(plan.dispatches.iter().filter(|d| shown.insert(d.kernel.name.clone())).count() > 0)
 }
 
 /// Every plan that [`run`] would run of an operation on a device, in every variant: `each` gets the case's name and the
