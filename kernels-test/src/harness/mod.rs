@@ -15,15 +15,7 @@ mod report;
 mod special;
 mod subject;
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-        mpsc,
-    },
-    thread,
-};
+use std::{collections::HashSet, sync::Arc};
 
 use knotwork::{
     Device,
@@ -61,8 +53,6 @@ pub enum List {
 }
 
 /// [`run`] over operations of one's own: a custom operation is tested like those of the library.
-///
-/// Cases run side by side, since most of a GPU's time goes into compiling kernels; they are counted in their order.
 pub fn run_ops(
     ops: &[Registered],
     list: List,
@@ -70,45 +60,21 @@ pub fn run_ops(
     mut failed: impl FnMut(&Failure),
 ) -> Report {
     let mut report = Report::new(backends);
-    let shown: Vec<Shown> = backends.iter().map(|_| (list == List::Short).then(Mutex::default)).collect();
-    let cases: Vec<(&Registered, Case)> =
-        ops.iter().flat_map(|op| op.cases().into_iter().map(move |case| (op, case))).collect();
-    let next = AtomicUsize::new(0);
-    let (done, found) = mpsc::channel();
-    thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(1, usize::from).min(cases.len()) {
-            let (cases, next, shown, done) = (&cases, &next, &shown, done.clone());
-            scope.spawn(move || {
-                loop {
-                    let n = next.fetch_add(1, Ordering::Relaxed);
-                    let Some((op, case)) = cases.get(n) else { break };
-                    let found = run_case(op, case, list, backends, shown);
-                    // Nobody listens only where the run has ended in a panic.
-                    let _ = done.send((n, found));
+    let mut shown: Vec<Shown> = backends.iter().map(|_| (list == List::Short).then(HashSet::new)).collect();
+    for op in ops {
+        for case in op.cases() {
+            for (backend, wrong) in run_case(op, &case, list, backends, &mut shown) {
+                let wrong = wrong.unwrap_or_else(|message| vec![("case".into(), message)]);
+                report.count(&backend, wrong.is_empty());
+                for (what, message) in wrong {
+                    let (op, case, backend) = (op.name.into(), case.name.clone(), backend.clone());
+                    let failure = Failure { op, case, backend, what, message };
+                    failed(&failure);
+                    report.failures.push(failure);
                 }
-            });
-        }
-        drop(done);
-        let mut waiting = BTreeMap::new();
-        let mut count = 0;
-        for (n, found) in found {
-            waiting.insert(n, found);
-            while let Some(found) = waiting.remove(&count) {
-                let (op, case) = &cases[count];
-                for (backend, wrong) in found {
-                    let wrong = wrong.unwrap_or_else(|message| vec![("case".into(), message)]);
-                    report.count(&backend, wrong.is_empty());
-                    for (what, message) in wrong {
-                        let (op, case, backend) = (op.name.into(), case.name.clone(), backend.clone());
-                        let failure = Failure { op, case, backend, what, message };
-                        failed(&failure);
-                        report.failures.push(failure);
-                    }
-                }
-                count += 1;
             }
         }
-    });
+    }
     report
 }
 
@@ -118,7 +84,7 @@ fn run_case(
     case: &Case,
     list: List,
     backends: &[Backend],
-    shown: &[Shown],
+    shown: &mut [Shown],
 ) -> Vec<(String, Result<Wrong, String>)> {
     let mut all = Vec::new();
     let prepared = caught(|| prepare(op, case));
@@ -150,12 +116,12 @@ fn prepare(op: &Registered, case: &Case) -> Result<(Subject, Subject, Truth), St
 }
 
 /// The names of the kernels that a short list has shown so far; `None` where the list is full.
-type Shown = Option<Mutex<HashSet<String>>>;
+type Shown = Option<HashSet<String>>;
 
 /// Everything that one backend must get right of a case.
 fn on(
     device: &Device,
-    shown: &Shown,
+    shown: &mut Shown,
     op: &Registered,
     case: &Case,
     plain: &Subject,
@@ -204,10 +170,9 @@ fn on(
 }
 
 /// Whether a program has a kernel that was not shown yet; all of its kernels count as shown then.
-fn is_new(program: &mut Runner, shown: &Shown) -> Result<bool, String> {
+fn is_new(program: &mut Runner, shown: &mut Shown) -> Result<bool, String> {
     let Some(shown) = shown else { return Ok(true) };
     let plan = program.plan()?;
-    let mut shown = shown.lock().unwrap_or_else(PoisonError::into_inner);
     Ok(plan.dispatches.iter().filter(|d| shown.insert(d.kernel.name.clone())).count() > 0)
 }
 
