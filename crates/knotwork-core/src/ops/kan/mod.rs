@@ -20,6 +20,7 @@ mod long;
 mod op;
 mod reference;
 mod silu;
+mod sorted;
 mod spline;
 mod split;
 #[cfg(test)]

@@ -1,0 +1,132 @@
+//! The GPU kernels of the coefficient gradient over splines that sort rows by the cells of their points first.
+//!
+//! A thread then walks rows of one input whose cells only rise, and keeps the k + 1 sums of a cell in registers: it reads a
+//! row's cotangent once and writes a sum once. The walks are as long for any data: lists of rows are cut by their number,
+//! not by cells, so that a feature which never changes costs no more than another.
+
+use super::{
+    kernels::{Sizes, WORKGROUP_BYTES, add_parts, dispatch, evaluation, kernel, limit, params_of_blocks, tile},
+    op::SplineSum,
+    split::{Split, TURNS, Terms},
+};
+use crate::{
+    DType,
+    plan::{BindTo, Capabilities, Lowering, Scratch},
+};
+
+/// The most sums that a thread keeps in registers.
+const TERMS: usize = 8;
+/// Threads of a workgroup that adds up.
+const THREADS: usize = 64;
+/// Threads that sort, from and to: each has a count for every interval.
+const SORTING: (usize, usize) = (16, 256);
+/// Rows of a block that a sorting thread takes at most.
+const EACH: usize = 64;
+/// Rows that are worth a part of their own.
+const LEAST: usize = 64;
+
+/// How the rows of an input are sorted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Order {
+    /// Intervals, and one key more for NaN.
+    keys: usize,
+    threads: usize,
+    /// Rows that are sorted by themselves.
+    block: usize,
+    blocks: usize,
+}
+
+impl Order {
+    /// None where there are too many intervals to count them in workgroup memory.
+    fn new(rows: usize, grid: usize) -> Option<Self> {
+        let keys = grid + 1;
+        let threads = (WORKGROUP_BYTES / 4 / (keys + 1)).checked_ilog2().map(|log| 1 << log)?;
+        let threads = SORTING.1.min(threads);
+        if threads < SORTING.0 {
+            return None;
+        }
+        let blocks = rows.div_ceil(EACH * threads);
+        let block = rows.div_ceil(blocks);
+        Some(Self { keys, threads, block, blocks: rows.div_ceil(block) })
+    }
+}
+
+/// The variants; none where the outputs are no fours, there is nothing to sort by, or memory between the dispatches would
+/// not fit a binding.
+pub(super) fn lower(op: &SplineSum, s: Sizes, on: &Capabilities) -> Vec<Lowering> {
+    let empty = s.rows * s.inputs * s.outputs == 0;
+    if empty || !s.outputs.is_multiple_of(4) || !(1..=TERMS).contains(&op.terms()) {
+        return Vec::new();
+    }
+    let Some(order) = Order::new(s.rows, op.basis.grid()) else { return Vec::new() };
+    let vectors = (op.terms() + 5) / 4;
+    let across = tile(s.outputs / 4, 1, 16);
+    let lists = THREADS / across;
+    let chunk = (WORKGROUP_BYTES / (lists * (16 * vectors + 4))).clamp(1, 32);
+    let columns = s.outputs.div_ceil(4 * across);
+    let tiles = (s.inputs * order.blocks).div_ceil(lists) * columns;
+    let turns = 1 + (evaluation(op) + vectors + 1).div_ceil(across);
+    let terms = Terms { count: order.block, least: LEAST, grain: 1, limit: limit(turns, 1) };
+    let sizes = [("ACROSS", across), ("LISTS", lists), ("CHUNK", 1 << chunk.ilog2())];
+    let offered = Split::offered(terms, tiles, on).into_iter();
+    // Where blocks are several, no choice of parts is whole.
+    let most = if order.blocks > 1 { 1 } else { 2 };
+    offered.take(most).filter_map(|split| one(op, s, order, split, sizes, on)).collect()
+}
+
+/// Sorting, adding up, and where an input has several parts, adding these.
+fn one(
+    op: &SplineSum,
+    s: Sizes,
+    order: Order,
+    Split { parts, span }: Split,
+    sizes: [(&'static str, usize); 3],
+    on: &Capabilities,
+) -> Option<Lowering> {
+    let all = parts * order.blocks;
+    if all > TURNS {
+        return None;
+    }
+    let words = || params_of_blocks(op, s, parts, span, order.block);
+    let plain = SplineSum { base: false, scale: false, derivative: 0, ..*op };
+    let mut scratch = vec![
+        Scratch { dtype: DType::I32, count: s.rows * s.inputs },
+        Scratch { dtype: DType::I32, count: s.rows * s.inputs * 2 },
+    ];
+    let sorting = [("THREADS", order.threads), ("KEYS", order.keys)];
+    let mut dispatches = vec![dispatch(
+        kernel(&plain, "kan/sorted/order", &sorting),
+        vec![BindTo::Input(0), BindTo::Scratch(0), BindTo::Scratch(1)],
+        words(),
+        s.inputs * order.blocks,
+    )];
+    let [(_, across), (_, lists), _] = sizes;
+    let to = |output: usize| if all > 1 { BindTo::Scratch(2 + output) } else { BindTo::Output(output) };
+    let mut bindings = vec![BindTo::Input(0), BindTo::Input(1), BindTo::ScratchRead(1), to(0)];
+    bindings.extend(op.base.then(|| to(1)));
+    bindings.extend(op.scale_input().map(BindTo::Input));
+    let mut sums = kernel(op, "kan/sorted/sums", &sizes);
+    sums.flags.extend((all == 1).then_some("whole"));
+    let groups = (s.inputs * all).div_ceil(lists) * s.outputs.div_ceil(4 * across);
+    dispatches.push(dispatch(sums, bindings, words(), groups));
+    if all > 1 {
+        // Neighbouring parts of a block share up to all functions of one cell, and have a place each for them.
+        let places = s.bases + (parts - 1) * op.terms();
+        let count = order.blocks.checked_mul(s.inputs * places)?.checked_mul(s.outputs)?;
+        scratch.push(Scratch { dtype: DType::F32, count });
+        dispatches.push(dispatch(
+            kernel(&plain, "kan/sorted/add", &[]),
+            vec![BindTo::ScratchRead(1), BindTo::ScratchRead(2), BindTo::Output(0)],
+            words(),
+            (s.inputs * s.bases * s.outputs / 4).div_ceil(256),
+        ));
+        if op.base {
+            let count = s.inputs * s.outputs;
+            scratch.push(Scratch { dtype: DType::F32, count: count * all });
+            dispatches.push(add_parts(3, 1, count, all));
+        }
+    }
+    let most = on.max_binding_bytes.min(u32::MAX as usize);
+    let fits = scratch.iter().all(|s| s.count.checked_mul(4).is_some_and(|bytes| bytes <= most));
+    fits.then(|| Lowering { variant: if all > 1 { "sorted_split" } else { "sorted" }, scratch, dispatches })
+}
