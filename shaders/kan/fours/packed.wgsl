@@ -8,23 +8,14 @@ alias KanPacked = array<vec4<f32>, KAN_VECTORS>;
 
 // All times u. The first function is less than 0 where x is NaN.
 fn kan_packed(x: f32, u: f32, act: f32) -> KanPacked {
-    var cell = KAN_NAN_CELL;
-    if KAN_TERMS > 0u && !kw_is_nan(x) {
-        cell = kan_cell(x);
-    }
-    return kan_packed_in(x, cell, u, act);
-}
-
-// The same where the cell of x is known; KAN_NAN_CELL where x is NaN.
-fn kan_packed_in(x: f32, cell: i32, u: f32, act: f32) -> KanPacked {
     var words: array<f32, KAN_VECTORS * 4u>;
     words[KAN_VECTORS * 4u - 2u] = u * act;
     if KAN_TERMS > 0u {
-        let local = kan_local_in(x, cell);
+        let local = kan_local(x);
         for (var r = 0u; r < KAN_TERMS; r++) {
             words[r] = u * local.weights[r];
         }
-        words[KAN_VECTORS * 4u - 1u] = select(f32(local.start), -1.0, cell == KAN_NAN_CELL);
+        words[KAN_VECTORS * 4u - 1u] = select(f32(local.start), -1.0, kw_is_nan(x));
     }
     var all: KanPacked;
     for (var v = 0u; v < KAN_VECTORS; v++) {
