@@ -21,7 +21,8 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
     let m = at / fours % params.bases;
     let i = at / (fours * params.bases);
     var sum = vec4<f32>();
-    for (var block = 0u; block < kan_blocks(); block++) {
+    let blocks = kan_blocks();
+    for (var block = 0u; block < blocks; block++) {
         for (var part = 0u; part < params.parts; part++) {
             let list = kan_list(i, block, part);
             if list.first < list.last {

@@ -102,7 +102,6 @@ fn one(
         words(),
         s.inputs * order.blocks,
     )];
-    if std::env::var("HACK").is_ok() { let d = dispatches[0].clone(); dispatches.extend([d.clone(), d.clone(), d]); }
     let [(_, across), (_, lists), _] = sizes;
     let to = |output: usize| if all > 1 { BindTo::Scratch(2 + output) } else { BindTo::Output(output) };
     let mut bindings = vec![BindTo::Input(0), BindTo::Input(1), BindTo::ScratchRead(1), to(0)];
@@ -113,7 +112,7 @@ fn one(
     let groups = (s.inputs * all).div_ceil(lists) * s.outputs.div_ceil(8 * across);
     dispatches.push(dispatch(sums, bindings, words(), groups));
     if all > 1 {
-        // Neighbouring parts of a block share up to all functions of one cell, and have a place each for them.
+        // Neighbouring parts of a block share at most the functions of one cell, and have places of their own for them.
         let places = s.bases + (parts - 1) * op.terms();
         let count = order.blocks.checked_mul(s.inputs * places)?.checked_mul(s.outputs)?;
         scratch.push(Scratch { dtype: DType::F32, count });
@@ -132,4 +131,68 @@ fn one(
     let most = on.max_binding_bytes.min(u32::MAX as usize);
     let fits = scratch.iter().all(|s| s.count.checked_mul(4).is_some_and(|bytes| bytes <= most));
     fits.then(|| Lowering { variant: if all > 1 { "sorted_split" } else { "sorted" }, scratch, dispatches })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Layout,
+        ops::kan::{BSpline, op::Kind},
+        plan::{KernelOperand, KernelRequest},
+    };
+
+    #[test]
+    fn blocks_cover_all_rows_and_their_counts_fit_workgroup_memory() {
+        for grid in [1, 5, 50, 200, 254] {
+            for rows in [1, 2, 63, 64, 1000, 4097, 1_000_003] {
+                let order = Order::new(rows, grid).unwrap();
+                assert!(order.block * order.blocks >= rows && order.block * (order.blocks - 1) < rows);
+                assert!(order.block <= EACH * order.threads);
+                assert!(4 * order.threads * (order.keys + 1) <= WORKGROUP_BYTES);
+            }
+        }
+        assert_eq!(Order::new(100_000, 400), None);
+    }
+
+    /// The variants of the sum over [rows, inputs, outputs] of a basis, on a device.
+    fn variants([rows, i, o]: [usize; 3], basis: BSpline, on: &Capabilities) -> Vec<Lowering> {
+        let op = SplineSum { kind: Kind::Coefficients, basis, derivative: 0, base: true, scale: false };
+        let operand =
+            |shape: &[usize]| KernelOperand { dtype: DType::F32, layout: Layout::contiguous(shape) };
+        let inputs = [operand(&[rows, i]), operand(&[rows, o])];
+        let outputs = [operand(&[i, basis.count(), o]), operand(&[i, o])];
+        let request = KernelRequest { inputs: &inputs, outputs: &outputs, aliases: &[], capabilities: on };
+        lower(&op, Sizes::of(op.kind, basis.count(), &request).unwrap(), on)
+    }
+
+    #[test]
+    fn what_does_not_fit_is_not_offered() {
+        let on = Capabilities::portable();
+        let cubic = BSpline::new(50, 3).unwrap();
+        let names = |shape, basis, on: &Capabilities| -> Vec<_> {
+            variants(shape, basis, on).iter().map(|l| l.variant).collect()
+        };
+        assert_eq!(names([2048, 16, 64], cubic, &on), ["sorted_split", "sorted"]);
+        // More rows than are sorted at once.
+        assert_eq!(names([100_000, 16, 64], cubic, &on), ["sorted_split"]);
+        // No fours, orders of more sums than registers hold, too many intervals.
+        assert!(names([2048, 16, 6], cubic, &on).is_empty());
+        assert!(names([2048, 16, 64], BSpline::new(5, 8).unwrap(), &on).is_empty());
+        assert!(names([2048, 16, 64], BSpline::new(400, 3).unwrap(), &on).is_empty());
+        // Pairs of 8 bytes a point beyond a binding.
+        let small = Capabilities { max_binding_bytes: 2048 * 16 * 8 - 1, ..on };
+        assert!(names([2048, 16, 64], cubic, &small).is_empty());
+    }
+
+    #[test]
+    fn parts_of_every_list_have_places_of_their_own() {
+        let on = Capabilities::portable();
+        for all in variants([5000, 3, 8], BSpline::new(50, 2).unwrap(), &on) {
+            let word = |k: usize| all.dispatches[1].params.words()[k] as usize;
+            let (parts, block) = (word(5), word(13));
+            assert!(parts * word(6) >= block && block * 5000usize.div_ceil(block) >= 5000);
+            assert_eq!(all.scratch[2].count, 5000usize.div_ceil(block) * 3 * (52 + (parts - 1) * 3) * 8);
+        }
+    }
 }
