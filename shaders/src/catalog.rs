@@ -93,6 +93,7 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("kan/contract", include_str!("../kan/contract.wgsl")),
     ("kan/dense/coefficients", include_str!("../kan/dense/coefficients.wgsl")),
     ("kan/dense/forward", include_str!("../kan/dense/forward.wgsl")),
+    ("kan/dense/functions", include_str!("../kan/dense/functions.wgsl")),
     ("kan/dense/input", include_str!("../kan/dense/input.wgsl")),
     ("kan/dense/tile", include_str!("../kan/dense/tile.wgsl")),
     ("kan/dense/transposed", include_str!("../kan/dense/transposed.wgsl")),

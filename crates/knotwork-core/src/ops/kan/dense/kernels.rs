@@ -175,7 +175,8 @@ fn forward(op: &KanSum, s: Sizes, on: &Capabilities) -> Lowering {
     let limit = (TURNS / each).max(1);
     let terms = Terms { count: s.inputs, least: 4 * tile.depth, grain: 1, limit };
     let Split { parts, span } = Split::best(terms, tiles, on);
-    let sizes = [("HELD", tile.held), ("DEPTH", tile.depth), ("ACROSS", across)];
+    let phi = tile.held * tile.depth * ROWS;
+    let sizes = [("HELD", tile.held), ("DEPTH", tile.depth), ("PHI", phi), ("ACROSS", across)];
     let kernel = kernel(op, "kan/dense/forward", &sizes);
     let mut bindings = vec![BindTo::Input(0), BindTo::Input(1)];
     bindings.push(if parts > 1 { BindTo::Scratch(0) } else { BindTo::Output(0) });
@@ -203,7 +204,9 @@ fn tiles(op: &KanSum, s: Sizes, on: &Capabilities) -> Vec<Lowering> {
         let limit = (TURNS / each).max(1);
         let terms = Terms { count: s.inputs, least: 4 * tile.depth, grain: 1, limit };
         for Split { parts, span } in Split::offered(terms, tiles, on) {
-            let sizes = [("HELD", tile.held), ("DEPTH", tile.depth), ("DOWN", threads), ("ACROSS", threads)];
+            let phi = ("PHI", tile.held * tile.depth * side);
+            let held = [("HELD", tile.held), ("DEPTH", tile.depth), phi];
+            let sizes = [held.as_slice(), &[("DOWN", threads), ("ACROSS", threads)]].concat();
             let mut kernel = kernel(op, "kan/dense/tile", &sizes);
             kernel.flags.extend((s.outputs.is_multiple_of(4) && s.inputs > 0).then_some("fours"));
             let mut bindings = vec![BindTo::Input(0), BindTo::Input(1)];
@@ -248,6 +251,8 @@ fn input(op: &KanSum, s: Sizes) -> Lowering {
 }
 
 fn coefficients(op: &KanSum, s: Sizes, on: &Capabilities) -> Lowering {
+    // Rows that are evaluated at once.
+    const CHUNK: usize = 32;
     let (tile, across) = (Tile::new(op, s), across(s.outputs));
     let tiles = s.inputs.div_ceil(tile.depth) * tile.ranges * s.outputs.div_ceil(4 * across);
     let quads = (tile.held * tile.depth).div_ceil(4);
@@ -256,7 +261,8 @@ fn coefficients(op: &KanSum, s: Sizes, on: &Capabilities) -> Lowering {
     let limit = (TURNS / each).max(32);
     let terms = Terms { count: s.rows, least: ROWS, grain: 1, limit };
     let Split { parts, span } = Split::best(terms, tiles, on);
-    let sizes = [("HELD", tile.held), ("DEPTH", tile.depth), ("ACROSS", across)];
+    let phi = CHUNK * quads * 4;
+    let sizes = [("HELD", tile.held), ("DEPTH", tile.depth), ("PHI", phi), ("ACROSS", across), ("CHUNK", CHUNK)];
     let kernel = kernel(op, "kan/dense/coefficients", &sizes);
     let to = |index: usize| if parts > 1 { BindTo::Scratch(index) } else { BindTo::Output(index) };
     let mut bindings = vec![BindTo::Input(0), BindTo::Input(1), to(0)];
@@ -274,6 +280,8 @@ fn coefficients(op: &KanSum, s: Sizes, on: &Capabilities) -> Lowering {
 /// The transposed product with 8 x 8 sums a thread, where functions and outputs fill a good part of a tile.
 fn transposed(op: &KanSum, s: Sizes, on: &Capabilities) -> Vec<Lowering> {
     const SIDE: usize = 64;
+    // Rows that are evaluated at once.
+    const CHUNK: usize = 16;
     let tile = Tile::of(op, s, SIDE);
     if s.outputs <= SIDE / 2 || tile.held * tile.depth <= SIDE / 2 {
         return Vec::new();
@@ -285,7 +293,9 @@ fn transposed(op: &KanSum, s: Sizes, on: &Capabilities) -> Vec<Lowering> {
     let terms = Terms { count: s.rows, least: ROWS, grain: 1, limit };
     let Split { parts, span } = Split::best(terms, tiles, on);
     let side = SIDE / 8;
-    let sizes = [("HELD", tile.held), ("DEPTH", tile.depth), ("DOWN", side), ("ACROSS", side)];
+    // Rows lie a word more than a tile's functions apart.
+    let held = [("HELD", tile.held), ("DEPTH", tile.depth), ("PHI", CHUNK * (SIDE + 1))];
+    let sizes = [held.as_slice(), &[("CHUNK", CHUNK), ("DOWN", side), ("ACROSS", side)]].concat();
     let mut kernel = kernel(op, "kan/dense/transposed", &sizes);
     kernel.flags.extend((s.outputs.is_multiple_of(4) && s.rows > 0).then_some("fours"));
     let to = |index: usize| if parts > 1 { BindTo::Scratch(index) } else { BindTo::Output(index) };
