@@ -95,6 +95,8 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("kan/dense/forward", include_str!("../kan/dense/forward.wgsl")),
     ("kan/dense/functions", include_str!("../kan/dense/functions.wgsl")),
     ("kan/dense/input", include_str!("../kan/dense/input.wgsl")),
+    ("kan/dense/input_tile", include_str!("../kan/dense/input_tile.wgsl")),
+    ("kan/dense/row", include_str!("../kan/dense/row.wgsl")),
     ("kan/dense/tile", include_str!("../kan/dense/tile.wgsl")),
     ("kan/dense/transposed", include_str!("../kan/dense/transposed.wgsl")),
     ("kan/forward", include_str!("../kan/forward.wgsl")),

@@ -75,12 +75,12 @@ fn every_basis_goes_into_every_kernel() {
             for name in ["kan/values", "kan/contract"] {
                 check(name, &[basis], &constants);
             }
-            let names = ["forward", "input", "coefficients", "tile", "transposed"];
+            let names = ["forward", "row", "input", "input_tile", "coefficients", "tile", "transposed"];
             for name in names.map(|name| format!("kan/dense/{name}")) {
                 let name = name.as_str();
                 for flags in [&[basis][..], &[basis, "base"], &[basis, "base", "scale"], &[basis, "scale"]] {
                     check(name, flags, &constants);
-                    if ["kan/dense/tile", "kan/dense/transposed"].contains(&name) {
+                    if ["kan/dense/row", "kan/dense/tile", "kan/dense/transposed"].contains(&name) {
                         check(name, &[flags, &["fours"]].concat(), &constants);
                     }
                 }

@@ -2,13 +2,13 @@
 //!
 //! `cargo run --release -p knotwork-gpu --example kan_gradients -- weights 2048x16x64 50 9`: the gradient (`weights`, `input`
 //! or the layer itself, `forward`), rows x inputs x outputs, intervals, rounds; then any of `one` (every point in one
-//! interval) and `checked` (kernels that check their bounds; else trusted ones).
+//! interval), `rbf` (so many Gaussians instead of cubic splines) and `checked` (kernels that check their bounds).
 
 use std::time::Instant;
 
 use knotwork_core::{
     Graph, HostTensor, Program, Result,
-    ops::BSpline,
+    ops::{BSpline, Basis},
     plan::PlanOptions,
 };
 use knotwork_gpu::{Options, Profile, open};
@@ -47,8 +47,11 @@ fn main() -> Result<()> {
     let profile = if has("checked") { Profile::Checked } else { Profile::Trusted };
     let device = open(&Options { profile, ..Options::default() })?;
     let g = Graph::new();
-    let basis = BSpline::new(number(&word(2, "50")), 3)?;
-    let points = if has("one") { HostTensor::from_vec(vec![0.3f32; b * i], [b, i])? } else { numbers(&[b, i], 1)? };
+    let count = number(&word(2, "50"));
+    let basis =
+        if has("rbf") { Basis::rbf(count, (-1.0, 1.0), None)? } else { BSpline::new(count, 3)?.into() };
+    let points =
+        if has("one") { HostTensor::from_vec(vec![0.3f32; b * i], [b, i])? } else { numbers(&[b, i], 1)? };
     let x = g.state("x", "bench", points)?;
     let c = g.state("coef", "bench", numbers(&[i, basis.count(), o], 2)?)?;
     let w = g.state("base", "bench", numbers(&[i, o], 3)?)?;

@@ -5,7 +5,9 @@
 //! not by cells, so that a feature which never changes costs no more than another.
 
 use super::{
-    kernels::{Sizes, WORKGROUP_BYTES, add_parts, dispatch, evaluation, kernel, limit, params_of_blocks, tile},
+    kernels::{
+        Sizes, WORKGROUP_BYTES, add_parts, dispatch, evaluation, kernel, limit, params_of_blocks, tile,
+    },
     op::SplineSum,
     split::{Split, TURNS, Terms},
 };
