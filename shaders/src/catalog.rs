@@ -116,6 +116,7 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("kan/wavelet/input", include_str!("../kan/wavelet/input.wgsl")),
     ("kan/wavelet/parameters", include_str!("../kan/wavelet/parameters.wgsl")),
     ("kan/wavelet/psi", include_str!("../kan/wavelet/psi.wgsl")),
+    ("kan/wavelet/row", include_str!("../kan/wavelet/row.wgsl")),
     ("matmul", include_str!("../matmul.wgsl")),
     ("matmul/cooperative/block2", include_str!("../matmul/cooperative/block2.wgsl")),
     ("matmul/cooperative/block4", include_str!("../matmul/cooperative/block4.wgsl")),
