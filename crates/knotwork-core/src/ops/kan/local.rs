@@ -3,15 +3,15 @@
 //! Cell q = ⌊(x − lo) / h⌋ and u = (x − t_q) / h in [0, 1) are found in f64, with the knots of the definition, so that a
 //! point falls on the same side of a knot as there. Then w₀ = 1 and
 //! w_r ← ((u + j − r) w_{r−1} + (1 − u + r) w_r) / j for j = 1 … k − d: sums of non-negative terms, nothing cancels.
-//! The last d steps are w_r ← (w_{r−1} − w_r) / h.
+//! The last d steps are w_r ← (w_{r−1} − w_r) / h. Cubic splines have their polynomials written out.
 
-use super::{BSpline, MAX_ORDER, op::SplineSum, silu::silu_f32};
+use super::{BSpline, MAX_ORDER, cubic, op::SplineSum, silu::silu_f32};
 
 /// Points that are taken together: a constant, so that every loop over them is whole vectors.
-const CHUNK: usize = 64;
+pub(super) const CHUNK: usize = 64;
 
 /// A number for each point of a chunk.
-type Chunk = [f32; CHUNK];
+pub(super) type Chunk = [f32; CHUNK];
 
 /// The weights of many points: row r of `weights` holds the weight of function `start + r` at each point; the last
 /// row, where there is a base, silu⁽ᵈ⁾.
@@ -19,53 +19,65 @@ type Chunk = [f32; CHUNK];
 pub(super) struct Local {
     /// The first function of each point: from 0 to n − k − 1, so that `start + r` always exists.
     pub start: Vec<u32>,
-    /// [terms + base, points].
+    /// [terms + base, stride].
     pub weights: Vec<f32>,
-    /// The number of points.
-    pub points: usize,
+    /// Elements of a row: the points, and some to fill the last chunk.
+    pub stride: usize,
 }
 
 impl Local {
     /// Room for so many points.
     pub fn new(op: &SplineSum, points: usize) -> Self {
+        let room = points.next_multiple_of(CHUNK);
         Self {
-            start: vec![0; points],
-            weights: vec![0.0; points * (op.terms() + usize::from(op.base))],
-            points: 0,
+            start: vec![0; room],
+            weights: vec![0.0; room * (op.terms() + usize::from(op.base))],
+            stride: 0,
         }
     }
 
     /// Evaluates the points, each multiplied by its scale.
     #[inline(always)]
     pub fn fill(&mut self, op: &SplineSum, x: &[f32], scale: Option<&[f32]>) {
-        let (len, terms) = (x.len(), op.terms());
-        self.points = len;
+        let terms = op.terms();
+        let stride = x.len().next_multiple_of(CHUNK);
+        self.stride = stride;
         let mut rows = [[0.0; CHUNK]; MAX_ORDER + 1];
-        for at in (0..len).step_by(CHUNK) {
-            let here = CHUNK.min(len - at);
+        let (chunks, last) = x.as_chunks::<CHUNK>();
+        for at in (0..stride).step_by(CHUNK) {
             let mut held = [0.0; CHUNK];
-            held[..here].copy_from_slice(&x[at..at + here]);
+            let x = chunks.get(at / CHUNK).unwrap_or_else(|| {
+                held[..last.len()].copy_from_slice(last);
+                &held
+            });
             let mut factor = [1.0; CHUNK];
             if let Some(u) = scale {
+                let here = CHUNK.min(u.len() - at);
                 factor[..here].copy_from_slice(&u[at..at + here]);
             }
-            if terms > 0 {
-                let mut start = [0; CHUNK];
-                spline(&op.basis, op.derivative, &held, &factor, &mut start, &mut rows);
-                self.start[at..at + here].copy_from_slice(&start[..here]);
-                for (r, row) in rows[..terms].iter().enumerate() {
-                    self.weights[r * len + at..][..here].copy_from_slice(&row[..here]);
+            if let (1.., Some(start)) = (terms, self.start[at..].first_chunk_mut()) {
+                spline(&op.basis, op.derivative, x, &factor, start, &mut rows);
+                for (row, to) in rows[..terms].iter().zip(self.weights.chunks_exact_mut(stride)) {
+                    put(row, &mut to[at..]);
                 }
             }
             if op.base {
                 let mut base = [0.0; CHUNK];
-                silu_f32(&held, op.derivative, &mut base);
+                silu_f32(x, op.derivative, &mut base);
                 for l in 0..CHUNK {
                     base[l] *= factor[l];
                 }
-                self.weights[terms * len + at..][..here].copy_from_slice(&base[..here]);
+                put(&base, &mut self.weights[terms * stride + at..]);
             }
         }
+    }
+}
+
+/// Writes a whole chunk: its length is constant, so no call is made.
+#[inline(always)]
+fn put(chunk: &Chunk, to: &mut [f32]) {
+    if let Some(to) = to.first_chunk_mut() {
+        *to = *chunk;
     }
 }
 
@@ -115,8 +127,8 @@ fn spline(
     }
     // Constant numbers of passes for cubic splines, so that they unroll.
     match (k, d) {
-        (3, 0) => raise(3, 0, &u, rows),
-        (3, 1) => raise(3, 1, &u, rows),
+        (3, 0) => cubic::values(&u, rows),
+        (3, 1) => cubic::slopes(&u, rows),
         (3, 2) => raise(3, 2, &u, rows),
         _ => raise(k, d, &u, rows),
     }

@@ -8,6 +8,7 @@ mod basis;
 mod cases;
 mod choose;
 mod coefficients;
+mod cubic;
 mod dense;
 mod fast;
 mod forward;

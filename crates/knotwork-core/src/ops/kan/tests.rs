@@ -117,7 +117,7 @@ fn local_weights_are_the_basis() {
             for (p, &x) in x.iter().enumerate() {
                 let mut got = vec![0.0; basis.count()];
                 for r in 0..=order {
-                    got[local.start[p] as usize + r] = f64::from(local.weights[r * local.points + p]);
+                    got[local.start[p] as usize + r] = f64::from(local.weights[r * local.stride + p]);
                 }
                 for (got, want) in got.iter().zip(basis.evaluate(x.into(), d)) {
                     let error = (got - want).abs() * unit;
