@@ -5,13 +5,40 @@
 //! w_r ← ((u + j − r) w_{r−1} + (1 − u + r) w_r) / j for j = 1 … k − d: sums of non-negative terms, nothing cancels.
 //! The last d steps are w_r ← (w_{r−1} − w_r) / h. Cubic splines have their polynomials written out.
 
-use super::{BSpline, MAX_ORDER, cubic, op::SplineSum, silu::silu_f32};
+use std::ops::{Deref, DerefMut};
+
+use super::{BSpline, MAX_ORDER, cubic, long::Long, op::SplineSum, silu::silu_f32};
 
 /// Points that are taken together: a constant, so that every loop over them is whole vectors.
 pub(super) const CHUNK: usize = 64;
 
-/// A number for each point of a chunk.
-pub(super) type Chunk = [f32; CHUNK];
+/// A number for each point of a chunk, in whole cache lines: a vector across two of them costs two loads.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+pub(super) struct Chunk(pub [f32; CHUNK]);
+
+impl Chunk {
+    /// The same number for each point.
+    pub const fn of(value: f32) -> Self {
+        Self([value; CHUNK])
+    }
+}
+
+impl Deref for Chunk {
+    type Target = [f32; CHUNK];
+
+    #[inline(always)]
+    fn deref(&self) -> &[f32; CHUNK] {
+        &self.0
+    }
+}
+
+impl DerefMut for Chunk {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut [f32; CHUNK] {
+        &mut self.0
+    }
+}
 
 /// The weights of many points: row r of `weights` holds the weight of function `start + r` at each point; the last
 /// row, where there is a base, silu⁽ᵈ⁾.
@@ -19,10 +46,11 @@ pub(super) type Chunk = [f32; CHUNK];
 pub(super) struct Local {
     /// The first function of each point: from 0 to n − k − 1, so that `start + r` always exists.
     pub start: Vec<u32>,
-    /// [terms + base, stride].
-    pub weights: Vec<f32>,
+    /// [terms + base, stride], or more.
+    pub weights: Long,
     /// Elements of a row: the points, and some to fill the last chunk.
     pub stride: usize,
+    rows: Box<[Chunk; MAX_ORDER + 1]>,
 }
 
 impl Local {
@@ -31,8 +59,9 @@ impl Local {
         let room = points.next_multiple_of(CHUNK);
         Self {
             start: vec![0; room],
-            weights: vec![0.0; room * (op.terms() + usize::from(op.base))],
+            weights: Long::zeros(op.terms() + usize::from(op.base), room),
             stride: 0,
+            rows: Box::new([Chunk::of(0.0); MAX_ORDER + 1]),
         }
     }
 
@@ -42,7 +71,7 @@ impl Local {
         let terms = op.terms();
         let stride = x.len().next_multiple_of(CHUNK);
         self.stride = stride;
-        let mut rows = [[0.0; CHUNK]; MAX_ORDER + 1];
+        let rows = &mut *self.rows;
         let (chunks, last) = x.as_chunks::<CHUNK>();
         for at in (0..stride).step_by(CHUNK) {
             let mut held = [0.0; CHUNK];
@@ -50,20 +79,20 @@ impl Local {
                 held[..last.len()].copy_from_slice(last);
                 &held
             });
-            let mut factor = [1.0; CHUNK];
+            let mut factor = Chunk::of(1.0);
             if let Some(u) = scale {
                 let here = CHUNK.min(u.len() - at);
                 factor[..here].copy_from_slice(&u[at..at + here]);
             }
             if let (1.., Some(start)) = (terms, self.start[at..].first_chunk_mut()) {
-                spline(&op.basis, op.derivative, x, &factor, start, &mut rows);
+                spline(&op.basis, op.derivative, x, &factor, start, rows);
                 for (row, to) in rows[..terms].iter().zip(self.weights.chunks_exact_mut(stride)) {
                     put(row, &mut to[at..]);
                 }
             }
             if op.base {
-                let mut base = [0.0; CHUNK];
-                silu_f32(x, op.derivative, &mut base);
+                let mut base = Chunk::of(0.0);
+                silu_f32(x, op.derivative, &mut *base);
                 for l in 0..CHUNK {
                     base[l] *= factor[l];
                 }
@@ -77,7 +106,7 @@ impl Local {
 #[inline(always)]
 fn put(chunk: &Chunk, to: &mut [f32]) {
     if let Some(to) = to.first_chunk_mut() {
-        *to = *chunk;
+        *to = chunk.0;
     }
 }
 
@@ -86,7 +115,7 @@ fn put(chunk: &Chunk, to: &mut [f32]) {
 fn spline(
     basis: &BSpline,
     d: usize,
-    x: &Chunk,
+    x: &[f32; CHUNK],
     scale: &Chunk,
     start: &mut [u32; CHUNK],
     rows: &mut [Chunk; MAX_ORDER + 1],
@@ -99,7 +128,7 @@ fn spline(
     let (below, above) = (-(k as f64), (grid + k) as f64);
     let unit = inverse.powi(d as i32) as f32;
     let last = grid as i32 - 1;
-    let mut u = [0.0f32; CHUNK];
+    let mut u = Chunk::of(0.0);
     let mut beyond = [0i32; CHUNK];
     let mut strays = 0;
     for l in 0..CHUNK {
@@ -144,7 +173,7 @@ fn raise(k: usize, d: usize, u: &Chunk, rows: &mut [Chunk; MAX_ORDER + 1]) {
         let by = 1.0 / j as f32;
         for r in (1..=j).rev() {
             let (a, b) = ((j - r) as f32, (1 + r) as f32);
-            let left = rows[r - 1];
+            let left = rows[r - 1].0;
             let row = &mut rows[r];
             if r == j {
                 for l in 0..CHUNK {
@@ -162,7 +191,7 @@ fn raise(k: usize, d: usize, u: &Chunk, rows: &mut [Chunk; MAX_ORDER + 1]) {
     }
     for j in k - d + 1..=k {
         for r in (1..=j).rev() {
-            let left = rows[r - 1];
+            let left = rows[r - 1].0;
             let row = &mut rows[r];
             for l in 0..CHUNK {
                 row[l] = left[l] - if r < j { row[l] } else { 0.0 };
@@ -212,7 +241,7 @@ fn shift(rows: &mut [Chunk; MAX_ORDER + 1], beyond: &[i32; CHUNK], k: usize) {
 fn replace(rows: &mut [Chunk; MAX_ORDER + 1], to: usize, from: Option<usize>, mask: &[u32; CHUNK]) {
     match from.map(|from| rows.get_disjoint_mut([to, from])) {
         Some(Ok([to, from])) => blend(to, from, mask),
-        _ => blend(&mut rows[to], &[0.0; CHUNK], mask),
+        _ => blend(&mut rows[to], &Chunk::of(0.0), mask),
     }
 }
 

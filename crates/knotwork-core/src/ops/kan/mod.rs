@@ -18,6 +18,7 @@ mod kernels;
 mod lanes;
 mod local;
 mod long;
+mod narrow;
 mod op;
 mod reference;
 mod silu;
