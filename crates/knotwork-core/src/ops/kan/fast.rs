@@ -208,7 +208,7 @@ impl<'a> Call<'a> {
         let Sizes { inputs, outputs, .. } = sizes;
         if let (Kind::Coefficients, Some(g)) = (op.kind, self.g) {
             return self.each_inputs(out, weights, |first, dc, dw| {
-                arch.dispatch(narrow::Cells { op, x, g, scale, sizes, first, dc, dw });
+                arch.dispatch(narrow::ByCell { op, x, g, scale, sizes, first, dc, dw });
             });
         }
         let tables = &narrow::Tables::new(self.coef, sizes);

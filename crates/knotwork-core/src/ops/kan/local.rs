@@ -1,13 +1,12 @@
 //! The basis where it is not 0: for many points at once, the first of the k + 1 functions and their weights in f32.
 //!
-//! Cell q = ⌊(x − lo) / h⌋ and u = (x − t_q) / h in [0, 1) are found in f64, with the knots of the definition, so that a
-//! point falls on the same side of a knot as there. Then w₀ = 1 and
+//! With u where the point lies within its cell, w₀ = 1 and
 //! w_r ← ((u + j − r) w_{r−1} + (1 − u + r) w_r) / j for j = 1 … k − d: sums of non-negative terms, nothing cancels.
 //! The last d steps are w_r ← (w_{r−1} − w_r) / h. Cubic splines have their polynomials written out.
 
 use std::ops::{Deref, DerefMut};
 
-use super::{BSpline, MAX_ORDER, cubic, long::Long, op::SplineSum, silu::silu_f32};
+use super::{MAX_ORDER, cells::Cells, cubic, long::Long, op::SplineSum, silu::silu_f32};
 
 /// Points that are taken together: a constant, so that every loop over them is whole vectors.
 pub(super) const CHUNK: usize = 64;
@@ -50,6 +49,7 @@ pub(super) struct Local {
     pub weights: Long,
     /// Elements of a row: the points, and some to fill the last chunk.
     pub stride: usize,
+    cells: Cells,
     rows: Box<[Chunk; MAX_ORDER + 1]>,
 }
 
@@ -61,6 +61,7 @@ impl Local {
             start: vec![0; room],
             weights: Long::zeros(op.terms() + usize::from(op.base), room),
             stride: 0,
+            cells: Cells::new(&op.basis, op.derivative),
             rows: Box::new([Chunk::of(0.0); MAX_ORDER + 1]),
         }
     }
@@ -85,7 +86,7 @@ impl Local {
                 factor[..here].copy_from_slice(&u[at..at + here]);
             }
             if let (1.., Some(start)) = (terms, self.start[at..].first_chunk_mut()) {
-                spline(&op.basis, op.derivative, x, &factor, start, rows);
+                spline(&self.cells, x, &factor, start, rows);
                 for (row, to) in rows[..terms].iter().zip(self.weights.chunks_exact_mut(stride)) {
                     put(row, &mut to[at..]);
                 }
@@ -113,47 +114,20 @@ fn put(chunk: &Chunk, to: &mut [f32]) {
 /// The spline part of a chunk.
 #[inline(always)]
 fn spline(
-    basis: &BSpline,
-    d: usize,
+    cells: &Cells,
     x: &[f32; CHUNK],
     scale: &Chunk,
     start: &mut [u32; CHUNK],
     rows: &mut [Chunk; MAX_ORDER + 1],
 ) {
-    // 1.5 · 2⁵² leaves a whole number in the low bits of the sum.
-    const MAGIC: f64 = 6_755_399_441_055_744.0;
-    let (k, grid) = (basis.order(), basis.grid());
-    let (lo, step) = (basis.ends().0, basis.step());
-    let inverse = step.recip();
-    let (below, above) = (-(k as f64), (grid + k) as f64);
-    let unit = inverse.powi(d as i32) as f32;
-    let last = grid as i32 - 1;
+    let (k, d) = (cells.order, cells.derivative);
     let mut u = Chunk::of(0.0);
-    let mut beyond = [0i32; CHUNK];
-    let mut strays = 0;
-    for l in 0..CHUNK {
-        let x = f64::from(x[l]);
-        let q = ((x - lo) * inverse).floor();
-        let q = if q < below - 1.0 { below - 1.0 } else { q };
-        let q = if q > above { above } else { q };
-        let q = if x.is_nan() { 0.0 } else { q };
-        // Rounding may have put the point one cell off.
-        let knot = lo + q * step;
-        let next = lo + (q + 1.0) * step;
-        let q = if x < knot { q - 1.0 } else { q };
-        let q = if x >= next { q + 1.0 } else { q };
-        let outside = (q < below) | (q >= above);
-        let v = (x - (lo + q * step)) * inverse;
-        u[l] = if outside { 0.0 } else { v as f32 };
-        let q = (q + MAGIC).to_bits() as i32;
-        let inside = if q < 0 { 0 } else { q };
-        let inside = if inside > last { last } else { inside };
-        beyond[l] = q - inside;
-        strays |= q - inside;
-        start[l] = inside as u32;
-        // NaN stays NaN through the second factor.
-        rows[0][l] = scale[l] * if outside { 0.0 } else { unit * (1.0 + 0.0 * u[l]) };
-    }
+    let mut beyond = [0; CHUNK];
+    let strays = if k > d {
+        cells.find(x, scale, start, &mut u, &mut beyond, &mut rows[0])
+    } else {
+        cells.find_exactly(x, scale, start, &mut u, &mut beyond, &mut rows[0])
+    };
     // Constant numbers of passes for cubic splines, so that they unroll.
     match (k, d) {
         (3, 0) => cubic::values(&u, rows),
@@ -161,7 +135,7 @@ fn spline(
         (3, 2) => raise(3, 2, &u, rows),
         _ => raise(k, d, &u, rows),
     }
-    if strays != 0 {
+    if strays {
         shift(rows, &beyond, k);
     }
 }

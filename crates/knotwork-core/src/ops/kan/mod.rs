@@ -6,6 +6,7 @@
 
 mod basis;
 mod cases;
+mod cells;
 mod choose;
 mod coefficients;
 mod cubic;

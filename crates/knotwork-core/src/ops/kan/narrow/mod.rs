@@ -1,9 +1,9 @@
 //! Layers of few outputs: a vector along those would be nearly empty, so the points of an input lie in its lanes.
 //!
 //! An edge's coefficients are a table in which each lane looks up its run (`lookup`); the gradients to coefficients are
-//! added up cell by cell (`cells`).
+//! added up cell by cell (`by_cell`).
 
-mod cells;
+mod by_cell;
 mod lookup;
 
 use pulp::{Arch, NullaryFnOnce};
@@ -18,7 +18,7 @@ use super::{
     op::{Kind, SplineSum},
 };
 
-pub(super) use cells::Task as Cells;
+pub(super) use by_cell::Task as ByCell;
 
 /// The most outputs, and so the most that [`Points`] has room for.
 const OUTPUTS: usize = 8;
@@ -31,7 +31,7 @@ pub(super) fn takes(op: &SplineSum, s: Sizes, arch: Arch) -> bool {
         return false;
     }
     match op.kind {
-        Kind::Coefficients => cells::takes(op),
+        Kind::Coefficients => by_cell::takes(op),
         // Making the tables must not cost more than the points.
         _ => s.bases * s.outputs <= 4 * s.rows && (s.outputs <= LOADED || registers(arch, s.bases) > 0),
     }
@@ -162,7 +162,9 @@ fn points<L: Lookup>(lookup: L, terms: usize, task: Points<'_>) {
                 y.chunks_exact_mut(s.inputs).zip(&*slope).for_each(|(y, &v)| y[i] = v);
             }
         }
-        if g.is_none() {
+        if g.is_none() && s.outputs == 1 {
+            y.copy_from_slice(&sums[0][..here]);
+        } else if g.is_none() {
             for (b, y) in y.chunks_exact_mut(s.outputs).enumerate() {
                 y.iter_mut().zip(&sums).for_each(|(y, sum)| *y = sum[b]);
             }

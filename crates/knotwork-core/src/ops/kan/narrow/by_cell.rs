@@ -133,10 +133,12 @@ fn spread<const WIDE: usize, const DEEP: usize>(
     sums: &mut [Cell<WIDE, DEEP>],
 ) {
     let cells = sums.len() / COPIES;
+    let none = [0.0; CHUNK];
+    let rows: [&[f32; CHUNK]; DEEP] = std::array::from_fn(|r| weights.get(r).unwrap_or(&none));
     let mut by_point = [[0.0; DEEP]; CHUNK];
-    for (r, weights) in weights.iter().enumerate().take(DEEP) {
-        for l in 0..CHUNK {
-            by_point[l][r] = weights[l];
+    for l in 0..CHUNK {
+        for r in 0..DEEP {
+            by_point[l][r] = rows[r][l];
         }
     }
     for (l, (g, &q)) in g.iter().zip(start).enumerate() {
