@@ -157,10 +157,11 @@ fn every_variant_of_large_tiles_agrees_with_the_reference() {
 
 #[test]
 fn every_variant_over_other_bases_agrees_with_the_reference() {
+    type Make = fn() -> knotwork_core::Result<Basis>;
     let device = &devices()[1];
     let wide = || Basis::rbf(2100, (-1.0, 1.0), Some(0.7));
     let rbf = || Basis::rbf(100, (-1.0, 1.0), Some(0.1));
-    let cases: [(fn() -> knotwork_core::Result<Basis>, [usize; 3]); 9] = [
+    let cases: [(Make, [usize; 3]); 9] = [
         (|| Basis::rbf(5, (-1.0, 1.0), None), [1, 130, 64]),
         (|| Basis::chebyshev(6), [3, 700, 10]),
         (|| Basis::fourier(4), [16, 9, 68]),

@@ -132,7 +132,7 @@ fn one(
     }
     let most = on.max_binding_bytes.min(u32::MAX as usize);
     let fits = scratch.iter().all(|s| s.count.checked_mul(4).is_some_and(|bytes| bytes <= most));
-    fits.then(|| Lowering { variant: if all > 1 { "sorted_split" } else { "sorted" }, scratch, dispatches })
+    fits.then_some(Lowering { variant: if all > 1 { "sorted_split" } else { "sorted" }, scratch, dispatches })
 }
 
 #[cfg(test)]
