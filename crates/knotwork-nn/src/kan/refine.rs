@@ -15,7 +15,7 @@ impl Kan {
     /// use knotwork_core::{DType, Device, Graph, HostTensor};
     /// use knotwork_nn::Kan;
     /// let (coarse, fine) = (Graph::new(), Graph::new());
-    /// let model = Kan::new(&coarse, "kan", [2, 3, 1]).grid(5).build()?;
+    /// let model = Kan::new(&coarse, "kan", [2, 3, 1]).grid(5).range(-3, 3).build()?;
     /// let x = coarse.input("x", DType::F32, [4, 2])?;
     /// let mut program = Device::cpu().compile(&coarse, &[&model.forward(&x)?], &[])?;
     ///
