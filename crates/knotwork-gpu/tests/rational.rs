@@ -26,13 +26,15 @@ fn more_groups_and_more_parts_than_a_grid_has_in_one_dimension() {
     for (shape, groups, variant) in
         [([2, 70_000], 70_000, "tree"), ([60_000, 3], 3, "two_stages"), ([4098, 1], 1, "two_stages")]
     {
-        for form in [RationalForm::A, RationalForm::B] {
+        // The forms differ in an element's value only; once is enough where there are many workgroups.
+        let forms = [RationalForm::B, RationalForm::A];
+        for form in &forms[..if groups > 3 { 1 } else { 2 }] {
             let g = Graph::new();
             let x = g.parameter("x", numbers(&shape, 2.0, 1)).unwrap();
             let p = g.parameter("p", numbers(&[groups, 3], 1.0, 2)).unwrap();
             let q = g.parameter("q", numbers(&[groups, 2], 1.0, 3)).unwrap();
             let dy = g.parameter("dy", numbers(&shape, 1.0, 4)).unwrap();
-            let y = x.rational(&p, &q, form).unwrap();
+            let y = x.rational(&p, &q, *form).unwrap();
             let all = g.vjp(&[(&y, &dy)], &[&p, &q]).unwrap();
             let outputs: Vec<_> = all.iter().collect();
             let want = evaluate(&g, &outputs, &[].into()).unwrap();
