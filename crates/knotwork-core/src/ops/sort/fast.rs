@@ -7,6 +7,7 @@ use super::{
     super::{elementwise::vectorised, gather::rows_of},
     long,
     order::Key,
+    short,
 };
 use crate::{
     Layout,
@@ -66,6 +67,10 @@ impl Work {
         if self.n == 0 || self.kept == 0 || self.rows == 0 {
             return true;
         }
+        if self.n <= short::LONGEST {
+            self.short(x, values, indices);
+            return true;
+        }
         let one = |room: &mut Room, ((x, values), indices): ((&[T], &mut [T]), &mut [i32])| {
             if self.keeps_few() {
                 self.best(x, room);
@@ -105,6 +110,18 @@ impl Work {
                 .for_each_init(Room::default, one);
         }
         true
+    }
+
+    /// Rows of a few elements, many at a time.
+    fn short<T: Key>(self, x: &[T], values: &mut [T], indices: &mut [i32]) {
+        let Self { n, kept, flip, .. } = self;
+        if x.len() < PARALLEL {
+            return short::sort(x, n, kept, flip, values, indices);
+        }
+        let rows = (PARALLEL / 4).div_ceil(n);
+        x.par_chunks(rows * n)
+            .zip(values.par_chunks_mut(rows * kept).zip(indices.par_chunks_mut(rows * kept)))
+            .for_each(|(x, (values, indices))| short::sort(x, n, kept, flip, values, indices));
     }
 
     fn keeps_few(self) -> bool {

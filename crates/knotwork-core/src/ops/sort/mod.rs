@@ -5,6 +5,7 @@ mod fast;
 mod kernels;
 mod long;
 mod order;
+mod short;
 #[cfg(test)]
 mod tests;
 

@@ -53,7 +53,7 @@ fn mixed(n: usize, seed: u32) -> Vec<f32> {
 
 #[test]
 fn rows_of_any_length_are_those_of_the_definition() {
-    for (seed, n) in [1, 2, 63, 257, 1023, 1024, 5000, 70_001].into_iter().enumerate() {
+    for (seed, n) in [1, 2, 7, 8, 9, 16, 17, 63, 257, 1023, 1024, 5000, 70_001].into_iter().enumerate() {
         for row in
             [mixed(n, seed as u32), (0..n).map(|k| k as f32).collect(), (0..n).map(|k| -(k as f32)).collect()]
         {
@@ -70,6 +70,13 @@ fn rows_of_any_length_are_those_of_the_definition() {
     let x = g.input("x", DType::F32, [300, 129]).unwrap();
     let ((a, b), (c, d)) = (x.sort(1, false).unwrap(), x.topk(7, 0, true).unwrap());
     both(&g, &[&a, &b, &c, &d], &[("x", HostTensor::from_vec(mixed(300 * 129, 9), [300, 129]).unwrap())]);
+    for n in [3, 8, 11, 16] {
+        let g = Graph::new();
+        let x = g.input("x", DType::F32, [5000, n]).unwrap();
+        let ((a, b), (c, d)) = (x.sort(1, true).unwrap(), x.topk(2, 1, false).unwrap());
+        let row = mixed(5000 * n, n as u32);
+        both(&g, &[&a, &b, &c, &d], &[("x", HostTensor::from_vec(row, [5000, n]).unwrap())]);
+    }
 }
 
 #[test]
