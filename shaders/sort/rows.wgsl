@@ -96,27 +96,36 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
         slots[at(mine + e)] = slot[e];
     }
     workgroupBarrier();
+    // Of each run no more than the elements that stay are merged, and only so many threads have work.
+    let room = min((params.kept + EACH - 1u) / EACH * EACH, params.span);
     for (var run = EACH; run < params.span; run = run * 2u) {
-        let d = mine % (2u * run);
-        let first = mine - d;
+        let shares = min(2u * run, room) / EACH;
+        let d = local % shares * EACH;
+        let first = local / shares * 2u * run;
         let second = first + run;
-        var a = first_run(first, run, second, run, d);
-        var b = d - a;
-        for (var e = 0u; e < EACH; e++) {
-            var source = second + b;
-            if a < run && (b >= run || held_at(first + a) <= held_at(second + b)) {
-                source = first + a;
-                a++;
-            } else {
-                b++;
+        let in_run = min(run, room);
+        let busy = first < TILE;
+        if busy {
+            var a = first_run(first, in_run, second, in_run, d);
+            var b = d - a;
+            for (var e = 0u; e < EACH; e++) {
+                var source = second + b;
+                if a < in_run && (b >= in_run || held_at(first + a) <= held_at(second + b)) {
+                    source = first + a;
+                    a++;
+                } else {
+                    b++;
+                }
+                key[e] = held_at(source);
+                slot[e] = slots[at(source)];
             }
-            key[e] = held_at(source);
-            slot[e] = slots[at(source)];
         }
         workgroupBarrier();
-        for (var e = 0u; e < EACH; e++) {
-            held[at(mine + e)] = key[e];
-            slots[at(mine + e)] = slot[e];
+        if busy {
+            for (var e = 0u; e < EACH; e++) {
+                held[at(first + d + e)] = key[e];
+                slots[at(first + d + e)] = slot[e];
+            }
         }
         workgroupBarrier();
     }

@@ -1,4 +1,8 @@
-use crate::{DType, Dim, Graph, HostTensor, Tensor, ops::testing::*};
+use crate::{
+    DType, Dim, Error, Graph, HostTensor, Tensor,
+    ops::testing::*,
+    plan::{Capabilities, PlanOptions},
+};
 
 /// Values and indices of a row of f32, after a check against the oracle.
 fn of(x: &[f32], make: impl Fn(&Tensor) -> crate::Result<(Tensor, Tensor)>) -> (Vec<f32>, Vec<f64>) {
@@ -160,4 +164,40 @@ fn what_cannot_be_sorted_is_said() {
         text.contains("k is 4; the dimension has 3 elements") && text.contains("sort/tests.rs"),
         "{text}"
     );
+}
+
+#[test]
+fn rows_that_a_device_cannot_bind_are_refused_at_planning() {
+    let g = Graph::new();
+    let (values, _) = g.input("x", DType::F32, [3, 5000]).unwrap().sort(1, false).unwrap();
+    let plan = |bytes: usize| {
+        let capabilities = Capabilities { max_binding_bytes: bytes, ..Capabilities::portable() };
+        g.plan(&[&values], &[], &[].into(), &capabilities, PlanOptions::default())
+    };
+    assert!(plan(60_000).is_ok());
+    let error = plan(59_996).unwrap_err();
+    let Error::Limit { node, need, limit, .. } = &error else { panic!("{error}") };
+    assert!(node == "sort" && need.contains("60000 bytes") && limit.contains("59996"), "{error}");
+    assert!(error.to_string().contains("sort/tests.rs"), "{error}");
+}
+
+#[test]
+fn the_ways_are_offered_best_first() {
+    let first = |shape: [usize; 2], k: Option<usize>| {
+        let g = Graph::new();
+        let x = g.input("x", DType::F32, shape).unwrap();
+        let (values, _) = k.map_or_else(|| x.sort(1, false), |k| x.topk(k, 1, true)).unwrap();
+        let capabilities = Capabilities::portable();
+        let plan = g.plan(&[&values], &[], &[].into(), &capabilities, PlanOptions::default()).unwrap();
+        let kernels = plan.dispatches.iter().map(|d| d.kernel.name.clone()).collect::<Vec<_>>();
+        (plan.steps[0].variant, kernels)
+    };
+    assert_eq!(first([9, 16], None).0, "rank");
+    assert_eq!(first([9, 17], Some(3)).0, "row_in_a_group");
+    assert_eq!(first([9, 2048], None).1, ["sort_rows"]);
+    // Five tiles: merged to three runs, two, and one.
+    assert_eq!(first([2, 9000], None).1, ["sort_parts", "sort_merge", "sort_merge", "sort_merge_last"]);
+    assert_eq!(first([2, 9000], Some(512)).1, ["sort_parts", "sort_parts_again", "sort_rows_again"]);
+    assert_eq!(first([2, 9000], Some(8)).1, ["sort_parts", "sort_rows_again"]);
+    assert_eq!(first([2, 9000], Some(513)).0, "merged");
 }
