@@ -70,14 +70,7 @@ fn by_digits(pairs: &mut [u64], other: &mut [u64]) -> bool {
 /// Two sorted runs as one, each thread making a part of it.
 fn merge(a: &[u64], b: &[u64], to: &mut [u64], threads: usize) {
     if threads < 2 || to.len() < 2 * PART {
-        let (mut i, mut j) = (0, 0);
-        for to in to {
-            let first = j >= b.len() || (i < a.len() && a[i] <= b[j]);
-            *to = if first { a[i] } else { b[j] };
-            i += usize::from(first);
-            j += usize::from(!first);
-        }
-        return;
+        return both_ends(a, b, to);
     }
     let half = to.len() / 2;
     let i = taken(a, b, half);
@@ -87,6 +80,34 @@ fn merge(a: &[u64], b: &[u64], to: &mut [u64], threads: usize) {
         || merge(&a[..i], &b[..half - i], low, few),
         || merge(&a[i..], &b[half - i..], high, threads - few),
     );
+}
+
+/// Two sorted runs as one, from both ends at once: neither end waits for what the other compares. No two pairs are equal.
+fn both_ends(a: &[u64], b: &[u64], to: &mut [u64]) {
+    let (front, back) = to.split_at_mut(to.len() / 2);
+    let (mut i, mut j) = (0, 0);
+    let (mut p, mut q) = (a.len(), b.len());
+    let mut put_last = |last: &mut u64| {
+        let x = p.checked_sub(1).map_or(0, |p| a[p]);
+        let y = q.checked_sub(1).map_or(0, |q| b[q]);
+        let first = x > y || q == 0;
+        *last = if first { x } else { y };
+        p -= usize::from(first);
+        q -= usize::from(!first);
+    };
+    let mut rest = back.iter_mut().rev();
+    for (next, last) in front.iter_mut().zip(&mut rest) {
+        // No position is all ones, so no pair is.
+        let x = a.get(i).copied().unwrap_or(u64::MAX);
+        let y = b.get(j).copied().unwrap_or(u64::MAX);
+        let first = x < y;
+        *next = if first { x } else { y };
+        i += usize::from(first);
+        j += usize::from(!first);
+        put_last(last);
+    }
+    // The back is the longer one by one where their number is odd.
+    rest.for_each(put_last);
 }
 
 /// How many of the first run are among the first `d` of both.
