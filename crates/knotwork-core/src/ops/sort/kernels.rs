@@ -27,12 +27,16 @@ pub(super) fn lower(request: &KernelRequest<'_>, descending: bool) -> Result<Vec
     let (n, rows) = rows_of(request.inputs[0].layout.shape());
     let (kept, _) = rows_of(request.outputs[0].layout.shape());
     let work = Work { flags, rows, n, kept };
-    Ok(match n {
-        0..=TINY => vec![work.rank(), work.rows()],
-        0..=RANKED => vec![work.rows(), work.rank()],
-        0..=TILE => vec![work.rows()],
-        _ if kept <= FEW => vec![work.again(), work.merged()],
-        _ => vec![work.merged()],
+    Ok(if n <= TINY {
+        vec![work.rank(), work.rows()]
+    } else if n <= RANKED {
+        vec![work.rows(), work.rank()]
+    } else if n <= TILE {
+        vec![work.rows()]
+    } else if kept <= FEW {
+        vec![work.again(), work.merged()]
+    } else {
+        vec![work.merged()]
     })
 }
 

@@ -143,7 +143,7 @@ mod tests {
             pairs(n, hash),
             pairs(n, |k| n - k),
             pairs(n, |_| 5),
-            pairs(n, |k| k % 3 << 20),
+            pairs(n, |k| (k % 3) << 20),
         ] {
             let mut want = row.clone();
             want.sort_unstable();

@@ -131,7 +131,7 @@ fn gradients_are_those_of_differences() {
     let (top, _) = x.topk(3, 1, false).unwrap();
     let weights = g.tensor(wave(&[3, 5], 0.3)).unwrap();
     let y = sorted.tanh().unwrap().mul(&weights).unwrap().sum(&[0, 1], false).unwrap();
-    let y = y.add(&top.exp().unwrap().sum(&[0, 1], false).unwrap()).unwrap();
+    let y = y.add(top.exp().unwrap().sum(&[0, 1], false).unwrap()).unwrap();
     check_gradients(&g, &y, &[(&x, "x")], &[("x", wave(&[3, 5], 1.1))]);
 }
 
