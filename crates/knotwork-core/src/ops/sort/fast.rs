@@ -1,6 +1,8 @@
 //! Sorts on the CPU: elements as integers of 64 bits, the key above the position, so that plain comparisons are stable.
 //! Long rows are sorted by digits; where few elements stay, a running bar keeps nearly all others out.
 
+use std::cell::RefCell;
+
 use rayon::prelude::*;
 
 use super::{
@@ -60,6 +62,28 @@ struct Room {
     other: Vec<u64>,
 }
 
+/// Pairs that a thread's room keeps from one sort to the next.
+const ROOM: usize = 1 << 20;
+
+thread_local! {
+    /// Memory that was never touched costs more, page by page, than sorting in it does.
+    static OWN: RefCell<Room> = RefCell::default();
+}
+
+/// Works in this thread's room; in another where that is in use, by a row whose parts this thread waits for.
+fn in_room<R>(work: impl FnOnce(&mut Room) -> R) -> R {
+    OWN.with(|own| {
+        let Ok(mut room) = own.try_borrow_mut() else { return work(&mut Room::default()) };
+        let result = work(&mut room);
+        let Room { held, other } = &mut *room;
+        for list in [held, other] {
+            list.truncate(ROOM);
+            list.shrink_to(ROOM);
+        }
+        result
+    })
+}
+
 impl Work {
     /// Sorts all rows; false where the elements do not lie side by side.
     fn all<T: Key>(self, x: Option<&[T]>, values: &mut [T], indices: &mut [i32]) -> bool {
@@ -71,7 +95,7 @@ impl Work {
             self.short(x, values, indices);
             return true;
         }
-        let one = |room: &mut Room, ((x, values), indices): ((&[T], &mut [T]), &mut [i32])| {
+        let one = |room: &mut Room, (x, (values, indices)): (&[T], (&mut [T], &mut [i32]))| {
             if self.keeps_few() {
                 self.best(x, room);
             } else {
@@ -81,35 +105,36 @@ impl Work {
         };
         let threads = rayon::current_num_threads();
         if x.len() < PARALLEL || threads < 2 {
-            let mut room = Room::default();
             let outputs = values.chunks_exact_mut(self.kept).zip(indices.chunks_exact_mut(self.kept));
-            for (x, (values, indices)) in x.chunks_exact(self.n).zip(outputs) {
-                one(&mut room, ((x, values), indices));
-            }
+            in_room(|room| x.chunks_exact(self.n).zip(outputs).for_each(|row| one(room, row)));
         } else if self.rows < threads && self.n >= SHARED {
-            let mut room = Room::default();
             let outputs = values.chunks_exact_mut(self.kept).zip(indices.chunks_exact_mut(self.kept));
             for (x, (values, indices)) in x.chunks_exact(self.n).zip(outputs) {
-                if self.keeps_few() {
-                    self.best_of_parts(x, &mut room, threads);
-                } else {
-                    self.sorted(x, &mut room, threads);
-                }
-                let part = self.kept.div_ceil(threads);
-                room.held[..self.kept]
-                    .par_chunks(part)
-                    .zip(values.par_chunks_mut(part).zip(indices.par_chunks_mut(part)))
-                    .for_each(|(held, (values, indices))| write(x, held, values, indices));
+                in_room(|room| self.shared(x, room, threads, values, indices));
             }
         } else {
-            let rows = x.par_chunks_exact(self.n);
-            let outputs = (values.par_chunks_exact_mut(self.kept), indices.par_chunks_exact_mut(self.kept));
-            rows.zip(outputs.0)
-                .zip(outputs.1)
+            let outputs = values.par_chunks_exact_mut(self.kept).zip(indices.par_chunks_exact_mut(self.kept));
+            x.par_chunks_exact(self.n)
+                .zip(outputs)
                 .with_min_len((PARALLEL / 4).div_ceil(self.n))
-                .for_each_init(Room::default, one);
+                .for_each(|row| in_room(|room| one(room, row)));
         }
         true
+    }
+
+    /// A row that all threads sort.
+    fn shared<T: Key>(self, x: &[T], room: &mut Room, threads: usize, values: &mut [T], indices: &mut [i32]) {
+        if self.keeps_few() {
+            self.best_of_parts(x, room, threads);
+        } else {
+            self.sorted(x, room, threads);
+        }
+        let part = self.kept.div_ceil(threads);
+        let outputs = values.par_chunks_mut(part).zip(indices.par_chunks_mut(part));
+        room.held[..self.kept]
+            .par_chunks(part)
+            .zip(outputs)
+            .for_each(|(held, (values, indices))| write(x, held, values, indices));
     }
 
     /// Rows of a few elements, many at a time.
