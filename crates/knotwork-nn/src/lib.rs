@@ -31,6 +31,6 @@ pub use data::{Csv, DataError, Dataset, Labels};
 pub use error::{Error, Result};
 pub use init::Generator;
 pub use layers::{Kan, Linear};
-pub use optim::{Adam, AdamW, Sgd};
+pub use optim::{Adam, AdamW, Lbfgs, Sgd};
 pub use schedule::Schedule;
 pub use train::{TrainError, Trainer};
