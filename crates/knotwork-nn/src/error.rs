@@ -1,6 +1,6 @@
 //! Every way in which this crate can say no.
 
-use crate::{checkpoint::CheckpointError, data::DataError, train::TrainError};
+use crate::{checkpoint::CheckpointError, data::DataError, symbolic::SymbolicError, train::TrainError};
 
 /// The result of a fallible call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -18,6 +18,9 @@ pub enum Error {
     /// Training had to stop.
     #[error(transparent)]
     Train(#[from] TrainError),
+    /// A function, its samples or a formula cannot be taken.
+    #[error(transparent)]
+    Symbolic(#[from] SymbolicError),
     /// A layer, optimizer or schedule was given a setting that it cannot take.
     #[error("{what} (at {site})")]
     Setting {

@@ -104,7 +104,7 @@ fn derivatives_are_those_of_differences() {
 
 #[test]
 fn rounding_and_pi() {
-    let e = n(1.00001) * f("sin", n(3.141_59) * x() + n(1e-6)) + n(2.3e-7) * f("cos", x()) + n(-0.333_333);
+    let e = n(1.00001) * f("sin", n(3.141_62) * x() + n(1e-6)) + n(2.3e-7) * f("cos", x()) + n(-0.333_333);
     assert_eq!(e.rounded(4).to_string(), "sin(3.1416*x) - 0.3333");
     assert_eq!(e.rounded(4).with_pi(1e-4).to_string(), "sin(pi*x) - 0.3333");
     assert_eq!(e.rounded_significant(2).to_string(), "sin(3.1*x + 1e-6) + 2.3e-7*cos(x) - 0.33");

@@ -4,6 +4,7 @@ use super::{
     super::{
         Function, number,
         spelling::{Binding, Spelling, fill},
+        symmetry::Symmetry,
     },
     Expression,
 };
@@ -103,7 +104,7 @@ fn sum(style: &impl Style, parts: &[Expression]) -> (String, Binding) {
     let mut out = String::new();
     for part in parts {
         let (mut text, _) = write(style, part);
-        if matches!(part, Expression::Sum(inner) if inner.len() > 1) {
+        if !out.is_empty() && matches!(part, Expression::Sum(inner) if inner.len() > 1) {
             text = bracketed(style, &text);
         }
         match (out.is_empty(), text.strip_prefix('-')) {
@@ -142,6 +143,9 @@ fn product(style: &impl Style, parts: &[Expression]) -> (String, Binding) {
 }
 
 fn call(style: &impl Style, f: &Function, argument: &Expression) -> (String, Binding) {
+    if f.symmetry() == Symmetry::Linear {
+        return write(style, argument);
+    }
     let (mut text, binding) = write(style, argument);
     if matches!(argument, Expression::Constant(_)) {
         text = style.receiver(text);

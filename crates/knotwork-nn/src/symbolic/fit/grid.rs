@@ -7,6 +7,9 @@ use super::{
     correlation::r2,
 };
 
+/// How many times finer a zoom is than the grid before it: steps do the rest.
+const FINER: usize = 12;
+
 /// What the two numbers of a grid mean.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Map {
@@ -87,19 +90,16 @@ impl Grid {
         hills
     }
 
-    /// The cells around one, as finely divided as the whole was.
+    /// The cells around one, divided anew: by [`FINER`] in a plane, by 50 on a line.
     pub fn zoomed(&self, (i, j): (usize, usize)) -> Self {
-        let around = |v: &[f64], k: usize, n: usize| {
+        let n = if matches!(self.map, Map::Plane { .. }) { 2 * FINER + 1 } else { 101 };
+        let around = |v: &[f64], k: usize| {
             if v.len() == 1 {
                 v.to_vec()
             } else {
                 spaced(v[k.saturating_sub(1)], v[(k + 1).min(v.len() - 1)], n)
             }
         };
-        Self {
-            map: self.map,
-            p: around(&self.p, i, self.p.len()),
-            q: around(&self.q, j, self.q.len().min(101)),
-        }
+        Self { map: self.map, p: around(&self.p, i), q: around(&self.q, j) }
     }
 }

@@ -29,7 +29,7 @@ pub struct Search {
     pub b: (f64, f64),
     /// Values of a, and of b, on the grid: 101 unless told, 3 to 1001.
     pub grid: usize,
-    /// Grids, each over the cells around the best of the one before: 3 unless told, 1 to 20.
+    /// Grids: 3 unless told, 1 to 20. All but the first are 25 × 25, over the cells around the best of the one before.
     pub zooms: usize,
     /// The most Levenberg–Marquardt steps on (a, b, c, d) from a start: 200 unless told. 0 leaves the grid's answer.
     pub steps: usize,

@@ -1,5 +1,5 @@
 use super::{
-    super::{Domain, Library, Suggestions, suggest},
+    super::{Domain, Library, Suggestions, suggest, suggest_with},
     *,
 };
 
@@ -114,7 +114,7 @@ fn noise_moves_the_numbers_little() {
     // pykan's own example: r2 0.99997, a 2.9982, b 1.9996, c 5.0053, d 0.7011.
     assert!(fit.r2 > 0.9999 && (fit.rmse - 0.02).abs() < 0.006, "{fit}");
     for (w, g) in [(3.0, fit.edge.a), (2.0, fit.edge.b), (5.0, fit.edge.c), (0.7, fit.edge.d)] {
-        assert!((w - g as f64).abs() < 0.02, "{fit}");
+        assert!((w - g).abs() < 0.02, "{fit}");
     }
     let found = suggest(&s, &library, Suggestions::WEIGHT).unwrap();
     let name = found.best().unwrap().fit.edge.function.name();
@@ -202,6 +202,8 @@ fn without_steps_the_grid_answers() {
 
 #[test]
 fn every_function_is_the_best_for_its_own_samples() {
+    // A coarser grid, for a quick test.
+    let coarse = Search { grid: 31, ..Search::default() };
     let library = Library::standard();
     for (name, a, b) in [
         ("x", 2.0, 0.5),
@@ -220,7 +222,8 @@ fn every_function_is_the_best_for_its_own_samples() {
         ("tan", 1.2, 0.1),
     ] {
         let edge = Affine { function: library.get(name).unwrap(), a, b, c: 1.4, d: -0.3 };
-        let found = suggest(&samples(&edge, -1.0, 1.0, 200), &library, Suggestions::WEIGHT).unwrap();
+        let samples = samples(&edge, -1.0, 1.0, 100);
+        let found = suggest_with(&samples, &library, Suggestions::WEIGHT, &coarse).unwrap();
         assert_eq!(found.best().unwrap().fit.edge.function.name(), name, "{found}");
     }
 }
