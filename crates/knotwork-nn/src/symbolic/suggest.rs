@@ -22,7 +22,8 @@ pub struct Candidate {
 /// The functions of a library, the best for the samples first; as text, a table of the first ten.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Suggestions {
-    /// The candidates by score; among equal ones the one with the smallest |b|, then by the library's order.
+    /// The candidates by score; among equal ones the one with the least |a| + |b| + |c| + |d|, then by the library's
+    /// order.
     pub candidates: Vec<Candidate>,
     /// Functions that are not finite on all samples for any a and b that were tried.
     pub undefined: Vec<Function>,
@@ -107,10 +108,14 @@ fn ranked(
             Err(other) => return Err(other),
         }
     }
-    let key = |c: &Candidate| ((c.score / EQUAL).round(), (c.fit.edge.b.abs() / EQUAL).round());
+    let key = |c: &Candidate| {
+        let edge = &c.fit.edge;
+        let size = edge.a.abs() + edge.b.abs() + edge.c.abs() + edge.d.abs();
+        ((c.score / EQUAL).round(), (size / EQUAL).round())
+    };
     candidates.sort_by(|x, y| {
-        let ((score, shift), (score_y, shift_y)) = (key(x), key(y));
-        score.total_cmp(&score_y).then(shift.total_cmp(&shift_y))
+        let ((score, size), (score_y, size_y)) = (key(x), key(y));
+        score.total_cmp(&score_y).then(size.total_cmp(&size_y))
     });
     Ok(Suggestions { candidates, undefined })
 }

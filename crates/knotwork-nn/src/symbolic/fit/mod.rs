@@ -137,15 +137,19 @@ pub(super) fn fit(
     };
     let starts = start::starts(function, samples, search);
     let mut best: Option<Fit> = None;
+    let free = start::free(function.symmetry());
     for [a, b] in starts {
         let Some(line) = regress(function, &samples.fine, a, b) else { continue };
+        // Zooms into a = 0 make a parabola of any f: not where another start serves.
+        if best.is_some() && line.c.abs() > refine::largest(free) {
+            continue;
+        }
         let first = [a, b, line.c, line.d];
-        let free = start::free(function.symmetry());
         let refined =
             refine::refine(function, &samples.fine, first, free, search.steps).map_or(first, |r| r.at);
         for at in [refined, first] {
             let found = outside(function, at, samples.frame);
-            for edge in [found.canonical(), found] {
+            for edge in [without_dust(found.canonical(), samples), found.canonical(), found] {
                 let fit = measure(edge, samples);
                 // The canonical form of the refined start comes first; others must be better to be told apart from rounding.
                 if fit.rmse.is_finite()
@@ -168,6 +172,19 @@ fn outside(function: &Function, [a, b, c, d]: [f64; 4], frame: Frame) -> Affine 
         c: c * frame.scale,
         d: d * frame.scale,
     }
+}
+
+/// b and d, where they are rounding alone, as 0.
+fn without_dust(mut edge: Affine, samples: &Samples) -> Affine {
+    const DUST: f64 = 1e-13;
+    let frame = samples.frame;
+    if edge.b.abs() <= DUST * (edge.a.abs() * (frame.half + frame.centre.abs())).min(1.0) {
+        edge.b = 0.0;
+    }
+    if edge.d.abs() <= DUST * frame.scale {
+        edge.d = 0.0;
+    }
+    edge
 }
 
 /// r² and rmse over all samples; the rmse is NaN where the edge is not finite somewhere.

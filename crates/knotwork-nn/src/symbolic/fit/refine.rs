@@ -13,8 +13,14 @@ pub(super) struct Refined {
     pub error: f64,
 }
 
-/// Beyond this |c|, in a frame where |y| ≤ 1, f would be used only for its slope or its far tail, and all digits cancel.
-const LARGEST: f64 = 1e6;
+/// Beyond this |c|, in a frame where |y| ≤ 1, f is used only for its slope or its curvature in one point, and digits cancel;
+/// where a does not move, as with powers, a far pole is a shape of its own.
+const LARGEST: [f64; 2] = [1e3, 1e6];
+/// The largest |c| that steps may lead to.
+pub(super) fn largest(free: [bool; 4]) -> f64 {
+    LARGEST[usize::from(!free[0])]
+}
+
 /// Steps without a gain before the end.
 const PATIENCE: usize = 3;
 
@@ -42,6 +48,7 @@ pub(super) fn refine(
     let mut at = start;
     let mut error = error_at(at, &mut residual)?;
     let moving: Vec<usize> = (0..4).filter(|k| free[*k]).collect();
+    let largest = largest(free).max(4.0 * start[2].abs());
     let mut damping = 1e-3;
     let mut idle = 0;
     for _ in 0..steps {
@@ -55,7 +62,7 @@ pub(super) fn refine(
                 to[*k] += s;
             }
             let small = moving.iter().all(|k| (to[*k] - at[*k]).abs() <= 4.0 * f64::EPSILON * at[*k].abs());
-            if to[2].abs() <= LARGEST.max(start[2].abs())
+            if to[2].abs() <= largest
                 && let Some(e) = error_at(to, &mut trial)
                 && e < error
             {

@@ -246,3 +246,16 @@ fn the_table() {
     assert!(lines.iter().all(|l| l.len() == lines[0].len()), "{table}");
     assert_eq!(lines.len(), 4);
 }
+
+#[test]
+fn a_power_is_no_far_piece_of_a_wave() {
+    let library = Library::standard().only(["sin", "cos", "x^2", "gaussian", "cosh"]).unwrap();
+    for b in [0.0, 0.7, -3.0] {
+        let edge = Affine { function: library.get("x^2").unwrap(), a: 1.0, b, c: 0.8, d: 0.0 };
+        let found = suggest(&samples(&edge, -1.0, 1.0, 100), &library, Suggestions::WEIGHT).unwrap();
+        assert_eq!(found.best().unwrap().fit.edge.function.name(), "x^2", "{found}");
+        // Rounding leaves no dust where 0 fits as well.
+        assert!(b != 0.0 || found.best().unwrap().fit.edge.b == 0.0, "{found}");
+        assert!(found.candidates.iter().all(|c| c.fit.edge.c.abs() < 1e5), "{found}");
+    }
+}
