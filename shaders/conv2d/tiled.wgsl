@@ -1,0 +1,232 @@
+// A convolution, or a gradient of one, as an implicit product in registers: b is gathered from an image while it is read.
+//
+// A workgroup of DOWN x ACROSS threads makes a tile of outputs; each thread 4 x 4 of them, or 8 in a direction (flags
+// `rows8`, `cols8`). The sum runs over k in steps of DEPTH staged in workgroup memory: a thread reads blocks of 4 x 4 into
+// registers while the step before is computed. A vector of a tile holds four rows or columns that lie a quarter of the tile
+// apart, so that neighbouring threads read, and store, neighbours.
+//
+// What k contributes to the places of a step is worked out by DEPTH threads once, in `table`; what a column contributes,
+// by the threads that read it, once for the whole sum. Beyond an edge and in the padding there are zeros.
+// `vectors`: the rows of a are read in fours along k. Parts of k lie one behind the other in c and are added afterwards.
+#import shared/grid
+#import conv2d/places
+
+const DOWN: u32 = 8u;
+const ACROSS: u32 = 8u;
+const DEPTH: u32 = 16u;
+const THREADS: u32 = DOWN * ACROSS;
+#if rows8
+const VECTORS_A: u32 = DOWN * 2u;
+#else
+const VECTORS_A: u32 = DOWN;
+#endif
+#if cols8
+const VECTORS_B: u32 = ACROSS * 2u;
+#else
+const VECTORS_B: u32 = ACROSS;
+#endif
+const TILE_M: u32 = VECTORS_A * 4u;
+const TILE_N: u32 = VECTORS_B * 4u;
+const STEPS: u32 = DEPTH / 4u;
+// A thread has at most one block of a and two of b, these of the same columns: VECTORS_B divides THREADS.
+const BLOCKS_A: u32 = VECTORS_A * STEPS;
+const BLOCKS_B: u32 = VECTORS_B * STEPS;
+
+var<workgroup> tile_a: array<vec4<f32>, DEPTH * VECTORS_A>;
+var<workgroup> tile_b: array<vec4<f32>, DEPTH * VECTORS_B>;
+var<workgroup> table: array<vec4<u32>, DEPTH>;
+
+// The column of the tile in which a vector of a lies; turned by the step, so that threads that write one column of
+// vectors write to different banks.
+fn bank(vector: u32, step: u32) -> u32 {
+    return vector ^ (step * 2u % min(VECTORS_A, 8u));
+}
+
+// Four indices of k of a row of a.
+fn four_a(rows: vec2<u32>, row: u32, step: u32, k: u32, end: u32) -> vec4<f32> {
+    let base = rows.x + min(row, params.product.x - 1u) * rows.y;
+#if vectors
+    return select(vec4<f32>(), second[(base + table[step * 4u].w) / 4u], row < params.product.x && k < end);
+#else
+    let inside = vec4<u32>(k) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(select(0u, end, row < params.product.x));
+    let values = vec4<f32>(second[base + table[step * 4u].w], second[base + table[step * 4u + 1u].w],
+        second[base + table[step * 4u + 2u].w], second[base + table[step * 4u + 3u].w]);
+    return select(vec4<f32>(), values, inside);
+#endif
+}
+
+fn block_a(e: u32, rows: vec2<u32>, row0: u32, k0: u32, end: u32) -> mat4x4<f32> {
+    if e >= BLOCKS_A {
+        return mat4x4<f32>();
+    }
+    let row = row0 + e / STEPS;
+    let step = e % STEPS;
+    let k = k0 + step * 4u;
+    return transpose(mat4x4<f32>(four_a(rows, row, step, k, end), four_a(rows, row + VECTORS_A, step, k, end),
+        four_a(rows, row + VECTORS_A * 2u, step, k, end), four_a(rows, row + VECTORS_A * 3u, step, k, end)));
+}
+
+// The columns that a thread reads.
+struct Columns {
+    c0: vec3<u32>,
+    c1: vec3<u32>,
+    c2: vec3<u32>,
+    c3: vec3<u32>,
+}
+
+fn four_b(columns: Columns, index: u32) -> vec4<f32> {
+    let at = table[index].xyz;
+    return vec4<f32>(b_at(columns.c0 + at), b_at(columns.c1 + at), b_at(columns.c2 + at), b_at(columns.c3 + at));
+}
+
+fn block_b(e: u32, columns: Columns) -> mat4x4<f32> {
+    if e >= BLOCKS_B {
+        return mat4x4<f32>();
+    }
+    let index = e / VECTORS_B * 4u;
+    return mat4x4<f32>(four_b(columns, index), four_b(columns, index + 1u),
+        four_b(columns, index + 2u), four_b(columns, index + 3u));
+}
+
+fn leave_a(e: u32, block: mat4x4<f32>) {
+    if e < BLOCKS_A {
+        let step = e % STEPS;
+        let to = step * 4u * VECTORS_A + bank(e / STEPS, step);
+        tile_a[to] = block[0];
+        tile_a[to + VECTORS_A] = block[1];
+        tile_a[to + VECTORS_A * 2u] = block[2];
+        tile_a[to + VECTORS_A * 3u] = block[3];
+    }
+}
+
+fn leave_b(e: u32, block: mat4x4<f32>) {
+    if e < BLOCKS_B {
+        let to = e / VECTORS_B * 4u * VECTORS_B + e % VECTORS_B;
+        tile_b[to] = block[0];
+        tile_b[to + VECTORS_B] = block[1];
+        tile_b[to + VECTORS_B * 2u] = block[2];
+        tile_b[to + VECTORS_B * 3u] = block[3];
+    }
+}
+
+fn store(row: u32, to: vec4<u32>, values: vec4<f32>) {
+    for (var j = 0u; j < 4u; j++) {
+        if to[j] != NOWHERE {
+            emit(row + to[j], values[j]);
+        }
+    }
+}
+
+@compute @workgroup_size(ACROSS, DOWN)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+        @builtin(local_invocation_id) id: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    var number = linear_group(wid, groups);
+    let across = (params.product.y + TILE_N - 1u) / TILE_N;
+    let down = (params.product.x + TILE_M - 1u) / TILE_M;
+    if number >= across * down * params.size.w * params.product.w * params.split.y {
+        return;
+    }
+    let col0 = number % across * TILE_N;
+    number = number / across;
+    let row0 = number % down * TILE_M;
+    number = number / down;
+    let group = number % params.size.w;
+    number = number / params.size.w;
+    let phase = phase_of(number % params.product.w);
+    let part = number / params.product.w;
+    let begin = part * params.split.x;
+    let end = min(begin + params.split.x, depth_of(phase));
+    let rows = rows_at(group);
+    // Blocks of b begin where those of a end, so that fewer threads have two.
+    let block = (local + THREADS - BLOCKS_A % THREADS) % THREADS;
+    let column = col0 + block % VECTORS_B;
+    let columns = Columns(column_at(phase, group, column), column_at(phase, group, column + VECTORS_B),
+        column_at(phase, group, column + VECTORS_B * 2u), column_at(phase, group, column + VECTORS_B * 3u));
+
+    var c0 = vec4<f32>(); var c1 = vec4<f32>(); var c2 = vec4<f32>(); var c3 = vec4<f32>();
+    var c4 = vec4<f32>(); var c5 = vec4<f32>(); var c6 = vec4<f32>(); var c7 = vec4<f32>();
+    var d0 = vec4<f32>(); var d1 = vec4<f32>(); var d2 = vec4<f32>(); var d3 = vec4<f32>();
+    var d4 = vec4<f32>(); var d5 = vec4<f32>(); var d6 = vec4<f32>(); var d7 = vec4<f32>();
+    var next_a = mat4x4<f32>();
+    var next_b0 = mat4x4<f32>();
+    var next_b1 = mat4x4<f32>();
+    for (var k0 = begin; k0 < end + DEPTH; k0 += DEPTH) {
+        // The first turn only reads ahead, the last only computes.
+        if k0 > begin {
+            leave_a(local, next_a);
+            leave_b(block, next_b0);
+            if BLOCKS_B > THREADS { leave_b(block + THREADS, next_b1); }
+        }
+        for (var k = local; k < DEPTH; k += THREADS) {
+            table[k] = index_at(phase, k0 + k, end);
+        }
+        workgroupBarrier();
+        if k0 < end {
+            next_a = block_a(local, rows, row0, k0, end);
+            next_b0 = block_b(block, columns);
+            if BLOCKS_B > THREADS { next_b1 = block_b(block + THREADS, columns); }
+        }
+        if k0 > begin {
+            for (var k = 0u; k < DEPTH; k++) {
+                let a = tile_a[k * VECTORS_A + bank(id.y, k / 4u)];
+                let b = tile_b[k * VECTORS_B + id.x];
+                c0 = fma(a.xxxx, b, c0);
+                c1 = fma(a.yyyy, b, c1);
+                c2 = fma(a.zzzz, b, c2);
+                c3 = fma(a.wwww, b, c3);
+#if cols8
+                let right = tile_b[k * VECTORS_B + id.x + ACROSS];
+                d0 = fma(a.xxxx, right, d0);
+                d1 = fma(a.yyyy, right, d1);
+                d2 = fma(a.zzzz, right, d2);
+                d3 = fma(a.wwww, right, d3);
+#endif
+#if rows8
+                let below = tile_a[k * VECTORS_A + bank(id.y + DOWN, k / 4u)];
+                c4 = fma(below.xxxx, b, c4);
+                c5 = fma(below.yyyy, b, c5);
+                c6 = fma(below.zzzz, b, c6);
+                c7 = fma(below.wwww, b, c7);
+#if cols8
+                d4 = fma(below.xxxx, right, d4);
+                d5 = fma(below.yyyy, right, d5);
+                d6 = fma(below.zzzz, right, d6);
+                d7 = fma(below.wwww, right, d7);
+#endif
+#endif
+            }
+        }
+        workgroupBarrier();
+    }
+    // A copy: the vectors above stay in registers, this one is indexed.
+    var results = array(c0, d0, c1, d1, c2, d2, c3, d3, c4, d4, c5, d5, c6, d6, c7, d7);
+    let left = col0 + id.x;
+    let to = vec4<u32>(to_column(phase, left), to_column(phase, left + VECTORS_B),
+        to_column(phase, left + VECTORS_B * 2u), to_column(phase, left + VECTORS_B * 3u));
+#if cols8
+    let to_right = vec4<u32>(to_column(phase, left + ACROSS), to_column(phase, left + ACROSS + VECTORS_B),
+        to_column(phase, left + ACROSS + VECTORS_B * 2u), to_column(phase, left + ACROSS + VECTORS_B * 3u));
+#endif
+    // Of one part of k: all outputs.
+    let whole = params.product.x * row_size() * params.size.w;
+#if to_weight
+    let behind = part * whole;
+#else
+    let behind = part * whole * params.size.x;
+#endif
+#if rows8
+    for (var i = 0u; i < 8u; i++) {
+#else
+    for (var i = 0u; i < 4u; i++) {
+#endif
+        // Vector id.y holds rows id.y + i VECTORS_A; the second vector begins DOWN further.
+        let row = row0 + id.y + i / 4u * DOWN + i % 4u * VECTORS_A;
+        if row < params.product.x {
+            let at = behind + (group * params.product.x + row) * row_size();
+            store(at, to, results[i * 2u]);
+#if cols8
+            store(at, to_right, results[i * 2u + 1u]);
+#endif
+        }
+    }
+}
