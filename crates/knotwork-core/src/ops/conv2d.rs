@@ -1,9 +1,11 @@
 //! Convolution over images, with stride, padding, dilation and groups.
 
 mod fast;
+mod gather;
 mod kernels;
 mod op;
 mod plain;
+mod planes;
 #[cfg(test)]
 mod tests;
 mod tiles;

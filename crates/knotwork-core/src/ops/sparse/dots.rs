@@ -1,12 +1,11 @@
 //! The sampled product on the CPU: products of rows with rows, some rows of each side at a time.
 
-use std::array;
-
 use pulp::{Simd, WithSimd};
 
+use super::rows::flush;
 use crate::ops::kan::lanes::load;
 
-/// Vectors of products that one sum takes before sums of sums begin.
+/// Vectors of products that one sum takes before it goes to a total, as in `rows`.
 const BLOCK: usize = 8;
 
 /// The entries of neighbouring block rows.
@@ -63,7 +62,11 @@ impl Dots<'_> {
         let fours = columns.chunks_exact(4);
         let (rest, done) = (fours.remainder(), columns.len() / 4 * 4);
         for (four, out) in fours.zip(out.chunks_exact_mut(4)) {
-            let [sums] = self.tile(simd, [row], array::from_fn::<_, 4, _>(|j| four[j] as usize));
+            let [sums] = self.tile(
+                simd,
+                [row],
+                [four[0] as usize, four[1] as usize, four[2] as usize, four[3] as usize],
+            );
             out.copy_from_slice(&sums);
         }
         for (&column, out) in rest.iter().zip(&mut out[done..]) {
@@ -79,8 +82,8 @@ impl Dots<'_> {
             for c in 0..side / 4 {
                 let sums = self.tile(
                     simd,
-                    array::from_fn::<_, 2, _>(|i| row + r * 2 + i),
-                    array::from_fn::<_, 4, _>(|j| column + c * 4 + j),
+                    [row + r * 2, row + r * 2 + 1],
+                    [column + c * 4, column + c * 4 + 1, column + c * 4 + 2, column + c * 4 + 3],
                 );
                 for (i, sums) in sums.iter().enumerate() {
                     out[(r * 2 + i) * side + c * 4..][..4].copy_from_slice(sums);
@@ -105,35 +108,68 @@ impl Dots<'_> {
         rows: [usize; A],
         columns: [usize; B],
     ) -> [[f32; B]; A] {
-        let left = rows.map(|row| &self.left[row * self.width..][..self.width]);
-        let right = columns.map(|column| &self.right[column * self.width..][..self.width]);
-        let mut sums = [[simd.splat_f32s(0.0); B]; A];
-        let mut totals = sums;
-        let add = |a: [S::f32s; A], b: [S::f32s; B], sums: &mut [[S::f32s; B]; A]| {
-            for (sums, a) in sums.iter_mut().zip(a) {
-                for (sum, b) in sums.iter_mut().zip(b) {
-                    *sum = simd.mul_add_e_f32s(a, b, *sum);
-                }
-            }
-        };
+        let mut left: [&[f32]; A] = [&[]; A];
+        for (to, row) in left.iter_mut().zip(rows) {
+            *to = &self.left[row * self.width..][..self.width];
+        }
+        let mut right: [&[f32]; B] = [&[]; B];
+        for (to, column) in right.iter_mut().zip(columns) {
+            *to = &self.right[column * self.width..][..self.width];
+        }
+        let zero = simd.splat_f32s(0.0);
+        let mut sums = [[zero; B]; A];
+        let (mut totals, mut rests) = (sums, sums);
+        let (mut a, mut b) = ([zero; A], [zero; B]);
         let whole = self.width / S::F32_LANES;
-        for v in 0..whole {
-            let at = v * S::F32_LANES;
-            // SAFETY: all rows have `width` elements, of which the vectors before `whole` are part.
-            let (a, b) = unsafe { (left.map(|s| load::<S>(s, at)), right.map(|s| load::<S>(s, at))) };
-            add(a, b, &mut sums);
-            if v % BLOCK == BLOCK - 1 {
-                for (total, sum) in totals.iter_mut().flatten().zip(sums.iter_mut().flatten()) {
-                    *total = simd.add_f32s(*total, *sum);
-                    *sum = simd.splat_f32s(0.0);
+        let mut begin = 0;
+        while begin < whole {
+            let end = whole.min(begin + BLOCK);
+            for v in begin..end {
+                // SAFETY: all rows have `width` elements, of which the vectors before `whole` are part.
+                unsafe {
+                    for i in 0..A {
+                        a[i] = load::<S>(left[i], v * S::F32_LANES);
+                    }
+                    for j in 0..B {
+                        b[j] = load::<S>(right[j], v * S::F32_LANES);
+                    }
                 }
+                add(simd, &a, &b, &mut sums);
             }
+            flush(simd, &mut totals, &mut rests, &mut sums);
+            begin = end;
         }
         let rest = whole * S::F32_LANES;
         if rest < self.width {
-            let a = left.map(|s| simd.partial_load_f32s(&s[rest..]));
-            add(a, right.map(|s| simd.partial_load_f32s(&s[rest..])), &mut sums);
+            for i in 0..A {
+                a[i] = simd.partial_load_f32s(&left[i][rest..]);
+            }
+            for j in 0..B {
+                b[j] = simd.partial_load_f32s(&right[j][rest..]);
+            }
+            add(simd, &a, &b, &mut totals);
         }
-        array::from_fn(|i| array::from_fn(|j| simd.reduce_sum_f32s(simd.add_f32s(totals[i][j], sums[i][j]))))
+        let mut out = [[0.0; B]; A];
+        for i in 0..A {
+            for j in 0..B {
+                out[i][j] = simd.reduce_sum_f32s(totals[i][j]);
+            }
+        }
+        out
+    }
+}
+
+/// All products of vectors of one side with those of the other.
+#[inline(always)]
+fn add<S: Simd, const A: usize, const B: usize>(
+    simd: S,
+    a: &[S::f32s; A],
+    b: &[S::f32s; B],
+    sums: &mut [[S::f32s; B]; A],
+) {
+    for i in 0..A {
+        for j in 0..B {
+            sums[i][j] = simd.mul_add_e_f32s(a[i], b[j], sums[i][j]);
+        }
     }
 }

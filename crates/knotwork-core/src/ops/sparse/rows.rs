@@ -1,14 +1,13 @@
 //! Rows of a sparse product on the CPU: some columns of some rows are summed in registers over all their entries.
 
-use std::{array, ops::Range};
+use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
 use crate::ops::kan::lanes::{load, store};
 
-/// Terms that one sum takes before sums of sums begin, and sums of sums of those: long chains of f32 lose digits.
+/// Terms that one sum takes before it goes to a total that keeps what it rounds off: long chains of f32 lose digits.
 const BLOCK: usize = 8;
-const BLOCKS: usize = 32;
 
 /// What rows are summed from.
 #[derive(Clone, Copy, Debug)]
@@ -50,11 +49,14 @@ impl<E: Fn(usize) -> (usize, usize)> WithSimd for Task<'_, E> {
             while first < side {
                 let mut sum =
                     Sum { operands: &operands, entry: &entry, range: range.clone(), first, out: &mut *out };
-                if side - first >= 4 {
-                    sum.across::<S, 4, 2>(simd);
+                if side == 1 {
+                    sum.across::<S, 1, 4, true>(simd);
+                    first += 1;
+                } else if side - first >= 4 {
+                    sum.across::<S, 4, 2, false>(simd);
                     first += 4;
                 } else {
-                    sum.across::<S, 1, 4>(simd);
+                    sum.across::<S, 1, 4, false>(simd);
                     first += 1;
                 }
             }
@@ -101,65 +103,67 @@ struct Sum<'a, 'b, E> {
 impl<E: Fn(usize) -> (usize, usize)> Sum<'_, '_, E> {
     /// `R` rows over all columns, `N` vectors of them at a time.
     #[inline(always)]
-    fn across<S: Simd, const R: usize, const N: usize>(&mut self, simd: S) {
+    fn across<S: Simd, const R: usize, const N: usize, const ONE: bool>(&mut self, simd: S) {
         let (lanes, columns) = (S::F32_LANES, self.operands.columns);
         let mut at = 0;
         while columns - at >= N * lanes {
-            self.panel::<S, R, N, false>(simd, at);
+            self.panel::<S, R, N, false, ONE>(simd, at);
             at += N * lanes;
         }
         while columns - at >= lanes {
-            self.panel::<S, R, 1, false>(simd, at);
+            self.panel::<S, R, 1, false, ONE>(simd, at);
             at += lanes;
         }
         if at < columns {
-            self.panel::<S, R, 1, true>(simd, at);
+            self.panel::<S, R, 1, true, ONE>(simd, at);
         }
     }
 
     /// `R` rows of `N` vectors of columns from `at` on; `PART`: of the columns that are left, fewer than a vector.
     #[inline(always)]
-    fn panel<S: Simd, const R: usize, const N: usize, const PART: bool>(&mut self, simd: S, at: usize) {
+    fn panel<S: Simd, const R: usize, const N: usize, const PART: bool, const ONE: bool>(
+        &mut self,
+        simd: S,
+        at: usize,
+    ) {
         let Operands { values, dense, columns, side, steps } = *self.operands;
         let lanes = S::F32_LANES;
+        // Of single elements the loops below are one turn each, which the compiler then knows.
+        let side = if ONE { 1 } else { side };
         let mut sums = [[simd.splat_f32s(0.0); N]; R];
-        let (mut totals, mut wholes) = (sums, sums);
-        let (mut held, mut blocks) = (0, 0);
-        for p in self.range.clone() {
-            let (k, other) = (self.entry)(p);
-            let block = &values[k * side * side..][..side * side];
-            let panel = &dense[other * side * columns..][..side * columns];
-            for c in 0..side {
-                let from = c * columns + at;
-                let b: [S::f32s; N] = array::from_fn(|j| {
-                    if PART {
-                        simd.partial_load_f32s(&panel[from..(c + 1) * columns])
-                    } else {
-                        // SAFETY: the callers' `at` leaves N vectors in a row, and the row lies in `panel`.
-                        unsafe { load::<S>(panel, from + j * lanes) }
+        let (mut totals, mut rests) = (sums, sums);
+        let mut at_most = self.range.start;
+        let together = (BLOCK / side).max(1);
+        while at_most < self.range.end {
+            let begin = at_most;
+            at_most = self.range.end.min(begin + together);
+            for p in begin..at_most {
+                let (k, other) = (self.entry)(p);
+                let block = &values[k * side * side..(k + 1) * side * side];
+                let panel = &dense[other * side * columns..(other + 1) * side * columns];
+                for c in 0..side {
+                    let from = c * columns + at;
+                    let mut b = [simd.splat_f32s(0.0); N];
+                    for (j, b) in b.iter_mut().enumerate() {
+                        *b = if PART {
+                            simd.partial_load_f32s(&panel[from..(c + 1) * columns])
+                        } else {
+                            // SAFETY: the callers' `at` leaves N vectors in a row, and the row lies in `panel`.
+                            unsafe { load::<S>(panel, from + j * lanes) }
+                        };
                     }
-                });
-                for (r, sums) in sums.iter_mut().enumerate() {
-                    let value = simd.splat_f32s(block[(self.first + r) * steps[0] + c * steps[1]]);
-                    for (sum, &b) in sums.iter_mut().zip(&b) {
-                        *sum = simd.mul_add_e_f32s(value, b, *sum);
+                    for r in 0..R {
+                        let place = if ONE { 0 } else { (self.first + r) * steps[0] + c * steps[1] };
+                        let value = simd.splat_f32s(block[place]);
+                        for j in 0..N {
+                            sums[r][j] = simd.mul_add_e_f32s(value, b[j], sums[r][j]);
+                        }
                     }
                 }
             }
-            held += side;
-            if held >= BLOCK {
-                flush(simd, &mut totals, &mut sums);
-                held = 0;
-                blocks += 1;
-                if blocks == BLOCKS {
-                    flush(simd, &mut wholes, &mut totals);
-                    blocks = 0;
-                }
-            }
+            flush(simd, &mut totals, &mut rests, &mut sums);
         }
-        flush(simd, &mut totals, &mut sums);
-        flush(simd, &mut wholes, &mut totals);
-        for (r, sums) in wholes.iter().enumerate() {
+        for (r, sums) in totals.iter().enumerate() {
             let row = &mut self.out[(self.first + r) * columns..][..columns];
             for (j, &sum) in sums.iter().enumerate() {
                 if PART {
@@ -173,15 +177,21 @@ impl<E: Fn(usize) -> (usize, usize)> Sum<'_, '_, E> {
     }
 }
 
-/// Adds sums to sums of sums, and begins again.
+/// Adds sums to totals, and begins them again; `rests` is what the totals have rounded off (Kahan 1965).
 #[inline(always)]
-fn flush<S: Simd, const R: usize, const N: usize>(
+pub(super) fn flush<S: Simd, const R: usize, const N: usize>(
     simd: S,
-    to: &mut [[S::f32s; N]; R],
-    from: &mut [[S::f32s; N]; R],
+    totals: &mut [[S::f32s; N]; R],
+    rests: &mut [[S::f32s; N]; R],
+    sums: &mut [[S::f32s; N]; R],
 ) {
-    for (to, from) in to.iter_mut().flatten().zip(from.iter_mut().flatten()) {
-        *to = simd.add_f32s(*to, *from);
-        *from = simd.splat_f32s(0.0);
+    for r in 0..R {
+        for j in 0..N {
+            let add = simd.sub_f32s(sums[r][j], rests[r][j]);
+            let total = simd.add_f32s(totals[r][j], add);
+            rests[r][j] = simd.sub_f32s(simd.sub_f32s(total, totals[r][j]), add);
+            totals[r][j] = total;
+            sums[r][j] = simd.splat_f32s(0.0);
+        }
     }
 }
