@@ -5,6 +5,8 @@
 #import conv2d/places
 
 const ROWS: u32 = 1u;
+// Channels after which sums go to totals: long chains of f32 lose digits.
+const CHAIN: u32 = 16u;
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
@@ -49,14 +51,14 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
     let rows = rows_at(group);
     var plane = (image * params.size.w + group) * channels * limit.x * limit.y;
     var weight = rows.x;
+    let window = params.kernel.x * params.kernel.y;
 #if to_input
-    let row_stride = rows.y;
-    let channel_stride = params.size.y * params.kernel.x * params.kernel.y;
+    let channel_stride = params.size.y * window;
 #else
-    let row_stride = rows.y;
-    let channel_stride = params.kernel.x * params.kernel.y;
+    let channel_stride = window;
 #endif
     var sums: array<vec4<f32>, ROWS>;
+    var totals: array<vec4<f32>, ROWS>;
     for (var channel = 0u; channel < channels; channel++) {
         for (var i = 0u; i < phase.taps.x; i++) {
             let y = corner.x + back.x + i * hop.x;
@@ -67,15 +69,22 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
                 let next = vec3<u32>(between * limit.y, between, 0u);
                 let values = vec4<f32>(b_at(at), b_at(at + next), b_at(at + next * 2u), b_at(at + next * 3u));
                 for (var r = 0u; r < ROWS; r++) {
-                    let row = min(m0 + r, params.product.x - 1u) * row_stride;
+                    let row = min(m0 + r, params.product.x - 1u) * rows.y;
                     sums[r] = fma(vec4<f32>(second[start + j * params.step.y + row]), values, sums[r]);
                 }
+            }
+        }
+        if channel % CHAIN == CHAIN - 1u {
+            for (var r = 0u; r < ROWS; r++) {
+                totals[r] += sums[r];
+                sums[r] = vec4<f32>();
             }
         }
         plane += limit.x * limit.y;
         weight += channel_stride;
     }
     for (var r = 0u; r < ROWS; r++) {
+        totals[r] += sums[r];
         let channel = (image * params.size.w + group) * params.product.x + m0 + r;
         for (var i = 0u; i < 4u; i++) {
 #if to_input
@@ -84,7 +93,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
             let row = place.x + i;
 #endif
             if m0 + r < params.product.x && row < size.x && place.y < size.y {
-                emit((channel * size.x + row) * size.y + place.y, sums[r][i]);
+                emit((channel * size.x + row) * size.y + place.y, totals[r][i]);
             }
         }
     }

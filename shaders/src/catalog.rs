@@ -75,6 +75,7 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("conv2d/direct", include_str!("../conv2d/direct.wgsl")),
     ("conv2d/dots", include_str!("../conv2d/dots.wgsl")),
     ("conv2d/places", include_str!("../conv2d/places.wgsl")),
+    ("conv2d/staged", include_str!("../conv2d/staged.wgsl")),
     ("conv2d/tiled", include_str!("../conv2d/tiled.wgsl")),
     ("cross_entropy", include_str!("../cross_entropy.wgsl")),
     ("cumsum", include_str!("../cumsum.wgsl")),

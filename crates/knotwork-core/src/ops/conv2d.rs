@@ -1,5 +1,6 @@
 //! Convolution over images, with stride, padding, dilation and groups.
 
+mod direct;
 mod fast;
 mod gather;
 mod kernels;

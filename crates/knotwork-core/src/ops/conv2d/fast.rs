@@ -1,5 +1,6 @@
 //! The CPU path: windows of x gathered into columns, a tile at a time, and a matrix product of each; where the weight has one
-//! tap and skips nothing, x is its own columns. Groups of one channel are `planes`.
+//! tap and skips nothing, x is its own columns. Where rows fill vectors nothing is gathered (`direct`), nor for groups of one
+//! channel (`planes`).
 
 use std::ops::Range;
 
@@ -7,11 +8,12 @@ use rayon::prelude::*;
 
 use super::{
     Conv2d,
+    direct::{Forward, fills, turned},
     gather::{gather, scatter},
     op::{Part, Sizes},
-    planes,
+    planes::{self, SLACK, Shape},
 };
-use crate::cpu::{Matrix, product};
+use crate::cpu::{Matrix, product, widest_arch};
 
 /// Elements of a tile of columns: it stays in the nearer caches.
 const TILE: usize = 1 << 16;
@@ -46,10 +48,17 @@ pub(super) fn run(part: Part, s: &Sizes, o: &Conv2d, a: &[f32], b: &[f32], to: &
         return to.fill(0.0);
     }
     let parallel = s.images * s.groups * s.o * taps * places >= PARALLEL;
-    if s.c == 1 && s.o == 1 {
+    let plain = s.kernel == [1, 1] && o.stride == [1, 1] && o.padding == [0, 0];
+    let alone = s.c == 1 && s.o == 1;
+    if let Part::Input(_) = part
+        && (alone || !plain && fills(s.image[1]))
+        && let Some((s, o, weight)) = turned(s, o, b)
+    {
+        return run(Part::Forward, &s, &o, a, &weight, to);
+    }
+    if alone {
         return planes::run(part, s, o, [a, b], to, parallel);
     }
-    let plain = s.kernel == [1, 1] && o.stride == [1, 1] && o.padding == [0, 0];
     let job = Job { s, o, places, taps, plain };
     let weight = |at: usize| &b[at % s.groups * w_size..][..w_size];
     // Some of the channels each, where there are fewer others to share out than `SHARES`, whatever the threads.
@@ -59,8 +68,10 @@ pub(super) fn run(part: Part, s: &Sizes, o: &Conv2d, a: &[f32], b: &[f32], to: &
             let each = cut(s.o, s.images * s.groups);
             let parts = slices(to, y_size, each * places);
             for_each(parallel, parts, |(at, first, to)| {
-                let w = &weight(at)[first / places * taps..];
-                job.forward(&a[at * x_size..][..x_size], w, to.len() / places, to);
+                let channels = to.len() / places;
+                let w = &weight(at)[first / places * taps..][..channels * taps];
+                let x = &a[at * x_size..][..x_size];
+                if !plain && fills(s.out[1]) { job.direct(x, w, to) } else { job.forward(x, w, channels, to) }
             });
         }
         Part::Input(_) => {
@@ -116,6 +127,16 @@ impl Job<'_> {
         let each = if self.plain { self.places } else { (TILE / self.taps).next_multiple_of(16).max(128) };
         let places = self.places;
         (0..places).step_by(each).map(move |first| first..(first + each).min(places))
+    }
+
+    /// Some channels of y of one image, from its padded planes.
+    fn direct(&self, x: &[f32], weight: &[f32], to: &mut [f32]) {
+        let shape = Shape::new(self.s, self.o);
+        let inputs = self.s.c;
+        let mut padded = vec![0.0; inputs * shape.padded() + SLACK];
+        let planes = x.chunks_exact(x.len() / inputs);
+        planes.zip(padded.chunks_exact_mut(shape.padded())).for_each(|(x, to)| shape.fill(x, to));
+        widest_arch().dispatch(Forward { shape: &shape, padded: &padded, weight, inputs, to });
     }
 
     /// Some channels of y `[channels, places]` of one image.

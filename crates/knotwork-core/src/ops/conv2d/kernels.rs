@@ -22,6 +22,8 @@ const RANGE: usize = 8192;
 const SPAN: usize = 256;
 /// Steps of a tile: parts of k begin at multiples of this.
 const DEPTH: usize = 16;
+/// Indices of one sum in a tile from which sums of sums are worth their registers: long chains of f32 lose digits.
+const CHAIN: usize = 256;
 /// Multiplications up to which the direct kernel is the faster one.
 const SMALL: usize = 1 << 16;
 /// Channels that a thread of the kernels without tiles makes at most.
@@ -164,6 +166,7 @@ impl<'a> Make<'a> {
             Part::Input(_) => false,
         };
         flags.extend((fours && self.product.k > 0).then_some("vectors"));
+        flags.extend((self.product.k.div_ceil(parts) > CHAIN).then_some("long"));
         let variant = Variant {
             name: if parts > 1 { tile.split } else { tile.name },
             shader: "conv2d/tiled",

@@ -1,5 +1,5 @@
-//! Convolutions of groups of one channel on the CPU: nothing is gathered. A plane of x, padded, is split by its columns
-//! modulo the stride, so that what neighbouring outputs read under a tap lies side by side.
+//! Padded planes on the CPU, and the convolutions of groups of one channel over them. A plane is split by its columns modulo
+//! the stride, so that what neighbouring outputs read under a tap lies side by side and nothing is gathered.
 
 use std::array;
 
@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::{
     Conv2d,
+    direct::Forward,
     op::{Part, Sizes},
 };
 use crate::{
@@ -15,6 +16,8 @@ use crate::{
     ops::kan::lanes::{load, store},
 };
 
+/// Elements behind the last padded plane that may be read, though nothing is made of them.
+pub(super) const SLACK: usize = 64;
 /// Vectors that one sum of a weight's gradient takes before sums of sums begin.
 const SPAN: usize = 32;
 
@@ -22,7 +25,7 @@ pub(super) fn run(part: Part, s: &Sizes, o: &Conv2d, [a, b]: [&[f32]; 2], to: &m
     let shape = Shape::new(s, o);
     let (plane, places, taps) = (s.image[0] * s.image[1], shape.places(), shape.taps.len());
     let body = |(at, to): (usize, &mut [f32])| {
-        let mut padded = vec![0.0; shape.padded()];
+        let mut padded = vec![0.0; shape.padded() + SLACK];
         let weight = &b[at % s.groups * taps..];
         match part {
             Part::Forward => {
@@ -31,6 +34,7 @@ pub(super) fn run(part: Part, s: &Sizes, o: &Conv2d, [a, b]: [&[f32]; 2], to: &m
                     shape: &shape,
                     padded: &padded,
                     weight: &weight[..taps],
+                    inputs: 1,
                     to,
                 });
             }
@@ -69,21 +73,21 @@ pub(super) fn run(part: Part, s: &Sizes, o: &Conv2d, [a, b]: [&[f32]; 2], to: &m
 }
 
 /// How a padded plane lies: rows, in each the columns of every remainder by the stride, one behind the other.
-struct Shape {
+pub(super) struct Shape {
     image: [usize; 2],
-    out: [usize; 2],
+    pub out: [usize; 2],
     padding: [usize; 2],
-    stride: [usize; 2],
+    pub stride: [usize; 2],
     rows: usize,
     /// Columns of one remainder, and elements of a row.
     columns: usize,
-    width: usize,
+    pub width: usize,
     /// Where what the first output of a row reads under each tap lies.
-    taps: Vec<usize>,
+    pub taps: Vec<usize>,
 }
 
 impl Shape {
-    fn new(s: &Sizes, o: &Conv2d) -> Self {
+    pub fn new(s: &Sizes, o: &Conv2d) -> Self {
         // The stride past the last output says nothing, and may be anything.
         let stride = array::from_fn(|d| if s.out[d] == 1 { 1 } else { o.stride[d] });
         let reach = |d: usize| (s.out[d] - 1) * stride[d] + (s.kernel[d] - 1) * o.dilation[d] + 1;
@@ -97,12 +101,12 @@ impl Shape {
         Self { image: s.image, out: s.out, padding: o.padding, stride, rows: reach(0), columns, width, taps }
     }
 
-    fn places(&self) -> usize {
+    pub fn places(&self) -> usize {
         self.out[0] * self.out[1]
     }
 
     /// Elements of a padded plane.
-    fn padded(&self) -> usize {
+    pub fn padded(&self) -> usize {
         self.rows * self.width
     }
 
@@ -126,7 +130,7 @@ impl Shape {
     }
 
     /// The plane into a padded one whose padding holds zeros.
-    fn fill(&self, plane: &[f32], padded: &mut [f32]) {
+    pub fn fill(&self, plane: &[f32], padded: &mut [f32]) {
         for (line, to) in self.lines() {
             for (x, at, count) in self.runs() {
                 let to = &mut padded[to + at..][..count];
@@ -155,47 +159,6 @@ impl Shape {
                         to.zip(from).for_each(|(to, x)| *to = *x);
                     }
                 }
-            }
-        }
-    }
-}
-
-/// y of a padded plane: outputs of a row in registers over all taps.
-struct Forward<'a> {
-    shape: &'a Shape,
-    padded: &'a [f32],
-    weight: &'a [f32],
-    to: &'a mut [f32],
-}
-
-impl WithSimd for Forward<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self { shape, padded, weight, to } = self;
-        let wide = shape.out[1];
-        for (i, row) in to.chunks_exact_mut(wide).enumerate() {
-            let line = &padded[i * shape.stride[0] * shape.width..];
-            let mut at = 0;
-            while at + S::F32_LANES <= wide {
-                let mut sum = simd.splat_f32s(0.0);
-                for (&tap, &w) in shape.taps.iter().zip(weight) {
-                    // SAFETY: a window of the last output of a row ends inside its row of the padded plane.
-                    let x = unsafe { load::<S>(line, tap + at) };
-                    sum = simd.mul_add_e_f32s(simd.splat_f32s(w), x, sum);
-                }
-                // SAFETY: the loop's condition.
-                unsafe { store::<S>(row, at, sum) };
-                at += S::F32_LANES;
-            }
-            if at < wide {
-                let mut sum = simd.splat_f32s(0.0);
-                for (&tap, &w) in shape.taps.iter().zip(weight) {
-                    let x = simd.partial_load_f32s(&line[tap + at..tap + wide]);
-                    sum = simd.mul_add_e_f32s(simd.splat_f32s(w), x, sum);
-                }
-                simd.partial_store_f32s(&mut row[at..], sum);
             }
         }
     }

@@ -98,9 +98,9 @@ fn holds_to_the_reference(x: [usize; 4], w: [usize; 4], options: Conv2d) {
 #[test]
 fn several_tiles_parts_and_shares_make_one_result() {
     let plain = Conv2d::new();
-    holds_to_the_reference([2, 20, 24, 23], [33, 20, 5, 3], plain.padding([2, 1]));
+    holds_to_the_reference([2, 20, 34, 18], [33, 20, 5, 3], plain.padding([2, 1]));
     holds_to_the_reference(
-        [1, 6, 40, 31],
+        [1, 6, 40, 37],
         [40, 3, 3, 4],
         plain.stride([1, 2]).dilation([3, 1]).padding(2).groups(2),
     );
@@ -121,4 +121,15 @@ fn planes_of_their_own_make_one_result() {
     );
     holds_to_the_reference([2, 2, 3, 2], [2, 1, 2, 2], plain.stride(5).padding(9).groups(2));
     holds_to_the_reference([2, 2, 9, 4], [2, 1, 1, 1], plain.stride([4, 3]).groups(2));
+}
+
+#[test]
+fn rows_that_fill_vectors_are_summed_where_they_lie() {
+    let plain = Conv2d::new();
+    // Eight, four and single channels at a time; one, two and three vectors a row.
+    holds_to_the_reference([2, 3, 7, 16], [13, 3, 3, 3], plain.padding(1));
+    holds_to_the_reference([1, 4, 5, 45], [22, 2, 2, 4], plain.padding([0, 2]).dilation([2, 1]).groups(2));
+    holds_to_the_reference([1, 3, 9, 62], [5, 3, 3, 3], plain.stride([2, 2]).padding(1));
+    // More padding than the weight reaches: the gradient to x is no convolution then.
+    holds_to_the_reference([1, 2, 4, 14], [3, 2, 2, 2], plain.padding([1, 3]));
 }

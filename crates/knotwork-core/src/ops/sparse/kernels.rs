@@ -52,7 +52,9 @@ pub(super) fn lower(op: &Sparse, request: &KernelRequest<'_>) -> Result<Vec<Lowe
         _ => {
             let rows = if matches!(op.kind, Kind::Product) { sizes.rows } else { sizes.bound };
             let turns = |each: usize| sizes.entries.saturating_mul(each);
-            (average(sizes, rows), turns(sizes.side + 1), turns(2 * sizes.side + 3))
+            // Blocks of four rows take five turns for four terms, and now and then some to add up.
+            let fours = if sizes.side.is_multiple_of(4) { 2 * sizes.side + 3 } else { sizes.side + 2 };
+            (average(sizes, rows), turns(sizes.side + 1), turns(fours))
         }
     };
     let least = |worst: usize| worst.div_ceil(turns).max(1).next_power_of_two();
