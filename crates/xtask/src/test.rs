@@ -111,9 +111,10 @@ const STEPS: &[Step] = &[
     },
     Step {
         driver: Driver::Cooperative,
+        // with the features of the other tests: with its own package's alone, half of all would be compiled again
         ..step(
             "steps fused into products by cooperative matrices",
-            &["test", "-p", "knotwork-gpu", "--test", "cooperative", "--", "--include-ignored"],
+            &["test", "--workspace", "--all-features", "--test", "cooperative", "--", "--include-ignored"],
         )
     },
 ];

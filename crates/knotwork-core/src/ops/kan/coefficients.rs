@@ -223,7 +223,7 @@ fn strip<S: Simd, const K: usize, const NV: usize>(
     dw: &mut [f32],
 ) {
     let Column { local, first, g, outputs: out } = *column;
-    let (len, lanes) = (local.points, S::F32_LANES);
+    let (len, lanes) = (local.stride, S::F32_LANES);
     let width = NV * lanes;
     assert!(at + width <= out && order.rows.iter().all(|&b| (b as usize + 1) * out <= g.len()));
     let zero = simd.splat_f32s(0.0);
@@ -298,13 +298,13 @@ fn scatter_to(out: usize, terms: usize, column: &Column<'_>, rows: usize, dc: &m
         let from = local.start[p] as usize * out;
         let run = &mut dc[from..from + terms * out];
         for r in 0..terms {
-            let w = local.weights[r * local.points + p];
+            let w = local.weights[r * local.stride + p];
             for o in 0..out {
                 run[r * out + o] += w * g[o];
             }
         }
         if !dw.is_empty() {
-            let w = local.weights[terms * local.points + p];
+            let w = local.weights[terms * local.stride + p];
             for o in 0..out {
                 dw[o] += w * g[o];
             }

@@ -13,6 +13,7 @@ use super::{
     forward::{self, Rows},
     input,
     long::{self, Long},
+    narrow,
     op::{Kind, SplineSum},
 };
 use crate::cpu::{CpuInput, CpuIo, lanes};
@@ -139,6 +140,10 @@ pub(super) fn run(op: &SplineSum, io: &mut CpuIo<'_>) -> Option<()> {
         g,
         parallel,
     };
+    if narrow::takes(op, call.sizes, arch(usize::MAX)) {
+        call.narrow(arch(usize::MAX), out, weights);
+        return Some(());
+    }
     let vector = lanes(arch(usize::MAX));
     if outputs == 0 || outputs >= vector || rows < long::ROWS {
         call.run(out, weights);
@@ -175,49 +180,79 @@ struct Call<'a> {
     parallel: bool,
 }
 
-impl Call<'_> {
+impl<'a> Call<'a> {
     /// `weights` are the gradients to the base's weights, where the sum has them.
     fn run(&self, out: &mut [f32], weights: &mut [f32]) {
-        let Self { op, sizes, real, x, coef, base, scale, parallel, .. } = *self;
-        let Sizes { inputs, outputs, bases, .. } = sizes;
+        let Self { op, sizes, real, x, scale, parallel, .. } = *self;
+        let Sizes { inputs, outputs, .. } = sizes;
         let g = self.g.unwrap_or(&[]);
         let arch = arch(outputs);
         let block = sizes.task_rows(parallel);
-        // A task's part of what has so many elements a row.
-        let rows_from = |first: usize, here: usize| Rows {
-            x: &x[first * inputs..(first + here) * inputs],
-            scale: scale.map(|u| &u[first * inputs..(first + here) * inputs]),
-            coef,
-            base,
-            sizes: Sizes { rows: here, ..sizes },
-        };
         match op.kind {
             Kind::Forward => each(out, block, outputs, parallel, |first, here, y| {
-                arch.dispatch(forward::Task { op, rows: rows_from(first, here), y });
+                arch.dispatch(forward::Task { op, rows: self.rows(first, here), y });
             }),
             Kind::Input => each(out, block, inputs, parallel, |first, here, y| {
                 let g = &g[first * outputs..(first + here) * outputs];
-                arch.dispatch(input::Task { op, rows: rows_from(first, here), g, real, y });
+                arch.dispatch(input::Task { op, rows: self.rows(first, here), g, real, y });
             }),
-            Kind::Coefficients => {
-                // A cache line of x holds 16 inputs.
-                let tasks = if parallel { 2 * rayon::current_num_threads() } else { 1 };
-                let block = inputs.div_ceil(tasks).clamp(1, 16);
-                let mut parts: Vec<(usize, &mut [f32], &mut [f32])> = Vec::new();
-                let (mut dc, mut dw) = (out, weights);
-                for first in (0..inputs).step_by(block) {
-                    let here = block.min(inputs - first);
-                    let (c, rest_c) = dc.split_at_mut(here * bases * outputs);
-                    let (w, rest_w) = dw.split_at_mut(if op.base { here * outputs } else { 0 });
-                    (dc, dw) = (rest_c, rest_w);
-                    parts.push((first, c, w));
-                }
-                let task = |(first, dc, dw): (usize, &mut [f32], &mut [f32])| {
-                    arch.dispatch(coefficients::Task { op, x, g, scale, sizes, first, dc, dw });
-                };
-                if parallel { parts.into_par_iter().for_each(task) } else { parts.into_iter().for_each(task) }
-            }
+            Kind::Coefficients => self.each_inputs(out, weights, |first, dc, dw| {
+                arch.dispatch(coefficients::Task { op, x, g, scale, sizes, first, dc, dw });
+            }),
         }
+    }
+
+    /// The same where outputs are few.
+    fn narrow(&self, arch: Arch, out: &mut [f32], weights: &mut [f32]) {
+        let Self { op, sizes, x, scale, parallel, .. } = *self;
+        let Sizes { inputs, outputs, .. } = sizes;
+        if let (Kind::Coefficients, Some(g)) = (op.kind, self.g) {
+            return self.each_inputs(out, weights, |first, dc, dw| {
+                arch.dispatch(narrow::ByCell { op, x, g, scale, sizes, first, dc, dw });
+            });
+        }
+        let tables = &narrow::Tables::new(self.coef, sizes);
+        let elements = if self.g.is_some() { inputs } else { outputs };
+        each(out, sizes.task_rows(parallel), elements, parallel, |first, here, y| {
+            let g = self.g.map(|g| &g[first * outputs..(first + here) * outputs]);
+            narrow::Points { op, rows: self.rows(first, here), tables, g, y }.run(arch);
+        });
+    }
+
+    /// Rows from `first` on.
+    fn rows(&self, first: usize, here: usize) -> Rows<'a> {
+        let Self { sizes, x, coef, base, scale, .. } = *self;
+        let part = first * sizes.inputs..(first + here) * sizes.inputs;
+        Rows {
+            x: &x[part.clone()],
+            scale: scale.map(|u| &u[part]),
+            coef,
+            base,
+            sizes: Sizes { rows: here, ..sizes },
+        }
+    }
+
+    /// Runs a task on each block of inputs: it gets the first and its parts of the gradients.
+    fn each_inputs(
+        &self,
+        mut dc: &mut [f32],
+        mut dw: &mut [f32],
+        task: impl Fn(usize, &mut [f32], &mut [f32]) + Send + Sync,
+    ) {
+        let Sizes { inputs, outputs, bases, .. } = self.sizes;
+        // A cache line of x holds 16 inputs.
+        let tasks = if self.parallel { 2 * rayon::current_num_threads() } else { 1 };
+        let block = inputs.div_ceil(tasks).clamp(1, 16);
+        let mut parts: Vec<(usize, &mut [f32], &mut [f32])> = Vec::new();
+        for first in (0..inputs).step_by(block) {
+            let here = block.min(inputs - first);
+            let (c, rest_c) = dc.split_at_mut(here * bases * outputs);
+            let (w, rest_w) = dw.split_at_mut(if self.op.base { here * outputs } else { 0 });
+            (dc, dw) = (rest_c, rest_w);
+            parts.push((first, c, w));
+        }
+        let task = |(first, dc, dw)| task(first, dc, dw);
+        if self.parallel { parts.into_par_iter().for_each(task) } else { parts.into_iter().for_each(task) }
     }
 }
 

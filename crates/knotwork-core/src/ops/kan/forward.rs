@@ -73,7 +73,7 @@ fn wide<S: Simd>(simd: S, terms: usize, rows: &Rows<'_>, local: &Local, block: &
     let s = rows.sizes;
     let (vectors, overlap) = cover(s.outputs, S::F32_LANES);
     assert!(rows.coef.len() == s.inputs * s.bases * s.outputs && y.len() == s.rows * s.outputs);
-    assert!(rows.base.is_none_or(|w| w.len() == s.inputs * s.outputs) && local.points == block.points());
+    assert!(rows.base.is_none_or(|w| w.len() == s.inputs * s.outputs) && local.stride >= block.points());
     assert!(block.rows.end <= s.rows && block.inputs.end <= s.inputs);
     for b in block.rows.clone() {
         let mut v = 0;
@@ -144,9 +144,9 @@ unsafe fn columns<S: Simd, const NV: usize, const P: usize>(
     y: &mut [f32],
 ) {
     let s = rows.sizes;
-    let len = local.points;
+    let len = local.stride;
     let mut acc = [[simd.splat_f32s(0.0); P]; NV];
-    // SAFETY: points are below `local.points`, starts at most `bases - terms`; see the assertions of `wide`.
+    // SAFETY: points are below `local.stride`, starts at most `bases - terms`; see the assertions of `wide`.
     unsafe {
         for i in block.inputs.clone() {
             let p = block.point(b, i);
@@ -198,7 +198,7 @@ fn narrow_block(
     first: usize,
     wide: usize,
 ) {
-    let (s, terms, len) = (rows.sizes, op.terms(), local.points);
+    let (s, terms, len) = (rows.sizes, op.terms(), local.stride);
     for b in block.rows.clone() {
         let y = &mut y[b * s.outputs + first..][..wide];
         let mut acc = [0.0f32; 8];

@@ -71,7 +71,7 @@ fn wide<S: Simd>(
     );
     let (vectors, overlap) = cover(s.outputs, lanes);
     assert!(rows.coef.len() == s.inputs * s.bases * s.outputs && g.len() == s.rows * s.outputs);
-    assert!(rows.base.is_none_or(|w| w.len() == s.inputs * s.outputs) && local.points == block.points());
+    assert!(rows.base.is_none_or(|w| w.len() == s.inputs * s.outputs) && local.stride >= block.points());
     assert!(block.rows.end <= s.rows && block.inputs.end <= s.inputs && y.len() == s.rows * s.inputs);
     if overlap == 0 {
         match vectors {
@@ -87,7 +87,7 @@ fn wide<S: Simd>(
     let mut fresh = [1.0f32; 64];
     fresh[..overlap].fill(0.0);
     for b in block.rows.clone() {
-        // SAFETY: points are below `local.points`, starts at most `bases - terms`, and vectors end within a row.
+        // SAFETY: points are below `local.stride`, starts at most `bases - terms`, and vectors end within a row.
         unsafe {
             for i in block.inputs.clone() {
                 let p = block.point(b, i);
@@ -168,7 +168,7 @@ unsafe fn combined<S: Simd>(
     from: usize,
     at: usize,
 ) -> S::f32s {
-    let (out, len) = (rows.sizes.outputs, local.points);
+    let (out, len) = (rows.sizes.outputs, local.stride);
     let mut sum = simd.splat_f32s(0.0);
     // SAFETY: the caller's promise.
     unsafe {
@@ -187,7 +187,7 @@ unsafe fn combined<S: Simd>(
 /// A few rows of fewer outputs than a vector holds.
 #[inline(always)]
 fn narrow(op: &SplineSum, rows: &Rows<'_>, local: &Local, block: &Block, g: &[f32], y: &mut [f32]) {
-    let (s, terms, len) = (rows.sizes, op.terms(), local.points);
+    let (s, terms, len) = (rows.sizes, op.terms(), local.stride);
     let outputs = s.outputs;
     for b in block.rows.clone() {
         let g = &g[b * outputs..][..outputs];

@@ -1,17 +1,43 @@
 //! The basis where it is not 0: for many points at once, the first of the k + 1 functions and their weights in f32.
 //!
-//! Cell q = ⌊(x − lo) / h⌋ and u = (x − t_q) / h in [0, 1) are found in f64, with the knots of the definition, so that a
-//! point falls on the same side of a knot as there. Then w₀ = 1 and
+//! With u where the point lies within its cell, w₀ = 1 and
 //! w_r ← ((u + j − r) w_{r−1} + (1 − u + r) w_r) / j for j = 1 … k − d: sums of non-negative terms, nothing cancels.
-//! The last d steps are w_r ← (w_{r−1} − w_r) / h.
+//! The last d steps are w_r ← (w_{r−1} − w_r) / h. Cubic splines have their polynomials written out.
 
-use super::{BSpline, MAX_ORDER, op::SplineSum, silu::silu_f32};
+use std::ops::{Deref, DerefMut};
+
+use super::{MAX_ORDER, cells::Cells, cubic, long::Long, op::SplineSum, silu::silu_f32};
 
 /// Points that are taken together: a constant, so that every loop over them is whole vectors.
-const CHUNK: usize = 64;
+pub(super) const CHUNK: usize = 64;
 
-/// A number for each point of a chunk.
-type Chunk = [f32; CHUNK];
+/// A number for each point of a chunk, in whole cache lines: a vector across two of them costs two loads.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+pub(super) struct Chunk(pub [f32; CHUNK]);
+
+impl Chunk {
+    /// The same number for each point.
+    pub const fn of(value: f32) -> Self {
+        Self([value; CHUNK])
+    }
+}
+
+impl Deref for Chunk {
+    type Target = [f32; CHUNK];
+
+    #[inline(always)]
+    fn deref(&self) -> &[f32; CHUNK] {
+        &self.0
+    }
+}
+
+impl DerefMut for Chunk {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut [f32; CHUNK] {
+        &mut self.0
+    }
+}
 
 /// The weights of many points: row r of `weights` holds the weight of function `start + r` at each point; the last
 /// row, where there is a base, silu⁽ᵈ⁾.
@@ -19,108 +45,97 @@ type Chunk = [f32; CHUNK];
 pub(super) struct Local {
     /// The first function of each point: from 0 to n − k − 1, so that `start + r` always exists.
     pub start: Vec<u32>,
-    /// [terms + base, points].
-    pub weights: Vec<f32>,
-    /// The number of points.
-    pub points: usize,
+    /// [terms + base, stride], or more.
+    pub weights: Long,
+    /// Elements of a row: the points, and some to fill the last chunk.
+    pub stride: usize,
+    cells: Cells,
+    rows: Box<[Chunk; MAX_ORDER + 1]>,
 }
 
 impl Local {
     /// Room for so many points.
     pub fn new(op: &SplineSum, points: usize) -> Self {
+        let room = points.next_multiple_of(CHUNK);
         Self {
-            start: vec![0; points],
-            weights: vec![0.0; points * (op.terms() + usize::from(op.base))],
-            points: 0,
+            start: vec![0; room],
+            weights: Long::zeros(op.terms() + usize::from(op.base), room),
+            stride: 0,
+            cells: Cells::new(&op.basis, op.derivative),
+            rows: Box::new([Chunk::of(0.0); MAX_ORDER + 1]),
         }
     }
 
     /// Evaluates the points, each multiplied by its scale.
     #[inline(always)]
     pub fn fill(&mut self, op: &SplineSum, x: &[f32], scale: Option<&[f32]>) {
-        let (len, terms) = (x.len(), op.terms());
-        self.points = len;
-        let mut rows = [[0.0; CHUNK]; MAX_ORDER + 1];
-        for at in (0..len).step_by(CHUNK) {
-            let here = CHUNK.min(len - at);
+        let terms = op.terms();
+        let stride = x.len().next_multiple_of(CHUNK);
+        self.stride = stride;
+        let rows = &mut *self.rows;
+        let (chunks, last) = x.as_chunks::<CHUNK>();
+        for at in (0..stride).step_by(CHUNK) {
             let mut held = [0.0; CHUNK];
-            held[..here].copy_from_slice(&x[at..at + here]);
-            let mut factor = [1.0; CHUNK];
+            let x = chunks.get(at / CHUNK).unwrap_or_else(|| {
+                held[..last.len()].copy_from_slice(last);
+                &held
+            });
+            let mut factor = Chunk::of(1.0);
             if let Some(u) = scale {
+                let here = CHUNK.min(u.len() - at);
                 factor[..here].copy_from_slice(&u[at..at + here]);
             }
-            if terms > 0 {
-                let mut start = [0; CHUNK];
-                spline(&op.basis, op.derivative, &held, &factor, &mut start, &mut rows);
-                self.start[at..at + here].copy_from_slice(&start[..here]);
-                for (r, row) in rows[..terms].iter().enumerate() {
-                    self.weights[r * len + at..][..here].copy_from_slice(&row[..here]);
+            if let (1.., Some(start)) = (terms, self.start[at..].first_chunk_mut()) {
+                spline(&self.cells, x, &factor, start, rows);
+                for (row, to) in rows[..terms].iter().zip(self.weights.chunks_exact_mut(stride)) {
+                    put(row, &mut to[at..]);
                 }
             }
             if op.base {
-                let mut base = [0.0; CHUNK];
-                silu_f32(&held, op.derivative, &mut base);
+                let mut base = Chunk::of(0.0);
+                silu_f32(x, op.derivative, &mut *base);
                 for l in 0..CHUNK {
                     base[l] *= factor[l];
                 }
-                self.weights[terms * len + at..][..here].copy_from_slice(&base[..here]);
+                put(&base, &mut self.weights[terms * stride + at..]);
             }
         }
+    }
+}
+
+/// Writes a whole chunk: its length is constant, so no call is made.
+#[inline(always)]
+fn put(chunk: &Chunk, to: &mut [f32]) {
+    if let Some(to) = to.first_chunk_mut() {
+        *to = chunk.0;
     }
 }
 
 /// The spline part of a chunk.
 #[inline(always)]
 fn spline(
-    basis: &BSpline,
-    d: usize,
-    x: &Chunk,
+    cells: &Cells,
+    x: &[f32; CHUNK],
     scale: &Chunk,
     start: &mut [u32; CHUNK],
     rows: &mut [Chunk; MAX_ORDER + 1],
 ) {
-    // 1.5 · 2⁵² leaves a whole number in the low bits of the sum.
-    const MAGIC: f64 = 6_755_399_441_055_744.0;
-    let (k, grid) = (basis.order(), basis.grid());
-    let (lo, step) = (basis.ends().0, basis.step());
-    let inverse = step.recip();
-    let (below, above) = (-(k as f64), (grid + k) as f64);
-    let unit = inverse.powi(d as i32) as f32;
-    let last = grid as i32 - 1;
-    let mut u = [0.0f32; CHUNK];
-    let mut beyond = [0i32; CHUNK];
-    let mut strays = 0;
-    for l in 0..CHUNK {
-        let x = f64::from(x[l]);
-        let q = ((x - lo) * inverse).floor();
-        let q = if q < below - 1.0 { below - 1.0 } else { q };
-        let q = if q > above { above } else { q };
-        let q = if x.is_nan() { 0.0 } else { q };
-        // Rounding may have put the point one cell off.
-        let knot = lo + q * step;
-        let next = lo + (q + 1.0) * step;
-        let q = if x < knot { q - 1.0 } else { q };
-        let q = if x >= next { q + 1.0 } else { q };
-        let outside = (q < below) | (q >= above);
-        let v = (x - (lo + q * step)) * inverse;
-        u[l] = if outside { 0.0 } else { v as f32 };
-        let q = (q + MAGIC).to_bits() as i32;
-        let inside = if q < 0 { 0 } else { q };
-        let inside = if inside > last { last } else { inside };
-        beyond[l] = q - inside;
-        strays |= q - inside;
-        start[l] = inside as u32;
-        // NaN stays NaN through the second factor.
-        rows[0][l] = scale[l] * if outside { 0.0 } else { unit * (1.0 + 0.0 * u[l]) };
-    }
+    let (k, d) = (cells.order, cells.derivative);
+    let mut u = Chunk::of(0.0);
+    let mut beyond = [0; CHUNK];
+    let strays = if k > d {
+        cells.find(x, scale, start, &mut u, &mut beyond, &mut rows[0])
+    } else {
+        cells.find_exactly(x, scale, start, &mut u, &mut beyond, &mut rows[0])
+    };
     // Constant numbers of passes for cubic splines, so that they unroll.
     match (k, d) {
-        (3, 0) => raise(3, 0, &u, rows),
-        (3, 1) => raise(3, 1, &u, rows),
+        (3, 0) => cubic::values(&u, rows),
+        (3, 1) => cubic::slopes(&u, rows),
         (3, 2) => raise(3, 2, &u, rows),
         _ => raise(k, d, &u, rows),
     }
-    if strays != 0 {
+    if strays {
         shift(rows, &beyond, k);
     }
 }
@@ -132,7 +147,7 @@ fn raise(k: usize, d: usize, u: &Chunk, rows: &mut [Chunk; MAX_ORDER + 1]) {
         let by = 1.0 / j as f32;
         for r in (1..=j).rev() {
             let (a, b) = ((j - r) as f32, (1 + r) as f32);
-            let left = rows[r - 1];
+            let left = rows[r - 1].0;
             let row = &mut rows[r];
             if r == j {
                 for l in 0..CHUNK {
@@ -150,7 +165,7 @@ fn raise(k: usize, d: usize, u: &Chunk, rows: &mut [Chunk; MAX_ORDER + 1]) {
     }
     for j in k - d + 1..=k {
         for r in (1..=j).rev() {
-            let left = rows[r - 1];
+            let left = rows[r - 1].0;
             let row = &mut rows[r];
             for l in 0..CHUNK {
                 row[l] = left[l] - if r < j { row[l] } else { 0.0 };
@@ -200,7 +215,7 @@ fn shift(rows: &mut [Chunk; MAX_ORDER + 1], beyond: &[i32; CHUNK], k: usize) {
 fn replace(rows: &mut [Chunk; MAX_ORDER + 1], to: usize, from: Option<usize>, mask: &[u32; CHUNK]) {
     match from.map(|from| rows.get_disjoint_mut([to, from])) {
         Some(Ok([to, from])) => blend(to, from, mask),
-        _ => blend(&mut rows[to], &[0.0; CHUNK], mask),
+        _ => blend(&mut rows[to], &Chunk::of(0.0), mask),
     }
 }
 

@@ -6,8 +6,10 @@
 
 mod basis;
 mod cases;
+mod cells;
 mod choose;
 mod coefficients;
+mod cubic;
 mod dense;
 mod fast;
 mod forward;
@@ -17,6 +19,7 @@ mod kernels;
 pub(super) mod lanes;
 mod local;
 mod long;
+mod narrow;
 mod op;
 mod reference;
 mod silu;

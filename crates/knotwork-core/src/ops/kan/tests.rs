@@ -117,7 +117,7 @@ fn local_weights_are_the_basis() {
             for (p, &x) in x.iter().enumerate() {
                 let mut got = vec![0.0; basis.count()];
                 for r in 0..=order {
-                    got[local.start[p] as usize + r] = f64::from(local.weights[r * local.points + p]);
+                    got[local.start[p] as usize + r] = f64::from(local.weights[r * local.stride + p]);
                 }
                 for (got, want) in got.iter().zip(basis.evaluate(x.into(), d)) {
                     let error = (got - want).abs() * unit;
@@ -250,6 +250,18 @@ fn the_fast_path_agrees_with_the_reference() {
     }
 }
 
+#[test]
+fn layers_of_few_outputs_agree_with_the_reference() {
+    for (n, sizes) in
+        [[64, 2, 1], [130, 3, 5], [1100, 2, 8], [200, 1, 3], [64, 70, 2], [65, 2, 9]].into_iter().enumerate()
+    {
+        // Tables of one pair of registers, of two, and longer ones.
+        for (grid, order) in [(20, 3), (29, 3), (30, 3), (61, 3), (64, 3), (7, 0), (6, 1), (40, 2), (5, 4)] {
+            agrees(sizes, &BSpline::new(grid, order).unwrap(), 31 + n as u64);
+        }
+    }
+}
+
 /// That a layer's output and gradients on the CPU are those of the references.
 fn agrees(sizes: [usize; 3], basis: &BSpline, seed: u64) {
     let g = Graph::new();
@@ -281,7 +293,16 @@ fn agrees(sizes: [usize; 3], basis: &BSpline, seed: u64) {
 fn every_instruction_set_agrees_with_the_reference() {
     for lanes in [1, 8, usize::MAX] {
         fast::WIDEST.store(lanes, std::sync::atomic::Ordering::Relaxed);
-        for sizes in [[65, 3, 7], [70, 4, 64], [9, 6, 44], [9, 6, 5], [16, 2, 1], [30, 20, 130]] {
+        for sizes in [
+            [65, 3, 7],
+            [70, 4, 64],
+            [9, 6, 44],
+            [9, 6, 5],
+            [16, 2, 1],
+            [30, 20, 130],
+            [70, 2, 1],
+            [70, 3, 8],
+        ] {
             agrees(sizes, &BSpline::new(5, 3).unwrap(), 3);
         }
     }
@@ -289,7 +310,7 @@ fn every_instruction_set_agrees_with_the_reference() {
 
 #[test]
 fn rows_without_meaning_stay_in_their_rows() {
-    for sizes in [[4, 3, 16], [4, 3, 3], [20, 3, 3]] {
+    for sizes in [[4, 3, 16], [4, 3, 3], [20, 3, 3], [70, 3, 1], [70, 3, 6]] {
         let basis = BSpline::new(5, 3).unwrap();
         let g = Graph::new();
         let (inputs, y) = layer(&g, DType::F32, sizes, &basis).unwrap();

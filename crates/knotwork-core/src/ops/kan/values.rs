@@ -96,7 +96,7 @@ impl Values {
                     continue;
                 }
                 for r in 0..sum.terms() {
-                    phi[local.start[p] as usize + r] = local.weights[r * local.points + p];
+                    phi[local.start[p] as usize + r] = local.weights[r * local.stride + p];
                 }
             }
             return;
@@ -124,7 +124,7 @@ impl Values {
             let local = locals(&sum, x);
             for (p, (v, g)) in v.iter_mut().zip(g.chunks_exact(n)).enumerate() {
                 let g = &g[local.start[p] as usize..];
-                *v = (0..sum.terms()).map(|r| local.weights[r * local.points + p] * g[r]).sum();
+                *v = (0..sum.terms()).map(|r| local.weights[r * local.stride + p] * g[r]).sum();
             }
             return;
         }
