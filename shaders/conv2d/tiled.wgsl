@@ -12,7 +12,7 @@
 #import shared/grid
 #import conv2d/staged
 
-const CHAIN: u32 = 16u;
+const CHAIN: u32 = 4u;
 
 fn store(row: u32, to: vec4<u32>, values: vec4<f32>) {
     for (var j = 0u; j < 4u; j++) {

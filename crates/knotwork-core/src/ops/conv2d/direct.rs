@@ -11,6 +11,9 @@ use crate::ops::kan::lanes::{load, store};
 
 const _: () = assert!(SLACK >= 2 * 16, "two vectors of the widest instruction set");
 
+/// Channels that one sum runs over before sums of sums begin: long chains of f32 lose digits.
+const CHAIN: usize = 8;
+
 /// Whether rows of so many outputs fill vectors well enough.
 pub(super) fn fills(wide: usize) -> bool {
     5 * wide >= 3 * wide.next_multiple_of(16)
@@ -102,27 +105,39 @@ impl Forward<'_> {
         let row = self.inputs * taps.len();
         let weight = &self.weight[first * row..(first + R) * row];
         let start = i * stride[0] * width + at;
-        let mut sums = [[simd.splat_f32s(0.0); N]; R];
-        for c in 0..self.inputs {
-            let line = &self.padded[c * self.shape.padded() + start..];
-            for (t, &tap) in taps.iter().enumerate() {
-                let mut x = [simd.splat_f32s(0.0); N];
-                for (j, x) in x.iter_mut().enumerate() {
-                    // SAFETY: the window of any output of a row ends in its row of the padded plane, and beyond the last
-                    // plane there are `SLACK` elements for what a vector reads behind the last output.
-                    *x = unsafe { load::<S>(line, tap + j * S::F32_LANES) };
-                }
-                for r in 0..R {
-                    // SAFETY: `weight` has R rows of `row` elements.
-                    let w = simd.splat_f32s(unsafe { *weight.get_unchecked(r * row + c * taps.len() + t) });
-                    for j in 0..N {
-                        sums[r][j] = simd.mul_add_e_f32s(w, x[j], sums[r][j]);
+        let mut totals = [[simd.splat_f32s(0.0); N]; R];
+        let mut begin = 0;
+        while begin < self.inputs {
+            let end = self.inputs.min(begin + CHAIN);
+            let mut sums = [[simd.splat_f32s(0.0); N]; R];
+            for c in begin..end {
+                let line = &self.padded[c * self.shape.padded() + start..];
+                for (t, &tap) in taps.iter().enumerate() {
+                    let mut x = [simd.splat_f32s(0.0); N];
+                    for (j, x) in x.iter_mut().enumerate() {
+                        // SAFETY: the window of any output of a row ends in its row of the padded plane, and beyond the
+                        // last plane there are `SLACK` elements for what a vector reads behind the last output.
+                        *x = unsafe { load::<S>(line, tap + j * S::F32_LANES) };
+                    }
+                    for r in 0..R {
+                        // SAFETY: `weight` has R rows of `row` elements.
+                        let w =
+                            simd.splat_f32s(unsafe { *weight.get_unchecked(r * row + c * taps.len() + t) });
+                        for j in 0..N {
+                            sums[r][j] = simd.mul_add_e_f32s(w, x[j], sums[r][j]);
+                        }
                     }
                 }
             }
+            for r in 0..R {
+                for j in 0..N {
+                    totals[r][j] = simd.add_f32s(totals[r][j], sums[r][j]);
+                }
+            }
+            begin = end;
         }
         let places = self.shape.places();
-        for (r, sums) in sums.iter().enumerate() {
+        for (r, sums) in totals.iter().enumerate() {
             let to = &mut self.to[(first + r) * places + i * wide..][..wide];
             for (j, &sum) in sums.iter().enumerate() {
                 let at = at + j * S::F32_LANES;

@@ -23,7 +23,7 @@ const SPAN: usize = 256;
 /// Steps of a tile: parts of k begin at multiples of this.
 const DEPTH: usize = 16;
 /// Indices of one sum in a tile from which sums of sums are worth their registers: long chains of f32 lose digits.
-const CHAIN: usize = 256;
+const CHAIN: usize = 128;
 /// Multiplications up to which the direct kernel is the faster one.
 const SMALL: usize = 1 << 16;
 /// Channels that a thread of the kernels without tiles makes at most.

@@ -130,6 +130,8 @@ fn rows_that_fill_vectors_are_summed_where_they_lie() {
     holds_to_the_reference([2, 3, 7, 16], [13, 3, 3, 3], plain.padding(1));
     holds_to_the_reference([1, 4, 5, 45], [22, 2, 2, 4], plain.padding([0, 2]).dilation([2, 1]).groups(2));
     holds_to_the_reference([1, 3, 9, 62], [5, 3, 3, 3], plain.stride([2, 2]).padding(1));
+    // More channels than one sum takes.
+    holds_to_the_reference([1, 37, 4, 15], [9, 37, 3, 3], plain.padding(1));
     // More padding than the weight reaches: the gradient to x is no convolution then.
     holds_to_the_reference([1, 2, 4, 14], [3, 2, 2, 2], plain.padding([1, 3]));
 }
