@@ -41,7 +41,12 @@ class Peers:
 
         case, self.device, self.steps, self.skipped = CASES[name], torch_device, {}, {}
         torch._dynamo.reset()
-        kinds = {"kan": kan_peers.peers, "matmul": tensor_peers.matmul, "attention": tensor_peers.attention}
+        kinds = {
+            "kan": kan_peers.peers,
+            "matmul": tensor_peers.matmul,
+            "attention": tensor_peers.attention,
+            "sort": tensor_peers.sort,
+        }
         for peer, make in kinds[case["kind"]](case, torch_device).items():
             try:
                 step = make()

@@ -1,4 +1,4 @@
-"""PyTorch's own products and attention, on the data types and masks of a case."""
+"""PyTorch's own products, attention and sorts, on the data types, masks and sizes of a case."""
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +17,21 @@ def matmul(case, device):
         return lambda: torch.mm(a, b, out=out)
 
     return {"torch.mm": make}
+
+
+def sort(case, device):
+    """{name: function that makes the step}: a stable ascending sort, or the k largest in order. Indices are int64."""
+    dim, k = case["dim"], case.get("k")
+
+    def make():
+        x = torch.rand(case["shape"], device=device) * 2 - 1
+        kept = [n if k is None or at != dim else k for at, n in enumerate(case["shape"])]
+        out = torch.empty(kept, device=device), torch.empty(kept, device=device, dtype=torch.int64)
+        if k is None:
+            return lambda: torch.sort(x, dim=dim, stable=True, out=out)
+        return lambda: torch.topk(x, k, dim=dim, out=out)
+
+    return {"torch.sort" if k is None else "torch.topk": make}
 
 
 def attention(case, device):

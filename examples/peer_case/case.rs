@@ -15,7 +15,8 @@ pub fn program(device: &Device, case: &Value) -> Result<Program> {
         Some("kan") => kan(device, case),
         Some("matmul") => matmul(device, case),
         Some("attention") => attention(device, case),
-        _ => bail!("its `kind` must be kan, matmul or attention; it is {}", case["kind"]),
+        Some("sort") => sort(device, case),
+        _ => bail!("its `kind` must be kan, matmul, attention or sort; it is {}", case["kind"]),
     }
 }
 
@@ -64,6 +65,21 @@ fn attention(device: &Device, case: &Value) -> Result<Program> {
     for (name, d) in ["dq", "dk", "dv"].iter().zip(&found) {
         updates.push(kept(&g, name, d)?);
     }
+    Ok(device.compile(&g, &[], &updates.iter().collect::<Vec<_>>())?)
+}
+
+/// An ascending sort along a dimension, or the k largest in order.
+fn sort(device: &Device, case: &Value) -> Result<Program> {
+    let shape = sizes(case, "shape")?;
+    let dim =
+        case["dim"].as_i64().with_context(|| format!("`dim` must be a number; it is {}", case["dim"]))?;
+    let g = Graph::new();
+    let x = g.state("x", "data", numbers(&shape, 1)?)?;
+    let (values, indices) = match case.get("k") {
+        Some(_) => x.topk(size(case, "k")?, dim as isize, true)?,
+        None => x.sort(dim as isize, false)?,
+    };
+    let updates = [kept(&g, "values", &values)?, kept(&g, "indices", &indices)?];
     Ok(device.compile(&g, &[], &updates.iter().collect::<Vec<_>>())?)
 }
 

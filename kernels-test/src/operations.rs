@@ -101,6 +101,14 @@ const ADAPTERS: &[(&str, Adapter)] = &[
     }),
     ("poly_relu", |c| y(c.input("x")?.poly_relu(c.input("weight")?)?)),
     ("rational", rational),
+    ("sort", |c| pair_of(c.input("x")?.sort(c.dim()?, c.flag("descending")?)?)),
+    ("argsort", |c| one("indices", c.input("x")?.argsort(c.dim()?, c.flag("descending")?)?)),
+    ("topk", |c| {
+        let largest = c.attribute("largest", Some(true), Value::as_bool)?;
+        pair_of(c.input("x")?.topk(c.count("k")?, c.dim()?, largest)?)
+    }),
+    ("gather", |c| y(c.input("x")?.gather(c.dim()?, c.input("index")?)?)),
+    ("scatter_add", |c| y(c.input("x")?.scatter_add(c.dim()?, c.input("index")?, c.count("length")?)?)),
     ("gather_rows", |c| y(c.input("table")?.gather_rows(c.input("index")?)?)),
     ("glu", glu),
     ("spmm_csr", |c| {
@@ -247,6 +255,10 @@ fn whole(value: &Value) -> Option<isize> {
 
 fn one(name: &str, value: Tensor) -> Built {
     Ok(Named::from([(name.to_owned(), value)]))
+}
+
+fn pair_of((values, indices): (Tensor, Tensor)) -> Built {
+    Ok(Named::from([("values".to_owned(), values), ("indices".to_owned(), indices)]))
 }
 
 fn y(value: Tensor) -> Built {

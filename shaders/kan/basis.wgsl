@@ -27,7 +27,8 @@ struct KanParams {
     step_lo: f32,
     // h^-d
     unit: f32,
-    pad0: u32,
+    // Rows that are sorted by themselves, where rows are.
+    block: u32,
     pad1: u32,
     pad2: u32,
     // silu^(d) = v (x R_d(t) + d R_(d-1)(t)), t = tanh(x / 2), v = 1 - t^2: six coefficients of R_d, six of d R_(d-1).
@@ -51,33 +52,51 @@ fn kan_offset(x: f32, q: f32) -> f32 {
     return ((x - knot) - (lost + (params.lo_lo + q * params.step_lo))) * params.inverse_step;
 }
 
+// The cell of NaN.
+const KAN_NAN_CELL: i32 = 0x7fffffff;
+
+// The cell of x, from -k - 2 to grid + k + 1: the first and the last one lie beyond all knots. x is not NaN.
+fn kan_cell(x: f32) -> i32 {
+    let least = f32(-i32(KAN_ORDER) - 2);
+    let most = f32(i32(params.grid) + i32(KAN_ORDER) + 1);
+    let q = clamp(floor((x - params.lo_hi) * params.inverse_step), least, most);
+    let u = kan_offset(x, q);
+    if u < 0.0 && q > least {
+        return i32(q) - 1;
+    } else if u >= 1.0 && q < most {
+        return i32(q) + 1;
+    }
+    return i32(q);
+}
+
+// The first function of a cell that exists, such that start + k does too.
+fn kan_start(cell: i32) -> u32 {
+    return u32(clamp(cell, 0, i32(params.grid) - 1));
+}
+
 // Start and weights at x. All weights are 0 beyond the outermost knots, and NaN at NaN.
 fn kan_local(x: f32) -> KanLocal {
+    if kw_is_nan(x) {
+        return kan_local_in(x, KAN_NAN_CELL);
+    }
+    return kan_local_in(x, kan_cell(x));
+}
+
+// The same where the cell of x is known.
+fn kan_local_in(x: f32, cell: i32) -> KanLocal {
     var out: KanLocal;
     let k = i32(KAN_ORDER);
-    let grid = i32(params.grid);
-    if kw_is_nan(x) {
+    if cell == KAN_NAN_CELL {
         for (var r = 0; r <= k; r++) {
             out.weights[r] = x;
         }
         return out;
     }
-    var q = clamp(floor((x - params.lo_hi) * params.inverse_step), f32(-k - 2), f32(grid + k + 1));
-    var u = kan_offset(x, q);
-    if u < 0.0 && q > f32(-k - 2) {
-        q -= 1.0;
-        u = kan_offset(x, q);
-    } else if u >= 1.0 && q < f32(grid + k + 1) {
-        q += 1.0;
-        u = kan_offset(x, q);
-    }
-    u = clamp(u, 0.0, 1.0);
-    let cell = i32(q);
-    let start = clamp(cell, 0, grid - 1);
-    out.start = u32(start);
-    if cell < -k || cell >= grid + k {
+    out.start = kan_start(cell);
+    if cell < -k || cell >= i32(params.grid) + k {
         return out;
     }
+    let u = clamp(kan_offset(x, f32(cell)), 0.0, 1.0);
     var w: array<f32, KAN_ORDER + 1u>;
     let rise = k - i32(min(KAN_DERIVATIVE, KAN_ORDER));
     w[0] = params.unit;
@@ -97,7 +116,7 @@ fn kan_local(x: f32) -> KanLocal {
         w[0] = -w[0];
     }
     // Beyond the grid some functions do not exist: the others move to the rows that name them.
-    let by = cell - start;
+    let by = cell - i32(out.start);
     for (var r = 0; r <= k; r++) {
         let head = r - by;
         if head >= 0 && head <= k {

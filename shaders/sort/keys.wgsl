@@ -1,11 +1,12 @@
-// Indices as keys to sort, with their positions. An index outside 0..rows is clamped and counted.
+// Indices as keys to sort, with their positions: each `n` of them name rows of a table of their own, and the tables lie one
+// after the other. An index outside 0..rows is clamped and counted.
 #import shared/grid
 
 struct Params {
     count: u32,
     rows: u32,
     columns: u32,
-    pad: u32,
+    n: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -31,6 +32,6 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
         row = params.rows - 1u;
         atomicAdd(&status[0], 1u);
     }
-    keys[at] = row;
+    keys[at] = at / params.n * params.rows + row;
     positions[at] = at;
 }

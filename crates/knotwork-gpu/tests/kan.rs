@@ -2,7 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a panic is the report")]
 
 use knotwork_core::{
-    DType, Device, Graph, HostTensor, Tensor, cpu::evaluate, ops::BSpline, plan::PlanOptions,
+    DType, Device, Graph, HostTensor, Tensor,
+    cpu::evaluate,
+    ops::{BSpline, Basis},
+    plan::PlanOptions,
 };
 use knotwork_gpu::{Options, Profile, open};
 
@@ -148,6 +151,50 @@ fn every_variant_of_large_tiles_agrees_with_the_reference() {
         all.push(y);
         for (variants, errors) in errors(VARIANTS, device, &g, &all.iter().collect::<Vec<_>>(), &[]) {
             assert!(errors.iter().all(|&e| e < 2e-6), "[{b}, {i}, {o}] {basis}: {errors:?}: {variants}");
+        }
+    }
+}
+
+#[test]
+fn every_variant_over_other_bases_agrees_with_the_reference() {
+    type Make = fn() -> knotwork_core::Result<Basis>;
+    let device = &devices()[1];
+    let wide = || Basis::rbf(2100, (-1.0, 1.0), Some(0.7));
+    let rbf = || Basis::rbf(100, (-1.0, 1.0), Some(0.1));
+    let cases: [(Make, [usize; 3]); 9] = [
+        (|| Basis::rbf(5, (-1.0, 1.0), None), [1, 130, 64]),
+        (|| Basis::chebyshev(6), [3, 700, 10]),
+        (|| Basis::fourier(4), [16, 9, 68]),
+        (|| Basis::relu_kan(5, 3), [70, 9, 40]),
+        (|| Basis::bernstein(5), [64, 20, 9]),
+        (|| Basis::hermite(4), [130, 7, 33]),
+        (|| Basis::legendre(20), [33, 5, 65]),
+        (rbf, [66, 3, 12]),
+        // More functions than the kernel for few rows holds at once.
+        (wide, [2, 3, 8]),
+    ];
+    for (make, [b, i, o]) in cases {
+        let g = Graph::new();
+        let basis = make().unwrap();
+        let x = g.parameter("x", numbers(&[b, i], 1.0, 1)).unwrap();
+        let c = g.parameter("coef", numbers(&[i, basis.count(), o], 1.0, 2)).unwrap();
+        let w = g.parameter("base", numbers(&[i, o], 1.0, 3)).unwrap();
+        let dy = g.parameter("dy", numbers(&[b, o], 1.0, 5)).unwrap();
+        let y = x.kan_layer_native(&c, Some(&w), None, basis).unwrap();
+        let mut all = g.vjp(&[(&y, &dy)], &[&x, &c, &w]).unwrap();
+        all.push(y);
+        let found = errors(VARIANTS, device, &g, &all.iter().collect::<Vec<_>>(), &[]);
+        let has =
+            |variant: &str, op: &str| found.iter().any(|(n, _)| n.contains(&format!("{variant} of {op}")));
+        assert_eq!(
+            has("row", "kan_forward") || has("row_split", "kan_forward"),
+            b <= 16,
+            "{basis}: {found:?}"
+        );
+        let tile = b > 32 && i.min(64 / (basis.count() + 1).min(64)) * (basis.count() + 1) > 32;
+        assert_eq!(has("dense64", "kan_input_gradient"), tile, "{basis}: {found:?}");
+        for (variants, errors) in found {
+            assert!(errors.iter().all(|&e| e < 4e-6), "[{b}, {i}, {o}] {basis}: {errors:?}: {variants}");
         }
     }
 }

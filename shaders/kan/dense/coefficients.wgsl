@@ -4,9 +4,8 @@
 // counts as the last function) and g lie in workgroup memory; a thread adds 4 functions x 4 outputs. Parts, each over
 // `span` rows, are added up by kan/add_parts.
 #import shared/grid
-#import kan/bases/any
+#import kan/dense/functions
 
-const HELD: u32 = 8u;
 const DEPTH: u32 = 4u;
 // Threads along the outputs.
 const ACROSS: u32 = 16u;
@@ -14,74 +13,15 @@ const CHUNK: u32 = 32u;
 const FEATURES: u32 = HELD * DEPTH;
 const QUADS: u32 = (FEATURES + 3u) / 4u;
 const THREADS: u32 = QUADS * ACROSS;
+const_assert CHUNK * QUADS * 4u <= PHI;
 
-@group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> g: array<f32>;
 @group(0) @binding(3) var<storage, read_write> dc: array<f32>;
 #if base
 @group(0) @binding(4) var<storage, read_write> dw: array<f32>;
-#if scale
-@group(0) @binding(5) var<storage, read> scale: array<f32>;
-#endif
-#else
-#if scale
-@group(0) @binding(4) var<storage, read> scale: array<f32>;
-#endif
 #endif
 
-var<workgroup> phi: array<f32, CHUNK * QUADS * 4u>;
 var<workgroup> gs: array<vec4<f32>, CHUNK * ACROSS>;
-
-// HELD functions of one point into workgroup memory from `to` on; 0 beyond the tensor's edges.
-fn evaluate(to: u32, row: u32, i: u32, first: u32, last: u32) {
-    if row >= last || i >= params.inputs {
-        for (var k = 0u; k < HELD; k++) {
-            phi[to + k] = 0.0;
-        }
-        return;
-    }
-    let v = x[row * params.inputs + i];
-    var u = 1.0;
-#if scale
-    u = scale[row * params.inputs + i];
-#endif
-#if bspline
-    // Zeros, and in their places the functions that are not 0.
-    let none = select(0.0, v, kw_is_nan(v) && KAN_TERMS > 0u);
-    for (var k = 0u; k < HELD; k++) {
-        phi[to + k] = select(0.0, none, first + k < params.bases);
-    }
-    if KAN_TERMS > 0u && none == 0.0 {
-        let local = kan_local(v);
-        for (var r = 0u; r < KAN_TERMS; r++) {
-            // Below the first function the difference wraps to a large number.
-            let k = local.start + r - first;
-            if k < HELD {
-                phi[to + k] = u * local.weights[r];
-            }
-        }
-    }
-#if base
-    if params.bases - first < HELD {
-        phi[to + params.bases - first] = u * kan_silu(v);
-    }
-#endif
-#else
-    var state = kan_begin(v, first);
-    for (var k = 0u; k < HELD; k++) {
-        var value = 0.0;
-        if first + k < params.bases {
-            value = kan_next(&state);
-        }
-#if base
-        if first + k == params.bases {
-            value = kan_silu(v);
-        }
-#endif
-        phi[to + k] = u * value;
-    }
-#endif
-}
 
 fn cotangent(row: u32, o: u32, last: u32) -> f32 {
     if row < last && o < params.outputs {
@@ -118,7 +58,8 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
         for (var point = local; point < CHUNK * DEPTH; point += THREADS) {
             let row = point % CHUNK;
             let d = point / CHUNK;
-            evaluate(row * QUADS * 4u + d * HELD, b0 + row, i0 + d, first, last);
+            let inside = b0 + row < last && i0 + d < params.inputs;
+            evaluate(row * QUADS * 4u + d * HELD, 1u, b0 + row, i0 + d, first, inside);
         }
         for (var at = local; at < CHUNK * ACROSS; at += THREADS) {
             let row = b0 + at / ACROSS;

@@ -5,9 +5,8 @@
 // memory (silu counts as the last function), as do their coefficients. `fours`: the number of outputs is a multiple of 4,
 // and coefficients are read as vectors. Parts, each over `span` inputs, are added up by kan/add_parts.
 #import shared/grid
-#import kan/bases/any
+#import kan/dense/functions
 
-const HELD: u32 = 8u;
 const DEPTH: u32 = 4u;
 const DOWN: u32 = 8u;
 const ACROSS: u32 = 8u;
@@ -16,8 +15,8 @@ const ROWS: u32 = DOWN * 8u;
 const FEATURES: u32 = HELD * DEPTH;
 // Vectors of a row of the tile.
 const VECTORS: u32 = ACROSS * 2u;
+const_assert FEATURES * ROWS <= PHI;
 
-@group(0) @binding(1) var<storage, read> x: array<f32>;
 #if fours
 @group(0) @binding(2) var<storage, read> coef: array<vec4<f32>>;
 #else
@@ -37,16 +36,8 @@ fn emit(at: u32, value: f32) {
 #else
 @group(0) @binding(4) var<storage, read> base: array<f32>;
 #endif
-#if scale
-@group(0) @binding(5) var<storage, read> scale: array<f32>;
-#endif
-#else
-#if scale
-@group(0) @binding(4) var<storage, read> scale: array<f32>;
-#endif
 #endif
 
-var<workgroup> phi: array<f32, FEATURES * ROWS>;
 var<workgroup> weights: array<vec4<f32>, FEATURES * VECTORS>;
 
 // Four coefficients of function m of input i; 0 where there are none.
@@ -77,57 +68,6 @@ fn coefficients(i: u32, m: u32, o: u32, last: u32) -> vec4<f32> {
     }
 #endif
     return four;
-}
-
-// HELD functions of one point into workgroup memory from `at` on; 0 beyond the tensor's edges.
-fn evaluate(at: u32, row: u32, i: u32, first: u32, last: u32) {
-    if row >= params.rows || i >= last {
-        for (var k = 0u; k < HELD; k++) {
-            phi[at + k * ROWS] = 0.0;
-        }
-        return;
-    }
-    let v = x[row * params.inputs + i];
-    var u = 1.0;
-#if scale
-    u = scale[row * params.inputs + i];
-#endif
-#if bspline
-    // Zeros, and in their places the functions that are not 0.
-    let none = select(0.0, v, kw_is_nan(v) && KAN_TERMS > 0u);
-    for (var k = 0u; k < HELD; k++) {
-        phi[at + k * ROWS] = select(0.0, none, first + k < params.bases);
-    }
-    if KAN_TERMS > 0u && none == 0.0 {
-        let local = kan_local(v);
-        for (var r = 0u; r < KAN_TERMS; r++) {
-            // Below the first function the difference wraps to a large number.
-            let k = local.start + r - first;
-            if k < HELD {
-                phi[at + k * ROWS] = u * local.weights[r];
-            }
-        }
-    }
-#if base
-    if params.bases - first < HELD {
-        phi[at + (params.bases - first) * ROWS] = u * kan_silu(v);
-    }
-#endif
-#else
-    var state = kan_begin(v, first);
-    for (var k = 0u; k < HELD; k++) {
-        var value = 0.0;
-        if first + k < params.bases {
-            value = kan_next(&state);
-        }
-#if base
-        if first + k == params.bases {
-            value = kan_silu(v);
-        }
-#endif
-        phi[at + k * ROWS] = u * value;
-    }
-#endif
 }
 
 // Stores what of four outputs there is.
@@ -166,7 +106,9 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
         for (var first = 0u; first < functions; first += HELD) {
             for (var point = local; point < ROWS * DEPTH; point += THREADS) {
                 let d = point / ROWS;
-                evaluate(d * HELD * ROWS + point % ROWS, row0 + point % ROWS, i0 + d, first, last);
+                let row = row0 + point % ROWS;
+                let inside = row < params.rows && i0 + d < last;
+                evaluate(d * HELD * ROWS + point % ROWS, ROWS, row, i0 + d, first, inside);
             }
             for (var at = local; at < FEATURES * VECTORS; at += THREADS) {
                 let f = at / VECTORS;

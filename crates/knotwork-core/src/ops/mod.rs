@@ -12,6 +12,7 @@ mod custom;
 pub mod elementwise;
 mod extremes;
 pub(crate) mod fused;
+mod gather;
 mod gather_rows;
 mod glu;
 mod hadamard_transform;
@@ -37,8 +38,10 @@ mod reduce;
 mod refuse;
 mod registry;
 mod role;
+mod scatter_add;
 mod scatter_add_rows;
 mod softmax;
+mod sort;
 mod sparse;
 mod sparse_map;
 #[cfg(test)]

@@ -11,7 +11,7 @@ const WORTH: usize = 1 << 14;
 
 /// The elements of `x` that a view shows, in its row-major order; `None` where reading the view itself costs little: its
 /// last dimension lies side by side or repeats one element, it is small, or no dimension lies side by side.
-pub(super) fn pack(layout: &Layout, x: &[f32]) -> Option<Vec<f32>> {
+pub(super) fn pack<T: Copy + Default + Send + Sync>(layout: &Layout, x: &[T]) -> Option<Vec<T>> {
     let (shape, strides) = (layout.shape(), layout.strides());
     let (&columns, &step) = shape.last().zip(strides.last())?;
     if step < BLOCK || columns < BLOCK || layout.count() < WORTH {
@@ -30,7 +30,7 @@ pub(super) fn pack(layout: &Layout, x: &[f32]) -> Option<Vec<f32>> {
         }
         at
     };
-    let mut out = vec![0.0; layout.count()];
+    let mut out = vec![T::default(); layout.count()];
     out.par_chunks_mut(shape[beside] * row).enumerate().for_each(|(o, out)| {
         let base = layout.offset() + offsets(0..beside, o);
         out.par_chunks_mut(BLOCK * row).enumerate().for_each(|(b, out)| {

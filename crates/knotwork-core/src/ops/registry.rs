@@ -34,6 +34,7 @@ pub fn families() -> Vec<(&'static str, Vec<Registered>)> {
             &[cumsum::REGISTERED],
             &[maxout::REGISTERED],
         ].concat()),
+        ("Sorting", sort::REGISTERED.to_vec()),
         ("Probability maps", [
             &softmax::REGISTERED[..],
             &sparse_map::REGISTERED,
@@ -56,6 +57,8 @@ pub fn families() -> Vec<(&'static str, Vec<Registered>)> {
             glu::REGISTERED,
         ]),
         ("Rows, padding and views", vec![
+            gather::REGISTERED,
+            scatter_add::REGISTERED,
             gather_rows::REGISTERED,
             scatter_add_rows::REGISTERED,
             pad::REGISTERED,

@@ -21,16 +21,27 @@ const MOVES: [u64; 3] = [1, 2, 3];
 /// How many times as far as the reference moves a device may be off.
 const TIMES: f64 = 16.0;
 
-/// What f32 results may miss by, relative to max(1, |value|).
-pub(super) fn of(op: &str, dtype: DType) -> f64 {
+/// The largest tolerance of a listed operation's cases.
+fn listed(op: &str) -> Option<f64> {
     static LISTED: OnceLock<HashMap<&'static str, f64>> = OnceLock::new();
     let listed = LISTED.get_or_init(|| {
         let largest =
             |op: &crate::ops::Registered| op.cases().iter().fold(0.0, |t: f64, c| t.max(c.tolerance));
         registry().iter().map(|op| (op.name, largest(op))).collect()
     });
-    let single = listed.get(op).copied().unwrap_or(USUAL).max(USUAL / 2.0);
+    listed.get(op).copied()
+}
+
+/// Whether an operation only moves values: each result is one of its inputs, or says which, whole.
+pub(super) fn is_exact(op: &str) -> bool {
+    listed(op) == Some(0.0)
+}
+
+/// What f32 results may miss by, relative to max(1, |value|).
+pub(super) fn of(op: &str, dtype: DType) -> f64 {
+    let single = listed(op).unwrap_or(USUAL).max(USUAL / 2.0);
     match dtype {
+        _ if is_exact(op) => 0.0,
         DType::F32 => single,
         DType::F16 => single.max(2e-3),
         DType::F64 => 1e-10,
@@ -136,6 +147,10 @@ mod tests {
         assert_eq!(of("matmul", DType::F32), largest("matmul").max(2e-6));
         assert_eq!(of("no such operation", DType::F32), USUAL);
         assert_eq!(of("matmul", DType::I32), 0.0);
+        assert!(
+            is_exact("sort") && is_exact("topk") && !is_exact("matmul") && !is_exact("no such operation")
+        );
+        assert_eq!(of("sort", DType::F32), 0.0);
     }
 
     #[test]

@@ -96,12 +96,22 @@ pub(super) fn run(part: Part, s: &Sizes, o: &Conv2d, a: &[f32], b: &[f32], to: &
                 let range = at / s.groups * each..whole.min((at / s.groups + 1) * each);
                 job.weight([a, b], at % s.groups, first / taps, range, to);
             });
-            let (head, rest) = sums.split_at(to.len());
-            to.copy_from_slice(head);
-            for sums in rest.chunks_exact(to.len()) {
-                to.iter_mut().zip(sums).for_each(|(to, sum)| *to += sum);
-            }
+            join(&sums, to);
         }
+    }
+}
+
+/// The sum of parts that lie one behind the other, in their order.
+fn join(parts: &[f32], to: &mut [f32]) {
+    const BLOCK: usize = 256;
+    let size = to.len();
+    for (k, to) in to.chunks_mut(BLOCK).enumerate() {
+        let mut sums = [0.0f64; BLOCK];
+        for part in parts.chunks_exact(size) {
+            let part = &part[k * BLOCK..][..to.len()];
+            sums.iter_mut().zip(part).for_each(|(sum, &part)| *sum += f64::from(part));
+        }
+        to.iter_mut().zip(sums).for_each(|(to, sum)| *to = sum as f32);
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::{super::pack::pack, Function};
+use super::{super::pack::pack, Function, moved};
 use crate::{
     DType, Layout, Result,
     cpu::{CpuIo, Slice, SliceMut},
@@ -14,9 +14,9 @@ use crate::{
 };
 
 /// Elements that the CPU takes through all steps before the next ones: they stay in the first-level cache.
-const TILE: usize = 2048;
+pub(super) const TILE: usize = 2048;
 /// Below this many elements a second thread costs more than it saves.
-const PARALLEL: usize = 1 << 16;
+pub(super) const PARALLEL: usize = 1 << 16;
 
 /// Where a step finds an argument.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -83,6 +83,9 @@ impl Body {
 
     /// Computes the outputs tile by tile in f32; `Ok(false)` where a type is another.
     pub(in crate::ops) fn run(&self, io: &mut CpuIo<'_>) -> Result<bool, String> {
+        if moved::run(self, io) {
+            return Ok(true);
+        }
         let plain = |d: DType| matches!(d, DType::F32 | DType::Bool);
         if !io.inputs.iter().all(|i| plain(i.dtype)) || !self.steps.iter().all(|s| plain(s.dtype)) {
             return Ok(false);
@@ -297,7 +300,13 @@ struct Scratch {
 }
 
 /// Fills a tile with the elements `start..` of a view.
-fn load(layout: &Layout, start: usize, tile: &mut [f32], at: impl Fn(usize) -> f32, whole: Option<&[f32]>) {
+pub(super) fn load<T: Copy>(
+    layout: &Layout,
+    start: usize,
+    tile: &mut [T],
+    at: impl Fn(usize) -> T,
+    whole: Option<&[T]>,
+) {
     let offset = layout.offset();
     let (shape, strides) = (layout.shape(), layout.strides());
     match (strides, whole) {

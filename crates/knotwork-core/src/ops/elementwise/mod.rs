@@ -7,6 +7,7 @@ mod exact;
 mod fast;
 mod map;
 mod methods;
+mod moved;
 mod rows;
 mod special;
 mod table;

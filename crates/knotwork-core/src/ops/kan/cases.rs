@@ -230,6 +230,8 @@ fn dense() -> Vec<Case> {
     ));
     let many = Sample("many centres", || Basis::rbf(40, (-2.0, 2.0), None), (-2.0, 2.0), vec![], 4.0);
     cases.extend(over(&many, [66, 2, 5], true, false));
+    let more = Sample("more centres", || Basis::rbf(70, (-2.0, 2.0), Some(0.2)), (-2.0, 2.0), vec![], 4.0);
+    cases.extend(over(&more, [33, 2, 4], true, false));
     cases
 }
 

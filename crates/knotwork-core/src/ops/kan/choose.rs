@@ -19,6 +19,9 @@ use crate::{
 const DENSE: usize = 13;
 /// Fewer rows than this fill no tile of a product.
 const ROWS: usize = 32;
+/// Rows an interval from which sorting them pays, and outputs: sorting costs a few operations a point, and two more
+/// dispatches; it saves a read and a write of each of a point's sums for each output.
+const SORTED: (usize, usize) = (32, 32);
 
 /// The variants, the best first.
 pub(super) fn lower(op: &KanSum, request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
@@ -30,6 +33,10 @@ pub(super) fn lower(op: &KanSum, request: &KernelRequest<'_>) -> Result<Vec<Lowe
     if op.kind == Kind::Input && on.speed != Speed::SOFTWARE {
         // Neighbours in a group read rows of coefficients that lie apart; on a processor staging them is but a copy.
         local.sort_by_key(|l| !l.variant.starts_with("staged"));
+    }
+    let (each, outputs) = SORTED;
+    if op.kind == Kind::Coefficients && s.rows / each >= sum.basis.grid() && s.outputs >= outputs {
+        local.sort_by_key(|l| !l.variant.starts_with("sorted"));
     }
     // The gradient to x has as many sums as points, and local ones need no second pass over the functions.
     let first = op.kind != Kind::Input && s.bases <= DENSE && s.rows >= ROWS && s.outputs >= 16;
@@ -162,6 +169,15 @@ mod tests {
         assert!(first("few/many/broad", &on).starts_with("dense"));
         assert!(first("many/many/broad", &on).starts_with("fours"));
         assert!(first("few/few/wide", &on).starts_with("row"));
+        // 1024 rows are 32 an interval or more where the grid has 15, and not where it has 50.
+        let find = |class: &str| {
+            tunable().into_iter().find(|t| t.operation == "kan_coefficient_gradient" && t.class == class)
+        };
+        let names = |class: &str| variants(&find(class).unwrap(), &on).0;
+        assert!(names("some/many/wide")[0].starts_with("sorted"));
+        assert!(names("many/many/wide")[0].starts_with("fours"));
+        assert!(names("many/many/wide").contains(&"sorted_split"));
+        assert!(names("some/many/thin")[0].starts_with("fours"));
         let mut table = Tuned::new("a GPU", "any", "none");
         table.choose("kan_forward", "few/many/broad", "fours");
         let on = Capabilities { tuned: Arc::new(table), ..on };

@@ -4,6 +4,7 @@ use super::{
     fours,
     op::{Kind, SplineSum},
     silu::polynomial,
+    sorted,
     split::{MOST_PARTS, Split, TURNS, Terms},
 };
 use crate::{
@@ -44,6 +45,9 @@ impl Sizes {
 pub(super) fn lower(op: &SplineSum, request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
     let sizes = Sizes::of(op.kind, op.basis.count(), request)?;
     let mut all = fours::lower(op, sizes, request.capabilities);
+    if op.kind == Kind::Coefficients {
+        all.extend(sorted::lower(op, sizes, request.capabilities));
+    }
     all.push(match op.kind {
         Kind::Forward => forward(op, sizes, request.capabilities),
         Kind::Input => input(op, sizes),
@@ -54,6 +58,11 @@ pub(super) fn lower(op: &SplineSum, request: &KernelRequest<'_>) -> Result<Vec<L
 
 /// The words that all kernels share; `parts` and `span` say how the sum is split.
 pub(super) fn params(op: &SplineSum, s: Sizes, parts: usize, span: usize) -> Params {
+    params_of_blocks(op, s, parts, span, 0)
+}
+
+/// The same where blocks of so many rows are sorted.
+pub(super) fn params_of_blocks(op: &SplineSum, s: Sizes, parts: usize, span: usize, block: usize) -> Params {
     let (lo, step) = (op.basis.ends().0, op.basis.step());
     // 12 bits less, so that the product with a cell's number is exact; the rest goes in a second word.
     let short = f64::from(f32::from_bits((step as f32).to_bits() & 0xffff_f000));
@@ -73,7 +82,7 @@ pub(super) fn params(op: &SplineSum, s: Sizes, parts: usize, span: usize) -> Par
         .f32(short as f32)
         .f32((step - short) as f32)
         .f32(inverse.powi(op.derivative as i32) as f32)
-        .u32(0u32)
+        .u32(block)
         .u32(0u32)
         .u32(0u32);
     let (upper, lower) = (polynomial(op.derivative), polynomial(op.derivative.saturating_sub(1)));

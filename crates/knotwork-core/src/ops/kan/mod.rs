@@ -23,6 +23,7 @@ mod narrow;
 mod op;
 mod reference;
 mod silu;
+mod sorted;
 mod spline;
 mod split;
 #[cfg(test)]

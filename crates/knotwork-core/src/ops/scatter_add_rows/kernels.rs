@@ -28,15 +28,16 @@ pub(super) fn lower(request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String
     if request.outputs[0].dtype != DType::F32 {
         return Err(format!("{} runs on the CPU only", request.outputs[0].dtype));
     }
+    let count = request.inputs[1].layout.count();
     let sizes = Sizes {
-        count: request.inputs[1].layout.count(),
+        count,
+        each: count,
+        tables: 1,
         rows: request.outputs[0].layout.shape()[0],
         columns: request.outputs[0].layout.shape()[1],
         index: request.inputs[1].dtype,
     };
-    if sizes.count > MOST {
-        return Err(format!("{} indices; the kernels add up to {MOST} rows", sizes.count));
-    }
+    sizes.check()?;
     let looks = sizes.count.saturating_mul(sizes.rows).saturating_mul(sizes.columns);
     Ok(if sizes.count > DIRECT {
         vec![sizes.sorted()]
@@ -49,14 +50,37 @@ pub(super) fn lower(request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String
     })
 }
 
+/// The variant that sorts, for elements scattered along rows: `tables` rows of `each` indices into rows of `length`. Every
+/// element of the result is a row of its own.
+pub(in crate::ops) fn sorted_along(
+    tables: usize,
+    each: usize,
+    length: usize,
+    index: DType,
+) -> Result<Lowering, String> {
+    let sizes = Sizes { count: tables * each, each, tables, rows: length, columns: 1, index };
+    sizes.check()?;
+    Ok(sizes.sorted())
+}
+
 struct Sizes {
     count: usize,
+    /// Indices of a table, and the number of tables, each of `rows` rows.
+    each: usize,
+    tables: usize,
     rows: usize,
     columns: usize,
     index: DType,
 }
 
 impl Sizes {
+    fn check(&self) -> Result<(), String> {
+        if self.count > MOST {
+            return Err(format!("{} indices; the kernels add up to {MOST} rows", self.count));
+        }
+        Ok(())
+    }
+
     fn dispatch(
         &self,
         source: &'static str,
@@ -94,14 +118,15 @@ impl Sizes {
 
     fn sorted(&self) -> Lowering {
         use BindTo::{Input, Output, Scratch as Write, ScratchRead as Read};
+        let all_rows = self.tables * self.rows;
         let (blocks, chunks) = (self.count.div_ceil(BLOCK), self.count.div_ceil(CHUNK));
-        let bits = (usize::BITS - self.rows.saturating_sub(1).leading_zeros()) as usize;
+        let bits = (usize::BITS - all_rows.saturating_sub(1).leading_zeros()) as usize;
         let none = Vec::new;
         let mut all = vec![self.dispatch(
             "sort/keys",
             index_flags(self.index),
             vec![Input(1), Write(KEYS[0]), Write(POSITIONS[0]), BindTo::Status],
-            [0],
+            [self.each.max(1)],
             self.count.div_ceil(256),
         )];
         let mut at = 0;
@@ -125,8 +150,9 @@ impl Sizes {
         let groups = (chunks * self.columns).div_ceil(256);
         all.push(self.dispatch("scatter_add_rows/chunks", none(), bindings, [0], groups));
         let bindings = sorted.iter().copied().chain([Read(TOTALS), Output(0)]).collect();
-        let groups = (self.rows * self.columns).div_ceil(256);
-        all.push(self.dispatch("scatter_add_rows/finish", none(), bindings, [0], groups));
+        let groups = (all_rows * self.columns).div_ceil(256);
+        let whole = Self { rows: all_rows, ..*self };
+        all.push(whole.dispatch("scatter_add_rows/finish", none(), bindings, [0], groups));
         let scratch = |dtype, count: usize| Scratch { dtype, count: count.max(1) };
         let list = scratch(DType::U32, self.count);
         Lowering {

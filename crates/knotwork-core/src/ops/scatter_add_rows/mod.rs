@@ -1,6 +1,6 @@
 //! Rows added to the rows of a table that indices name: what gathering rows is the gradient of, and the other way round.
 
-mod kernels;
+pub(super) mod kernels;
 #[cfg(test)]
 mod tests;
 

@@ -250,7 +250,8 @@ impl Make {
         let keys = vec![Input(2), Write(KEYS[0]), Write(POSITIONS[0]), BindTo::Status];
         let mut all = vec![
             self.rows(),
-            sort("sort/keys", index_flags(self.indices), keys, 0, s.entries.div_ceil(THREADS)),
+            // One table of all entries.
+            sort("sort/keys", index_flags(self.indices), keys, s.entries.max(1), s.entries.div_ceil(THREADS)),
         ];
         let mut at = 0;
         for pass in 0..bits.div_ceil(DIGIT) {

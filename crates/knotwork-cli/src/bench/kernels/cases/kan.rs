@@ -57,7 +57,8 @@ pub fn cases(size: Size) -> Vec<Case> {
         ("relu_kan5", || Basis::relu_kan(5, 3)),
         ("bernstein5", || Basis::bernstein(5)),
     ];
-    for (what, make) in bases {
+    let few = [(bases[0].0, bases[0].1, one)];
+    for (what, make, shape) in bases.map(|(what, make)| (what, make, shape)).into_iter().chain(few) {
         all.push(Case::new(format!("kan/{what}_{}", by(&shape)), move |g| {
             let basis = make()?;
             let [x, _, coef, _] = operands(g, shape, basis.count())?;
@@ -68,11 +69,12 @@ pub fn cases(size: Size) -> Vec<Case> {
     all.push(Case::new(format!("basis/bspline_g5_{rows}x{inputs}"), move |g| {
         Ok(vec![g.x(&[rows, inputs])?.basis(BSpline::new(5, 3)?)?])
     }));
-    let [rows, i, o] = size.of([[4, 3, 5], [256, 64, 64], [1024, 512, 512]]);
-    all.push(Case::new(format!("wavelet_kan/mexican_hat_{}", by(&[rows, i, o])), move |g| {
-        let x = g.x(&[rows, i])?;
-        let scale = g.filled(x.dtype(), &[o, i], Fill::Uniform(0.5, 2.0))?;
-        Ok(vec![x.wavelet_kan_layer(&g.x(&[o, i])?, &scale, &g.x(&[o, i])?, Wavelet::MexicanHat)?])
-    }));
+    for [rows, i, o] in [size.of([[4, 3, 5], [256, 64, 64], [1024, 512, 512]]), one] {
+        all.push(Case::new(format!("wavelet_kan/mexican_hat_{}", by(&[rows, i, o])), move |g| {
+            let x = g.x(&[rows, i])?;
+            let scale = g.filled(x.dtype(), &[o, i], Fill::Uniform(0.5, 2.0))?;
+            Ok(vec![x.wavelet_kan_layer(&g.x(&[o, i])?, &scale, &g.x(&[o, i])?, Wavelet::MexicanHat)?])
+        }));
+    }
     all
 }

@@ -6,6 +6,7 @@ mod kan;
 mod normalise;
 mod products;
 mod reductions;
+mod sorts;
 mod sparse;
 mod training;
 
@@ -17,6 +18,7 @@ pub fn all(size: Size) -> Vec<Case> {
         products::cases(size),
         elementwise::cases(size),
         reductions::cases(size),
+        sorts::cases(size),
         normalise::cases(size),
         sparse::cases(size),
         attention::cases(size),

@@ -18,6 +18,8 @@ use crate::{
 const FEATURES: usize = 32;
 /// Rows of a tile.
 const ROWS: usize = 64;
+/// Rows up to which a workgroup makes outputs of one row only.
+const FEW_ROWS: usize = 16;
 
 /// The kernels for these shapes.
 pub(crate) fn lower(op: &KanSum, request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
@@ -25,11 +27,16 @@ pub(crate) fn lower(op: &KanSum, request: &KernelRequest<'_>) -> Result<Vec<Lowe
     let on = request.capabilities;
     Ok(match op.kind {
         Kind::Forward => {
-            let mut all = tiles(op, sizes, on);
+            let mut all = rows(op, sizes, on);
+            all.extend(tiles(op, sizes, on));
             all.push(forward(op, sizes, on));
             all
         }
-        Kind::Input => vec![input(op, sizes)],
+        Kind::Input => {
+            let mut all: Vec<Lowering> = input_tile(op, sizes).into_iter().collect();
+            all.push(input(op, sizes));
+            all
+        }
         Kind::Coefficients => {
             let mut all = transposed(op, sizes, on);
             all.push(coefficients(op, sizes, on));
@@ -175,7 +182,8 @@ fn forward(op: &KanSum, s: Sizes, on: &Capabilities) -> Lowering {
     let limit = (TURNS / each).max(1);
     let terms = Terms { count: s.inputs, least: 4 * tile.depth, grain: 1, limit };
     let Split { parts, span } = Split::best(terms, tiles, on);
-    let sizes = [("HELD", tile.held), ("DEPTH", tile.depth), ("ACROSS", across)];
+    let phi = tile.held * tile.depth * ROWS;
+    let sizes = [("HELD", tile.held), ("DEPTH", tile.depth), ("PHI", phi), ("ACROSS", across)];
     let kernel = kernel(op, "kan/dense/forward", &sizes);
     let mut bindings = vec![BindTo::Input(0), BindTo::Input(1)];
     bindings.push(if parts > 1 { BindTo::Scratch(0) } else { BindTo::Output(0) });
@@ -185,6 +193,40 @@ fn forward(op: &KanSum, s: Sizes, on: &Capabilities) -> Lowering {
     let first = dispatch(kernel, bindings, params, tiles * parts);
     let count = s.rows * s.outputs;
     split_or_whole(["dense", "dense_split_inputs"], first, vec![count], parts)
+}
+
+/// A workgroup for a row, its threads split over the functions: where rows are few, as tiles of them would be nearly empty.
+/// Splines have kernels for that which read only the coefficients of functions that are not 0.
+fn rows(op: &KanSum, s: Sizes, on: &Capabilities) -> Vec<Lowering> {
+    const THREADS: usize = 256;
+    // Words of functions, beside a vector of sums for each thread.
+    const PHI: usize = 2048;
+    if s.rows > FEW_ROWS || s.rows * s.inputs * s.outputs == 0 || op.splines().is_some() {
+        return Vec::new();
+    }
+    let held = Tile::of(op, s, PHI);
+    let across = kernels::tile(s.outputs.div_ceil(4), 1, 16);
+    let lanes = THREADS / across;
+    let depth = held.depth.min(THREADS);
+    let tiles = s.rows * s.outputs.div_ceil(4 * across);
+    // Of so many inputs a thread evaluates one at most, and adds one of `lanes` functions.
+    let each = turns(op, s, &held) + held.ranges * ((held.held * depth).div_ceil(lanes) + 1) + 1;
+    let limit = (TURNS / each).max(1) * depth;
+    let terms = Terms { count: s.inputs, least: (32 * lanes).div_ceil(held.held), grain: 1, limit };
+    let offered = Split::offered(terms, tiles, on).into_iter();
+    offered
+        .map(|Split { parts, span }| {
+            let sizes = [("HELD", held.held), ("DEPTH", depth), ("PHI", PHI), ("ACROSS", across)];
+            let mut kernel = kernel(op, "kan/dense/row", &sizes);
+            kernel.flags.extend(s.outputs.is_multiple_of(4).then_some("fours"));
+            let mut bindings = vec![BindTo::Input(0), BindTo::Input(1)];
+            bindings.push(if parts > 1 { BindTo::Scratch(0) } else { BindTo::Output(0) });
+            bindings.extend(op.base_input().map(BindTo::Input));
+            bindings.extend(op.scale_input().map(BindTo::Input));
+            let first = dispatch(kernel, bindings, words(op, s, parts, span), tiles * parts);
+            split_or_whole(["row", "row_split"], first, vec![s.rows * s.outputs], parts)
+        })
+        .collect()
 }
 
 /// Tiles of 8 x 8 outputs a thread, where rows and outputs fill a good part of one.
@@ -203,7 +245,9 @@ fn tiles(op: &KanSum, s: Sizes, on: &Capabilities) -> Vec<Lowering> {
         let limit = (TURNS / each).max(1);
         let terms = Terms { count: s.inputs, least: 4 * tile.depth, grain: 1, limit };
         for Split { parts, span } in Split::offered(terms, tiles, on) {
-            let sizes = [("HELD", tile.held), ("DEPTH", tile.depth), ("DOWN", threads), ("ACROSS", threads)];
+            let phi = ("PHI", tile.held * tile.depth * side);
+            let held = [("HELD", tile.held), ("DEPTH", tile.depth), phi];
+            let sizes = [held.as_slice(), &[("DOWN", threads), ("ACROSS", threads)]].concat();
             let mut kernel = kernel(op, "kan/dense/tile", &sizes);
             kernel.flags.extend((s.outputs.is_multiple_of(4) && s.inputs > 0).then_some("fours"));
             let mut bindings = vec![BindTo::Input(0), BindTo::Input(1)];
@@ -247,7 +291,26 @@ fn input(op: &KanSum, s: Sizes) -> Lowering {
     Lowering::single("dense", dispatch(kernel, bindings, params, groups))
 }
 
+/// The gradient to x with 8 x 8 inner sums a thread, where rows and functions fill a good part of a tile.
+fn input_tile(op: &KanSum, s: Sizes) -> Option<Lowering> {
+    const SIDE: usize = 64;
+    let tile = Tile::of(op, s, SIDE);
+    // A turn an output, and 10 of 8 outputs that stage them.
+    let turns = tile.ranges * (3 * s.outputs + turns(op, s, &tile));
+    if s.rows.min(tile.held * tile.depth) <= SIDE / 2 || turns > TURNS {
+        return None;
+    }
+    let kernel = kernel(op, "kan/dense/input_tile", &[("HELD", tile.held), ("DEPTH", tile.depth)]);
+    let mut bindings = vec![BindTo::Input(0), BindTo::Input(1), BindTo::Input(2), BindTo::Output(0)];
+    bindings.extend(op.base_input().map(BindTo::Input));
+    let params = words(op, s, 1, s.rows);
+    let groups = s.rows.div_ceil(SIDE) * s.inputs.div_ceil(tile.depth);
+    Some(Lowering::single("dense64", dispatch(kernel, bindings, params, groups)))
+}
+
 fn coefficients(op: &KanSum, s: Sizes, on: &Capabilities) -> Lowering {
+    // Rows that are evaluated at once.
+    const CHUNK: usize = 32;
     let (tile, across) = (Tile::new(op, s), across(s.outputs));
     let tiles = s.inputs.div_ceil(tile.depth) * tile.ranges * s.outputs.div_ceil(4 * across);
     let quads = (tile.held * tile.depth).div_ceil(4);
@@ -256,7 +319,9 @@ fn coefficients(op: &KanSum, s: Sizes, on: &Capabilities) -> Lowering {
     let limit = (TURNS / each).max(32);
     let terms = Terms { count: s.rows, least: ROWS, grain: 1, limit };
     let Split { parts, span } = Split::best(terms, tiles, on);
-    let sizes = [("HELD", tile.held), ("DEPTH", tile.depth), ("ACROSS", across)];
+    let phi = CHUNK * quads * 4;
+    let sizes =
+        [("HELD", tile.held), ("DEPTH", tile.depth), ("PHI", phi), ("ACROSS", across), ("CHUNK", CHUNK)];
     let kernel = kernel(op, "kan/dense/coefficients", &sizes);
     let to = |index: usize| if parts > 1 { BindTo::Scratch(index) } else { BindTo::Output(index) };
     let mut bindings = vec![BindTo::Input(0), BindTo::Input(1), to(0)];
@@ -274,6 +339,8 @@ fn coefficients(op: &KanSum, s: Sizes, on: &Capabilities) -> Lowering {
 /// The transposed product with 8 x 8 sums a thread, where functions and outputs fill a good part of a tile.
 fn transposed(op: &KanSum, s: Sizes, on: &Capabilities) -> Vec<Lowering> {
     const SIDE: usize = 64;
+    // Rows that are evaluated at once.
+    const CHUNK: usize = 16;
     let tile = Tile::of(op, s, SIDE);
     if s.outputs <= SIDE / 2 || tile.held * tile.depth <= SIDE / 2 {
         return Vec::new();
@@ -285,7 +352,9 @@ fn transposed(op: &KanSum, s: Sizes, on: &Capabilities) -> Vec<Lowering> {
     let terms = Terms { count: s.rows, least: ROWS, grain: 1, limit };
     let Split { parts, span } = Split::best(terms, tiles, on);
     let side = SIDE / 8;
-    let sizes = [("HELD", tile.held), ("DEPTH", tile.depth), ("DOWN", side), ("ACROSS", side)];
+    // Rows lie a word more than a tile's functions apart.
+    let held = [("HELD", tile.held), ("DEPTH", tile.depth), ("PHI", CHUNK * (SIDE + 1))];
+    let sizes = [held.as_slice(), &[("CHUNK", CHUNK), ("DOWN", side), ("ACROSS", side)]].concat();
     let mut kernel = kernel(op, "kan/dense/transposed", &sizes);
     kernel.flags.extend((s.outputs.is_multiple_of(4) && s.rows > 0).then_some("fours"));
     let to = |index: usize| if parts > 1 { BindTo::Scratch(index) } else { BindTo::Output(index) };
