@@ -59,7 +59,10 @@ pub(super) fn lower(op: &Sparse, request: &KernelRequest<'_>) -> Result<Vec<Lowe
     };
     let least = |worst: usize| worst.div_ceil(turns).max(1).next_power_of_two();
     if least(worst) > THREADS {
-        return Err(format!("a sum of up to {worst} turns; the kernels take up to {}", turns * THREADS));
+        return Err(format!(
+            "a sum of up to {worst} turns; the kernels take up to {}",
+            turns.saturating_mul(THREADS)
+        ));
     }
     let variant = |name, parts, fours| match op.kind {
         Kind::Sampled => make.sampled(name, parts, fours),
