@@ -6,10 +6,10 @@ use super::{Kan, Layer, knots::Knots, project};
 use crate::{Error, Result};
 
 impl Kan {
-    /// The network with so many intervals over the same range, its parameters added to `graph` (another one: names stay)
+    /// The network with so many intervals over each layer's range, its parameters added to `graph` (another one: names stay)
     /// with values that keep every edge's function: by exact knot insertion where the old grid's points are among the new
     /// ones (G to 2 G, 3 G …), else the nearest splines in the mean square over the range. Beyond the range, where splines
-    /// fade to 0, they fade over intervals of another width.
+    /// fade to 0, they fade over intervals of another width. Layers over other functions than splines stay as they are.
     ///
     /// ```
     /// use knotwork_core::{DType, Device, Graph, HostTensor};
@@ -36,44 +36,48 @@ impl Kan {
     /// parameters of these names.
     #[track_caller]
     pub fn refine(&self, params: &Params, graph: &Graph, grid: usize) -> Result<Self> {
-        let (low, high) = self.basis.ends();
-        let basis = BSpline::new(grid, self.basis.order())?.range(low, high)?;
-        let (old, new) = (Knots::uniform(&self.basis), Knots::uniform(&basis));
-        let mut values = Vec::with_capacity(self.layers.len());
+        let mut made = Vec::with_capacity(self.layers.len());
         for (l, layer) in self.layers.iter().enumerate() {
             let name = format!("{}.{l}.coef", self.name);
-            let coef = params.get(&name)?.to_f64();
+            let found = params.get(&name)?;
             let [inputs, outputs] = layer.widths;
-            if coef.len() != inputs * old.count() * outputs {
+            let want = [inputs, layer.basis.count(), outputs];
+            if found.shape() != want {
                 return Err(Error::setting(format!(
-                    "Kan `{}`: `{name}` has {} elements there; this network has {inputs} x {} x {outputs}",
+                    "Kan `{}`: `{name}` has shape {:?} there; this network's has {want:?}",
                     self.name,
-                    coef.len(),
-                    old.count()
+                    found.shape()
                 )));
             }
+            let Some(spline) = layer.basis.spline() else {
+                made.push((layer.basis, found));
+                continue;
+            };
+            let coef = found.to_f64();
             if let Some(at) = coef.iter().position(|c| !c.is_finite()) {
                 return Err(Error::setting(format!(
                     "Kan `{}`: element {at} of `{name}` is {}; only finite splines can be refined",
                     self.name, coef[at]
                 )));
             }
-            values.push(convert(&old, &new, &coef, layer.widths).ok_or_else(|| {
-                Error::setting(format!("Kan `{}`: layer {l} cannot be put on {basis}", self.name))
-            })?);
+            let (low, high) = spline.ends();
+            let basis = BSpline::new(grid, spline.order())?.range(low, high)?;
+            let coef = convert(&Knots::uniform(spline), &Knots::uniform(&basis), &coef, layer.widths)
+                .ok_or_else(|| {
+                    Error::setting(format!("Kan `{}`: layer {l} cannot be put on {basis}", self.name))
+                })?;
+            made.push((basis.into(), HostTensor::from_vec(coef, [inputs, basis.count(), outputs])?));
         }
         let mut layers = Vec::with_capacity(self.layers.len());
-        for (l, (layer, coef)) in self.layers.iter().zip(values).enumerate() {
-            let [inputs, outputs] = layer.widths;
+        for (l, (layer, (basis, coef))) in self.layers.iter().zip(made).enumerate() {
             let name = |what: &str| format!("{}.{l}.{what}", self.name);
-            let coef = HostTensor::from_vec(coef, [inputs, new.count(), outputs])?;
             let coef = graph.parameter(&name("coef"), coef)?;
             let copy = |what: &str| Ok::<_, Error>(graph.parameter(&name(what), params.get(&name(what))?)?);
             let base = layer.base.as_ref().map(|_| copy("base")).transpose()?;
             let bias = layer.bias.as_ref().map(|_| copy("bias")).transpose()?;
-            layers.push(Layer { widths: layer.widths, coef, base, bias });
+            layers.push(Layer { widths: layer.widths, basis, coef, base, bias });
         }
-        Ok(Self { name: self.name.clone(), basis, layers })
+        Ok(Self { name: self.name.clone(), layers })
     }
 }
 
@@ -120,7 +124,7 @@ mod tests {
         };
         let (program, before) = run(&coarse, &model);
         let refined = model.refine(program.params(), &fine, finer).unwrap();
-        assert_eq!(refined.basis().grid(), finer);
+        assert_eq!(refined.basis(1).unwrap().spline().unwrap().grid(), finer);
         assert_eq!(refined.widths(), model.widths());
         (before, run(&fine, &refined).1)
     }
@@ -165,7 +169,10 @@ mod tests {
         assert!(text(model.refine(params, &Graph::new(), 0)).contains("grid is 0"));
         let other = Graph::new();
         let wide = Kan::new(&other, "k", [2, 4]).build().unwrap();
-        assert!(text(wide.refine(params, &Graph::new(), 10)).contains("this network has 2 x 8 x 4"));
+        assert!(
+            text(wide.refine(params, &Graph::new(), 10))
+                .contains("has shape [2, 8, 3] there; this network's has [2, 8, 4]")
+        );
         let nan = HostTensor::new(&[f32::NAN; 48], [2, 8, 3]).unwrap();
         params.set("k.0.coef", &nan).unwrap();
         assert!(text(model.refine(params, &Graph::new(), 10)).contains("element 0 of `k.0.coef` is NaN"));
