@@ -26,6 +26,8 @@ const SUMS: usize = 1 << 22;
 /// Shares of the work that there are at least, and channels of each: every share gathers its own columns.
 const SHARES: usize = 4;
 const CHANNELS: usize = 16;
+/// How many times as much as an image and its outputs a padded plane may hold: wide strides and dilations reach far.
+const PADDED: usize = 8;
 /// Below so many multiplications a second thread costs more than it saves.
 const PARALLEL: usize = 1 << 18;
 
@@ -44,14 +46,18 @@ pub(super) fn run(part: Part, s: &Sizes, o: &Conv2d, a: &[f32], b: &[f32], to: &
     let places = s.out[0] * s.out[1];
     let taps = s.c * s.kernel[0] * s.kernel[1];
     let (x_size, y_size, w_size) = (s.c * s.image[0] * s.image[1], s.o * places, s.o * taps);
-    if x_size * y_size * w_size * s.images * s.groups == 0 {
+    // Each by itself: their product need not fit.
+    if [x_size, y_size, w_size, s.images, s.groups].contains(&0) {
         return to.fill(0.0);
     }
-    let parallel = s.images * s.groups * s.o * taps * places >= PARALLEL;
+    let parallel =
+        [s.images, s.groups, s.o, taps, places].into_iter().fold(1, usize::saturating_mul) >= PARALLEL;
     let plain = s.kernel == [1, 1] && o.stride == [1, 1] && o.padding == [0, 0];
-    let alone = s.c == 1 && s.o == 1;
+    // Planes with their padding, where that is not much more than they are.
+    let near = Shape::elements(s, o) <= PADDED.saturating_mul(s.image[0] * s.image[1] + places);
+    let alone = s.c == 1 && s.o == 1 && near;
     if let Part::Input(_) = part
-        && (alone || !plain && fills(s.image[1]))
+        && (alone || !plain && near && fills(s.image[1]))
         && let Some((s, o, weight)) = turned(s, o, b)
     {
         return run(Part::Forward, &s, &o, a, &weight, to);
@@ -71,7 +77,11 @@ pub(super) fn run(part: Part, s: &Sizes, o: &Conv2d, a: &[f32], b: &[f32], to: &
                 let channels = to.len() / places;
                 let w = &weight(at)[first / places * taps..][..channels * taps];
                 let x = &a[at * x_size..][..x_size];
-                if !plain && fills(s.out[1]) { job.direct(x, w, to) } else { job.forward(x, w, channels, to) }
+                if !plain && near && fills(s.out[1]) {
+                    job.direct(x, w, to)
+                } else {
+                    job.forward(x, w, channels, to)
+                }
             });
         }
         Part::Input(_) => {

@@ -86,10 +86,24 @@ pub(super) struct Shape {
     pub taps: Vec<usize>,
 }
 
+/// The stride past the last output says nothing, and may be anything.
+fn stride(s: &Sizes, o: &Conv2d) -> [usize; 2] {
+    array::from_fn(|d| if s.out[d] == 1 { 1 } else { o.stride[d] })
+}
+
 impl Shape {
+    /// Elements that a padded plane would have, at most; as many as a number holds where they are more.
+    pub fn elements(s: &Sizes, o: &Conv2d) -> usize {
+        let stride = stride(s, o);
+        let reach = |d: usize| {
+            let outputs = (s.out[d] - 1).saturating_mul(stride[d]);
+            outputs.saturating_add((s.kernel[d] - 1).saturating_mul(o.dilation[d])).saturating_add(1)
+        };
+        reach(0).saturating_mul(reach(1).saturating_add(stride[1]))
+    }
+
     pub fn new(s: &Sizes, o: &Conv2d) -> Self {
-        // The stride past the last output says nothing, and may be anything.
-        let stride = array::from_fn(|d| if s.out[d] == 1 { 1 } else { o.stride[d] });
+        let stride = stride(s, o);
         let reach = |d: usize| (s.out[d] - 1) * stride[d] + (s.kernel[d] - 1) * o.dilation[d] + 1;
         let columns = reach(1).div_ceil(stride[1]);
         let width = columns * stride[1];

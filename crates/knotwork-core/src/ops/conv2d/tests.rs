@@ -123,6 +123,15 @@ fn planes_of_their_own_make_one_result() {
     holds_to_the_reference([2, 2, 9, 4], [2, 1, 1, 1], plain.stride([4, 3]).groups(2));
 }
 
+/// A window that reaches far beyond a small image, whose padded plane no memory would hold.
+#[test]
+fn far_strides_and_dilations_cost_nothing() {
+    let far = 1_000_000_000;
+    holds_to_the_reference([1, 1, 3, 3], [1, 1, 2, 2], Conv2d::new().stride(far).padding(far));
+    holds_to_the_reference([2, 2, 30, 30], [3, 2, 3, 3], Conv2d::new().dilation(far).padding(far));
+    holds_to_the_reference([1, 2, 30, 30], [2, 1, 3, 3], Conv2d::new().dilation(far).padding(far).groups(2));
+}
+
 #[test]
 fn rows_that_fill_vectors_are_summed_where_they_lie() {
     let plain = Conv2d::new();

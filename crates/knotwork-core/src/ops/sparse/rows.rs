@@ -177,7 +177,8 @@ impl<E: Fn(usize) -> (usize, usize)> Sum<'_, '_, E> {
     }
 }
 
-/// Adds sums to totals, and begins them again; `rests` is what the totals have rounded off (Kahan 1965).
+/// Adds sums to totals, and begins them again; `rests` is what the totals have rounded off (Kahan 1965). An infinite total
+/// has rounded off nothing: the difference of two infinities would be no number.
 #[inline(always)]
 pub(super) fn flush<S: Simd, const R: usize, const N: usize>(
     simd: S,
@@ -189,7 +190,9 @@ pub(super) fn flush<S: Simd, const R: usize, const N: usize>(
         for j in 0..N {
             let add = simd.sub_f32s(sums[r][j], rests[r][j]);
             let total = simd.add_f32s(totals[r][j], add);
-            rests[r][j] = simd.sub_f32s(simd.sub_f32s(total, totals[r][j]), add);
+            let rest = simd.sub_f32s(simd.sub_f32s(total, totals[r][j]), add);
+            let finite = simd.greater_than_f32s(simd.splat_f32s(f32::INFINITY), simd.abs_f32s(total));
+            rests[r][j] = simd.select_f32s(finite, rest, simd.splat_f32s(0.0));
             totals[r][j] = total;
             sums[r][j] = simd.splat_f32s(0.0);
         }
