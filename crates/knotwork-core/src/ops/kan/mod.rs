@@ -16,7 +16,7 @@ mod forward;
 mod fours;
 mod input;
 mod kernels;
-mod lanes;
+pub(super) mod lanes;
 mod local;
 mod long;
 mod narrow;
