@@ -3,7 +3,7 @@
 use super::{
     BSpline, MAX_DERIVATIVE, fast,
     local::Local,
-    op::{KanSum, Kind, SplineSum},
+    op::{KanSum, Kind, Spacing, SplineSum},
 };
 use crate::{DType, Device, Dim, Graph, HostTensor, Result, Tensor, cpu::evaluate};
 
@@ -106,7 +106,14 @@ fn local_weights_are_the_basis() {
     ] {
         let basis = BSpline::new(grid, order).unwrap().range(lo, hi).unwrap();
         for d in 0..=order.min(3) {
-            let op = SplineSum { kind: Kind::Forward, basis, derivative: d, base: false, scale: false };
+            let op = SplineSum {
+                kind: Kind::Forward,
+                basis,
+                derivative: d,
+                base: false,
+                scale: false,
+                spacing: Spacing::Even,
+            };
             let reach = (hi - lo) * (1.0 + 2.2 * order as f64 / grid as f64);
             let mut x: Vec<f32> =
                 (0..999).map(|i| ((lo + hi) / 2.0 + reach * (f64::from(i) / 998.0 - 0.5)) as f32).collect();
@@ -202,7 +209,14 @@ fn the_three_sums_are_adjoint() {
         let mut given = |shape: &[usize]| g.tensor(random.tensor(DType::F64, shape, 1.3)).unwrap();
         let (x, u, dy) = (given(&[b, i]), given(&[b, i]), given(&[b, o]));
         let (c, w) = (given(&[i, basis.count(), o]), given(&[i, o]));
-        let op = KanSum { kind: Kind::Forward, basis: basis.into(), derivative: d, base: true, scale: true };
+        let op = KanSum {
+            kind: Kind::Forward,
+            basis: basis.into(),
+            derivative: d,
+            base: true,
+            scale: true,
+            spacing: Spacing::Even,
+        };
         let site = crate::Site::here();
         let y = op.apply(&[&x, &c, &w, &u], site).unwrap().remove(0);
         let v = KanSum { kind: Kind::Input, scale: false, ..op }
