@@ -14,9 +14,12 @@ mod dense;
 mod fast;
 mod forward;
 mod fours;
+mod given;
 
 mod input;
 mod kernels;
+#[cfg(test)]
+mod knots_tests;
 mod lanes;
 mod layer;
 mod local;

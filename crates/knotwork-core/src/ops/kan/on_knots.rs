@@ -31,7 +31,8 @@ use crate::{
 /// let x = g.tensor(HostTensor::new(&[0.5f32, 2.0], [2, 1])?)?;
 /// let coef = g.tensor(HostTensor::new(&[10.0f32, 20.0, 40.0], [1, 1, 3])?)?;
 /// let y = x.kan_layer_on_knots(&coef, None, None, &knots)?;
-/// let out = Device::cpu().compile(&g, &[&y], &[])?.run([])?.wait()?;
+/// let none: [(&str, HostTensor); 0] = [];
+/// let out = Device::cpu().compile(&g, &[&y], &[])?.run(none)?.wait()?;
 /// assert_eq!(out[0].as_slice::<f32>()?, [15.0, 30.0]);
 /// # Ok::<(), knotwork_core::Error>(())
 /// ```
@@ -222,7 +223,8 @@ impl Tensor {
     /// let g = Graph::new();
     /// let x = g.tensor(HostTensor::new(&[-2.0f32, 0.0, 0.5, 0.0, 1.0, 0.0, f32::NAN, 0.0], [4, 2])?)?;
     /// let out = x.out_of_range(-1.0, 1.0)?;
-    /// let out = Device::cpu().compile(&g, &[&out], &[])?.run([])?.wait()?;
+    /// let none: [(&str, HostTensor); 0] = [];
+    /// let out = Device::cpu().compile(&g, &[&out], &[])?.run(none)?.wait()?;
     /// assert_eq!(out[0].as_slice::<f32>()?, [0.5, 0.0]);
     /// # Ok::<(), knotwork_core::Error>(())
     /// ```

@@ -355,8 +355,7 @@ impl Op for KanSum {
 
     fn cpu(&self, io: &mut CpuIo<'_>) -> Result<bool, String> {
         Ok(match self.splines() {
-            Some(sum) if sum.spacing == Spacing::Even => fast::run(&sum, io),
-            Some(_) => None,
+            Some(sum) => fast::run(&sum, io),
             None => dense::run(self, io),
         }
         .is_some())

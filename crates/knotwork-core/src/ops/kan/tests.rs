@@ -2,21 +2,22 @@
 
 use super::{
     BSpline, MAX_DERIVATIVE, fast,
+    given::Inputs,
     local::Local,
     op::{KanSum, Kind, Spacing, SplineSum},
 };
 use crate::{DType, Device, Dim, Graph, HostTensor, Result, Tensor, cpu::evaluate};
 
 /// Numbers in [−1, 1) from a small generator.
-struct Random(u64);
+pub(super) struct Random(pub u64);
 
 impl Random {
-    fn next(&mut self) -> f64 {
+    pub fn next(&mut self) -> f64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as f64 / f64::from(1u32 << 30) - 1.0
     }
 
-    fn tensor(&mut self, dtype: DType, shape: &[usize], scale: f64) -> HostTensor {
+    pub fn tensor(&mut self, dtype: DType, shape: &[usize], scale: f64) -> HostTensor {
         let values: Vec<f64> = (0..shape.iter().product::<usize>()).map(|_| scale * self.next()).collect();
         match dtype {
             DType::F64 => HostTensor::from_vec(values, shape).unwrap(),
@@ -25,7 +26,7 @@ impl Random {
     }
 }
 
-fn close(got: &[f64], want: &[f64], tolerance: f64) {
+pub(super) fn close(got: &[f64], want: &[f64], tolerance: f64) {
     assert_eq!(got.len(), want.len());
     for (g, w) in got.iter().zip(want) {
         assert!((g - w).abs() <= tolerance * w.abs().max(1.0), "{got:?}, not {want:?}");
@@ -118,8 +119,8 @@ fn local_weights_are_the_basis() {
             let mut x: Vec<f32> =
                 (0..999).map(|i| ((lo + hi) / 2.0 + reach * (f64::from(i) / 998.0 - 0.5)) as f32).collect();
             x.extend([f32::INFINITY, f32::NEG_INFINITY, 1e30, -0.0, lo as f32, hi as f32]);
-            let mut local = Local::new(&op, x.len());
-            local.fill(&op, &x, None);
+            let mut local = Local::new(&op, None, x.len());
+            local.fill(&op, Inputs::one(0), &x, None);
             let unit = basis.step().powi(d as i32);
             for (p, &x) in x.iter().enumerate() {
                 let mut got = vec![0.0; basis.count()];

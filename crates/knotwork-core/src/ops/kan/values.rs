@@ -10,6 +10,7 @@ use super::{
         fill::fill_lanes,
         real::{LANES, Lanes},
     },
+    given::Inputs,
     kernels::{self, Sizes, dispatch},
     local::Local,
     op::{Kind, Spacing, SplineSum, too_many},
@@ -174,11 +175,11 @@ impl Values {
     }
 }
 
-fn locals(sum: &SplineSum, x: &[f32]) -> Local {
-    let mut local = Local::new(sum, x.len());
+fn locals(sum: &SplineSum, x: &[f32]) -> Local<'static> {
+    let mut local = Local::new(sum, None, x.len());
     vectorised(
         #[inline(always)]
-        || local.fill(sum, x, None),
+        || local.fill(sum, Inputs::one(0), x, None),
     );
     local
 }
