@@ -25,10 +25,8 @@ const SORTED: (usize, usize) = (32, 32);
 
 /// The variants, the best first.
 pub(super) fn lower(op: &KanSum, request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
-    if op.spacing != Spacing::Even {
-        return Err("it has no kernels for knots that are given".into());
-    }
-    let mut dense = dense::lower(op, request)?;
+    // A product stages functions of a basis that all inputs share.
+    let mut dense = if op.spacing == Spacing::Even { dense::lower(op, request)? } else { Vec::new() };
     let Some(sum) = op.splines() else { return Ok(dense) };
     let s = Sizes::of(op.kind, op.basis.count(), request)?;
     let on = request.capabilities;
@@ -46,7 +44,9 @@ pub(super) fn lower(op: &KanSum, request: &KernelRequest<'_>) -> Result<Vec<Lowe
     let mut all = if first { std::mem::take(&mut dense) } else { Vec::new() };
     all.extend(local);
     all.extend(dense);
-    on.tuned.order(op.name(), &class(s), &mut all);
+    if op.spacing == Spacing::Even {
+        on.tuned.order(op.name(), &class(s), &mut all);
+    }
     Ok(all)
 }
 

@@ -10,7 +10,13 @@ use crate::{DType, Device, Graph, HostTensor, Site, Tensor, cpu::evaluate};
 
 /// Runs outputs that need no feeds, on the CPU, as f64.
 fn run(g: &Graph, outputs: &[&Tensor]) -> Vec<Vec<f64>> {
-    let all = Device::cpu().compile(g, outputs, &[]).unwrap().run(<[(&str, HostTensor); 0]>::default()).unwrap().wait().unwrap();
+    let all = Device::cpu()
+        .compile(g, outputs, &[])
+        .unwrap()
+        .run(<[(&str, HostTensor); 0]>::default())
+        .unwrap()
+        .wait()
+        .unwrap();
     all.iter().map(HostTensor::to_f64).collect()
 }
 

@@ -18,6 +18,7 @@ mod given;
 
 mod input;
 mod kernels;
+mod knots_cases;
 #[cfg(test)]
 mod knots_tests;
 mod lanes;
@@ -46,6 +47,7 @@ pub use wavelet::Wavelet;
 
 pub(super) use cases::{BASIS, REGISTERED};
 pub(super) use choose::tunable;
+pub(super) use knots_cases::{ON_KNOTS, OUT_OF_RANGE};
 use layer::Layer;
 use silu::MAX_DERIVATIVE;
 pub(super) use wavelet::REGISTERED as WAVELET;
