@@ -12,21 +12,21 @@ fn devices() -> Vec<Device> {
     vec![open(Profile::Checked), open(Profile::Trusted)]
 }
 
-/// The three products of a pattern that the device computes, with three block rows and three block columns of 2 x 2 for
+/// The three products of a pattern that the device computes, with three block rows and three block columns of 4 x 4 for
 /// blocks, else of single elements.
 fn products(g: &Graph, blocks: bool, dtype: DType) -> [(Tensor, [&'static str; 2]); 3] {
-    let side = if blocks { 2 } else { 1 };
+    let side = if blocks { 4 } else { 1 };
     let p = g.input("p", DType::F32, [4]).unwrap().cast(dtype).unwrap();
     let i = g.input("i", DType::F32, [5]).unwrap().cast(dtype).unwrap();
-    let dense = |name: &str| g.input(name, DType::F32, [3 * side, 2]).unwrap();
+    let dense = |name: &str| g.input(name, DType::F32, [3 * side, 4]).unwrap();
     let (a, b) = (dense("a"), dense("b"));
     let bt = b.transpose(0, 1).unwrap();
     if blocks {
-        let v = g.input("v", DType::F32, [5, 2, 2]).unwrap();
+        let v = g.input("v", DType::F32, [5, 4, 4]).unwrap();
         [
             (v.spmm_bsr(&p, &i, &b).unwrap(), ["v", "b"]),
-            (v.spmm_bsr_transposed(&p, &i, &a, 6).unwrap(), ["v", "a"]),
-            (a.sddmm_bsr(&p, &i, &bt, 2).unwrap(), ["a", "b"]),
+            (v.spmm_bsr_transposed(&p, &i, &a, 12).unwrap(), ["v", "a"]),
+            (a.sddmm_bsr(&p, &i, &bt, 4).unwrap(), ["a", "b"]),
         ]
     } else {
         let v = g.input("v", DType::F32, [5]).unwrap();
@@ -51,13 +51,13 @@ fn broken_patterns_are_clamped_and_counted() {
     let devices = devices();
     for (blocks, dtype) in [(false, DType::I32), (true, DType::I32), (false, DType::U32)] {
         let g = Graph::new();
-        let area = if blocks { 4 } else { 1 };
+        let area = if blocks { 16 } else { 1 };
         for (y, used) in products(&g, blocks, dtype) {
-            for (device, variant) in devices.iter().flat_map(|d| [(d, 0), (d, 1)]) {
+            for (device, variant) in devices.iter().flat_map(|d| (0..4).map(move |variant| (d, variant))) {
                 let options = PlanOptions { variant: Some(variant), ..PlanOptions::default() };
                 let mut program = device.compile(&g, &[&y], &[]).unwrap().with_options(options);
                 for (indptr, indices, broken) in &patterns {
-                    let side = if blocks { 2 } else { 1 };
+                    let side = if blocks { 4 } else { 1 };
                     let all = [
                         ("p", HostTensor::new(indptr, [4]).unwrap()),
                         ("i", HostTensor::new(indices, [5]).unwrap()),
@@ -65,11 +65,11 @@ fn broken_patterns_are_clamped_and_counted() {
                             "v",
                             HostTensor::zeros(
                                 DType::F32,
-                                if blocks { vec![5, 2, 2] } else { vec![area * 5] },
+                                if blocks { vec![5, 4, 4] } else { vec![area * 5] },
                             ),
                         ),
-                        ("a", HostTensor::zeros(DType::F32, [3 * side, 2])),
-                        ("b", HostTensor::zeros(DType::F32, [3 * side, 2])),
+                        ("a", HostTensor::zeros(DType::F32, [3 * side, 4])),
+                        ("b", HostTensor::zeros(DType::F32, [3 * side, 4])),
                     ];
                     let feeds = all.iter().filter(|(n, _)| "pi".contains(n) || used.contains(n));
                     let result = program.run(feeds.map(|(n, t)| (*n, t))).unwrap().wait();
@@ -87,7 +87,7 @@ fn broken_patterns_are_clamped_and_counted() {
 #[test]
 fn long_sums_are_whole() {
     // More turns than a driver grants one loop, were there one thread for a sum.
-    let (nnz, rows, k, n) = (100_000usize, 3usize, 300usize, 2usize);
+    let (nnz, rows, k, n) = (100_000usize, 3usize, 300usize, 4usize);
     let g = Graph::new();
     let p = g.input("p", DType::I32, [rows + 1]).unwrap();
     let i = g.input("i", DType::I32, [nnz]).unwrap();

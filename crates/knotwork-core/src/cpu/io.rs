@@ -59,6 +59,19 @@ impl<'a> CpuInput<'a> {
         if let Slice::F32(s) = self.data { Some(s) } else { None }
     }
 
+    /// The elements of a contiguous index input as words, where they are: negative numbers are those above `i32::MAX`.
+    pub(crate) fn words(&self) -> Option<&'a [u32]> {
+        if !self.layout.is_dense() {
+            return None;
+        }
+        let range = self.layout.offset()..self.layout.offset() + self.layout.count();
+        match self.data {
+            Slice::I32(s) => s.get(range).map(bytemuck::cast_slice),
+            Slice::U32(s) => s.get(range),
+            _ => None,
+        }
+    }
+
     /// The elements of a contiguous index input; `None` where it holds something else.
     #[must_use]
     pub fn indices(&self) -> Option<Vec<i64>> {

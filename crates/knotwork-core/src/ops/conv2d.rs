@@ -1,10 +1,15 @@
 //! Convolution over images, with stride, padding, dilation and groups.
 
+mod direct;
 mod fast;
+mod gather;
 mod kernels;
 mod op;
+mod plain;
+mod planes;
 #[cfg(test)]
 mod tests;
+mod tiles;
 
 use super::{Case, CaseInput, Cases, Registered};
 use crate::{Result, Site, error::OpError, graph::Tensor};
@@ -47,6 +52,26 @@ pub(super) const REGISTERED: Registered = Registered {
             case("depthwise", &[2, 3, 5, 5], &[6, 1, 3, 3], plain.padding(1).groups(3)),
             case("groups", &[1, 4, 4, 5], &[6, 2, 2, 3], plain.groups(2).stride([1, 2])),
             case("more than a tile", &[1, 5, 11, 13], &[67, 5, 3, 3], plain.padding(1)).no_gradient(),
+            case("more than a tile in every product", &[3, 17, 9, 7], &[35, 17, 3, 3], plain.padding(1))
+                .first_order(),
+            case("one by one, a place in two", &[2, 3, 5, 4], &[5, 3, 1, 1], plain.stride([1, 2])),
+            case("one by one in groups", &[2, 4, 3, 3], &[6, 2, 1, 1], plain.groups(2)),
+            case("one by one, one image", &[1, 6, 4, 5], &[7, 6, 1, 1], plain),
+            // Elements of x that no weight meets, and phases of one, two and no taps.
+            case("strides beyond the weight", &[2, 3, 9, 8], &[4, 3, 2, 1], plain.stride([3, 2])),
+            case("strides and dilations with a factor", &[1, 2, 11, 12], &[3, 2, 3, 4], {
+                plain.stride([4, 6]).dilation([2, 4]).padding([3, 5])
+            }),
+            case("patches", &[2, 3, 8, 12], &[9, 3, 4, 4], plain.stride(4)),
+            case("depthwise, many places", &[2, 4, 13, 11], &[4, 1, 3, 3], plain.padding(1).groups(4))
+                .first_order(),
+            case("depthwise, strided, of two each", &[1, 3, 10, 9], &[6, 1, 5, 3], {
+                plain.padding([2, 1]).stride(2).groups(3)
+            })
+            .first_order(),
+            case("a stride and a padding beyond the image", &[1, 2, 3, 3], &[2, 2, 2, 2], {
+                plain.stride(7).padding(4)
+            }),
             long,
             case("no images", &[0, 2, 4, 4], &[3, 2, 3, 3], plain),
         ]

@@ -208,6 +208,11 @@ struct Sizes {
     b: (usize, usize),
 }
 
+/// The variants of an f32 product of operands through any strides, for operations that are one as they lie.
+pub(super) fn lower(request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
+    kernels::lower(None, request)
+}
+
 fn sizes(a: &Layout, b: &Layout) -> Sizes {
     let r = a.shape().len();
     let leading = |l: &Layout| {

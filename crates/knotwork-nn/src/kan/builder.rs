@@ -1,6 +1,11 @@
 //! How a network is asked for.
 
-use knotwork_core::{DType, Graph, HostTensor, ops::BSpline};
+use std::collections::BTreeMap;
+
+use knotwork_core::{
+    DType, Graph, HostTensor,
+    ops::{BSpline, Basis},
+};
 
 use super::{Kan, Layer, edge};
 use crate::{Error, Generator, Result};
@@ -14,10 +19,19 @@ pub struct KanBuilder {
     grid: usize,
     order: usize,
     range: (f64, f64),
+    basis: Option<Basis>,
+    layers: BTreeMap<usize, Own>,
     base: bool,
     bias: bool,
     seed: u64,
     spline_scale: f64,
+}
+
+/// What a layer has of its own.
+#[derive(Clone, Copy, Debug)]
+enum Own {
+    Basis(Basis),
+    Range(f64, f64),
 }
 
 impl KanBuilder {
@@ -29,6 +43,8 @@ impl KanBuilder {
             grid: 5,
             order: 3,
             range: (-1.0, 1.0),
+            basis: None,
+            layers: BTreeMap::new(),
             base: true,
             bias: false,
             seed: 0,
@@ -54,6 +70,28 @@ impl KanBuilder {
     #[must_use]
     pub fn range(mut self, low: impl Into<f64>, high: impl Into<f64>) -> Self {
         self.range = (low.into(), high.into());
+        self
+    }
+
+    /// Other functions for all layers, instead of B-splines of [`grid`](Self::grid), [`order`](Self::order) and
+    /// [`range`](Self::range).
+    #[must_use]
+    pub fn basis(mut self, basis: impl Into<Basis>) -> Self {
+        self.basis = Some(basis.into());
+        self
+    }
+
+    /// Other functions for one layer, counted from 0.
+    #[must_use]
+    pub fn layer_basis(mut self, layer: usize, basis: impl Into<Basis>) -> Self {
+        self.layers.insert(layer, Own::Basis(basis.into()));
+        self
+    }
+
+    /// B-splines over another range for one layer, counted from 0.
+    #[must_use]
+    pub fn layer_range(mut self, layer: usize, low: impl Into<f64>, high: impl Into<f64>) -> Self {
+        self.layers.insert(layer, Own::Range(low.into(), high.into()));
         self
     }
 
@@ -104,13 +142,29 @@ impl KanBuilder {
                 "Kan `{name}`: the spline scale is {scale}; it must be finite"
             )));
         }
-        let basis = BSpline::new(self.grid, self.order)?.range(self.range.0, self.range.1)?;
-        let mut layers = Vec::with_capacity(widths.len() - 1);
-        for (l, pair) in widths.windows(2).enumerate() {
+        let depth = widths.len() - 1;
+        if let Some(layer) = self.layers.keys().find(|l| **l >= depth) {
+            return Err(Error::setting(format!(
+                "Kan `{name}`: there is no layer {layer}; there are {depth}"
+            )));
+        }
+        let splines =
+            |(low, high)| Ok::<_, Error>(BSpline::new(self.grid, self.order)?.range(low, high)?.into());
+        let mut bases: Vec<Basis> = Vec::with_capacity(depth);
+        for layer in 0..depth {
+            bases.push(match (self.layers.get(&layer), self.basis) {
+                (Some(Own::Basis(basis)), _) => *basis,
+                (Some(Own::Range(low, high)), _) => splines((*low, *high))?,
+                (None, Some(basis)) => basis,
+                (None, None) => splines(self.range)?,
+            });
+        }
+        let mut layers = Vec::with_capacity(depth);
+        for (l, (pair, basis)) in widths.windows(2).zip(bases).enumerate() {
             let (inputs, outputs) = (pair[0], pair[1]);
             let prefix = format!("{name}.{l}");
             let mut values = Generator::named(self.seed, &prefix);
-            // Var y = I std² E[Σ B²] (E over a cell), so this std gives the sum of all splines variance scale².
+            // Var y = I std² E[Σ φ²] (for splines E over a cell), so this std gives the sum of all variance scale².
             let std = self.spline_scale / (inputs as f64 * edge::mean_square(&basis)).sqrt();
             let init = values.normal(&[inputs, basis.count(), outputs], 0.0, std)?;
             let coef = graph.parameter(&format!("{prefix}.coef"), init)?;
@@ -123,8 +177,8 @@ impl KanBuilder {
             };
             let zeros = || HostTensor::zeros(DType::F32, [outputs]);
             let bias = self.bias.then(|| graph.parameter(&format!("{prefix}.bias"), zeros())).transpose()?;
-            layers.push(Layer { widths: [inputs, outputs], coef, base, bias });
+            layers.push(Layer { widths: [inputs, outputs], basis, coef, base, bias });
         }
-        Ok(Kan { name: name.clone(), basis, layers })
+        Ok(Kan { name: name.clone(), layers })
     }
 }

@@ -51,6 +51,11 @@ impl Knots {
             )));
         }
         let step = (last - first) / (points.len() - 1) as f64;
+        if !(step * order as f64 + last.abs().max(first.abs())).is_finite() {
+            return Err(Error::setting(format!(
+                "Knots: [{first}, {last}] is too wide: knots beyond it are not finite"
+            )));
+        }
         let before = (1..=order).rev().map(|j| first - j as f64 * step);
         let after = (1..=order).map(|j| last + j as f64 * step);
         Ok(Self { order, all: before.chain(points.iter().copied()).chain(after).collect() })
@@ -83,6 +88,11 @@ impl Knots {
         let mut sorted: Vec<f64> = samples.iter().copied().filter(|x| x.is_finite()).collect();
         sorted.sort_by(f64::total_cmp);
         let (low, high) = match sorted[..] {
+            [low, .., high] if !(high - low).is_finite() => {
+                return Err(Error::setting(format!(
+                    "Knots: the samples lie in [{low}, {high}], which is too wide"
+                )));
+            }
             [low, .., high] if low < high => (low, high),
             _ => {
                 let held = sorted.first().map_or_else(|| "no number".to_owned(), |x| format!("{x} alone"));
@@ -111,8 +121,8 @@ impl Knots {
     }
 
     /// The coefficients whose spline is nearest to samples (x, y) in the sum of squares, with `smoothing` times the squares of
-    /// the coefficients' second differences beside it: in a gap of the data the function is straight. Samples beyond the
-    /// grid do not count.
+    /// the coefficients' second differences beside it (relative to the system's mean diagonal element): in a gap of the data the
+    /// function is straight. Samples beyond the grid do not count.
     ///
     /// ```
     /// use knotwork_core::ops::BSpline;
@@ -125,7 +135,7 @@ impl Knots {
     /// ```
     ///
     /// # Errors
-    /// Where no sample lies in the grid, one that does is not finite, or `smoothing` is negative or not finite.
+    /// Where no sample lies in the grid, one is not finite, or `smoothing` is not from 0 to 1e6.
     #[track_caller]
     pub fn fit(&self, samples: &[(f64, f64)], smoothing: f64) -> Result<Vec<f64>> {
         if !(smoothing >= 0.0 && smoothing.is_finite()) {
@@ -135,20 +145,28 @@ impl Knots {
         }
         let (low, high) = (self.grid()[0], self.grid()[self.cells()]);
         let mut system = System::new(self);
+        let mut inside = 0;
         for (at, &(x, y)) in samples.iter().enumerate() {
-            if !y.is_finite() {
-                return Err(Error::setting(format!("Knots: sample {at} is {y} at {x}; it must be finite")));
+            if !(x.is_finite() && y.is_finite()) {
+                return Err(Error::setting(format!("Knots: sample {at} is {y} at {x}; both must be finite")));
             }
             if (low..=high).contains(&x) {
+                inside += 1;
                 system.add(self.cell(x), x, 1.0, std::iter::once(y), 1);
             }
         }
+        if inside == 0 {
+            return Err(Error::setting(format!("Knots: no sample lies in the grid, [{low}, {high}]")));
+        }
         system.smooth(smoothing);
         let found = system.solve(RIDGE).and_then(|mut columns| columns.pop());
-        found.ok_or_else(|| Error::setting(format!("Knots: no sample lies in the grid, [{low}, {high}]")))
+        let found = found.filter(|c| c.iter().all(|c| c.is_finite()));
+        found.ok_or_else(|| {
+            Error::setting(format!("Knots: {inside} samples in [{low}, {high}] say no coefficients"))
+        })
     }
 
-    /// Σ_j c_j B_j(x); beyond the grid the outermost cells' polynomials go on.
+    /// Σ_j c_j B_j(x); beyond the grid the outermost cells' polynomials go on. Coefficients that are not there count as 0.
     #[must_use]
     pub fn value(&self, coefficients: &[f64], x: f64) -> f64 {
         let cell = self.cell(x);
@@ -388,7 +406,12 @@ mod tests {
                 .to_string()
                 .contains("no sample lies in the grid, [0, 1]")
         );
-        assert!(knots.fit(&[(0.5, f64::NAN)], 0.0).unwrap_err().to_string().contains("sample 0 is NaN"));
+        assert!(
+            knots.fit(&[(0.5, f64::NAN)], 0.0).unwrap_err().to_string().contains("sample 0 is NaN at 0.5")
+        );
         assert!(knots.fit(&[(0.5, 1.0)], -1.0).unwrap_err().to_string().contains("smoothing is -1"));
+        assert!(knots.fit(&[(f64::NAN, 1.0)], 0.0).unwrap_err().to_string().contains("sample 0 is 1 at NaN"));
+        assert!(text(Knots::through(&[-1e308, 1e308], 3)).contains("is too wide"));
+        assert!(text(Knots::of_samples(&[-1e308, 1e308], 4, 3, 0.1)).contains("which is too wide"));
     }
 }

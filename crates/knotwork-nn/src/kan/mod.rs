@@ -1,4 +1,4 @@
-//! Stacks of KAN layers on B-splines.
+//! Stacks of KAN layers.
 
 mod banded;
 mod builder;
@@ -9,7 +9,7 @@ mod refine;
 
 use std::fmt;
 
-use knotwork_core::{Graph, Tensor, device::Params, ops::BSpline};
+use knotwork_core::{Graph, Tensor, device::Params, ops::Basis};
 
 pub use builder::KanBuilder;
 pub use knots::Knots;
@@ -17,9 +17,9 @@ pub use knots::Knots;
 use crate::{Error, Result, plot::Edge};
 
 /// A Kolmogorov–Arnold network (Liu et al. 2024): layers whose every edge is a learned function of one variable,
-/// φ(x) = w silu(x) + Σ_m c_m B_m(x), B-splines of one uniform grid.
+/// φ(x) = w silu(x) + Σ_m c_m φ_m(x), over B-splines or the functions of another [`Basis`], layer by layer.
 ///
-/// Layer l has the parameters `name.l.coef` [in, grid + order, out], `name.l.base` [in, out] and, where a bias is asked for,
+/// Layer l has the parameters `name.l.coef` [in, functions, out], `name.l.base` [in, out] and, where a bias is asked for,
 /// `name.l.bias` `[out]`: the order in which kernels read them.
 ///
 /// ```
@@ -40,13 +40,13 @@ use crate::{Error, Result, plot::Edge};
 #[derive(Clone, Debug)]
 pub struct Kan {
     name: String,
-    basis: BSpline,
     layers: Vec<Layer>,
 }
 
 #[derive(Clone, Debug)]
 struct Layer {
     widths: [usize; 2],
+    basis: Basis,
     coef: Tensor,
     base: Option<Tensor>,
     bias: Option<Tensor>,
@@ -68,19 +68,22 @@ impl Kan {
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let mut x = x.clone();
-        for Layer { coef, base, bias, .. } in &self.layers {
+        for Layer { basis, coef, base, bias, .. } in &self.layers {
             // Views only: the layer turns them back to the order of the parameters.
             let coef = coef.permute(&[2, 0, 1])?;
             let base = base.as_ref().map(|w| w.transpose(0, 1)).transpose()?;
-            x = x.kan_layer(&coef, base.as_ref(), bias.as_ref(), self.basis)?;
+            x = x.kan_layer(&coef, base.as_ref(), bias.as_ref(), basis)?;
         }
         Ok(x)
     }
 
-    /// The splines' basis.
-    #[must_use]
-    pub fn basis(&self) -> &BSpline {
-        &self.basis
+    /// The functions that a layer's edges are sums of.
+    ///
+    /// # Errors
+    /// Where there is no such layer.
+    #[track_caller]
+    pub fn basis(&self, layer: usize) -> Result<&Basis> {
+        Ok(&self.layer(layer)?.basis)
     }
 
     /// The number of layers.
@@ -102,6 +105,7 @@ impl Kan {
         self.layers.iter().flat_map(|l| std::iter::once(&l.coef).chain(&l.base).chain(&l.bias)).collect()
     }
 
+    #[track_caller]
     fn layer(&self, layer: usize) -> Result<&Layer> {
         self.layers.get(layer).ok_or_else(|| {
             Error::setting(format!(
@@ -112,7 +116,7 @@ impl Kan {
         })
     }
 
-    /// The learned function of one edge, sampled evenly over the grid's range in f64.
+    /// The learned function of one edge, sampled evenly over the basis' range in f64.
     ///
     /// # Errors
     /// Where there is no such layer, input or output, or fewer than 2 samples.
@@ -125,7 +129,7 @@ impl Kan {
         output: usize,
         samples: usize,
     ) -> Result<Edge> {
-        let widths = self.layer(layer)?.widths;
+        let Layer { widths, basis, .. } = self.layer(layer)?;
         if input >= widths[0] || output >= widths[1] || samples < 2 {
             return Err(Error::setting(format!(
                 "Kan `{}`: no edge from {input} to {output} by {samples} samples; layer {layer} goes from {} to {}, and samples \
@@ -134,7 +138,7 @@ impl Kan {
             )));
         }
         let (coef, base) = self.values(params, layer)?;
-        edge::sample(&self.basis, &coef, base.as_deref(), widths, input, output, samples)
+        edge::sample(basis, &coef, base.as_deref(), *widths, input, output, samples)
     }
 
     /// The learned functions of all edges of a layer, for an [`EdgeSheet`](crate::plot::EdgeSheet).
@@ -143,7 +147,7 @@ impl Kan {
     /// As [`edge`](Self::edge).
     #[track_caller]
     pub fn edges(&self, params: &Params, layer: usize, samples: usize) -> Result<Vec<Edge>> {
-        let widths = self.layer(layer)?.widths;
+        let Layer { widths, basis, .. } = self.layer(layer)?;
         if samples < 2 {
             return Err(Error::setting(format!(
                 "Kan `{}`: {samples} samples; there must be at least 2",
@@ -154,7 +158,7 @@ impl Kan {
         (0..widths[0] * widths[1])
             .map(|k| {
                 let (input, output) = (k / widths[1], k % widths[1]);
-                edge::sample(&self.basis, &coef, base.as_deref(), widths, input, output, samples)
+                edge::sample(basis, &coef, base.as_deref(), *widths, input, output, samples)
             })
             .collect()
     }
@@ -168,7 +172,10 @@ impl Kan {
 
 impl fmt::Display for Kan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Kan {:?}, {}", self.widths(), self.basis)
+        write!(f, "Kan {:?}", self.widths())?;
+        let mut all: Vec<String> = self.layers.iter().map(|l| l.basis.to_string()).collect();
+        all.dedup();
+        all.iter().try_for_each(|basis| write!(f, ", {basis}"))
     }
 }
 
@@ -215,6 +222,33 @@ mod tests {
     }
 
     #[test]
+    fn layers_may_have_bases_of_their_own() {
+        let g = Graph::new();
+        let x = g.input("x", DType::F32, [300, 2]).unwrap();
+        let model = Kan::new(&g, "k", [2, 40, 30, 3])
+            .basis(Basis::rbf(6, (-1.0, 1.0), None).unwrap())
+            .layer_basis(1, Basis::chebyshev(4).unwrap())
+            .layer_range(2, -3, 2)
+            .base(false)
+            .spline_scale(1.0)
+            .build()
+            .unwrap();
+        assert_eq!(
+            model.to_string(),
+            "Kan [2, 40, 30, 3], rbf n=6 range=[-1, 1] width=0.4, chebyshev degree=4, bspline order=3 grid=5 range=[-3, 2]"
+        );
+        assert_eq!(model.basis(1).unwrap().count(), 5);
+        let y = model.forward(&x).unwrap();
+        let mut program = Device::cpu().compile(&g, &[&y], &[]).unwrap();
+        let xs = Generator::new(5).uniform(&[300, 2], -1.0, 1.0).unwrap();
+        let out = program.run([("x", xs)]).unwrap().wait().unwrap()[0].to_f64();
+        let variance = out.iter().map(|y| y * y).sum::<f64>() / out.len() as f64;
+        assert!((0.3..3.0).contains(&variance), "{variance}");
+        let edge = model.edge(program.params(), 2, 0, 0, 3).unwrap();
+        assert_eq!([edge.points[0].0, edge.points[2].0], [-3.0, 2.0]);
+    }
+
+    #[test]
     fn what_cannot_be_built_is_refused() {
         let g = Graph::new();
         let text = |b: KanBuilder| b.build().unwrap_err().to_string();
@@ -223,10 +257,14 @@ mod tests {
         assert!(text(Kan::new(&g, "k", [3, 2]).grid(0)).contains("grid is 0"));
         assert!(text(Kan::new(&g, "k", [3, 2]).order(99)).contains("order is 99"));
         assert!(text(Kan::new(&g, "k", [3, 2]).range(1, 1)).contains("range"));
+        assert!(text(Kan::new(&g, "k", [3, 2]).layer_range(0, 3, 2)).contains("range"));
+        assert!(
+            text(Kan::new(&g, "k", [3, 2]).layer_range(1, 0, 1)).contains("there is no layer 1; there are 1")
+        );
         assert!(text(Kan::new(&g, "k", [3, 2]).spline_scale(f64::NAN)).contains("spline scale"));
         assert!(g.is_empty(), "nothing was added to the graph");
         let k = Kan::new(&g, "k", [3, 2]).build().unwrap();
-        assert_eq!(k.to_string(), "Kan [3, 2], order=3 grid=5 range=[-1, 1]");
+        assert_eq!(k.to_string(), "Kan [3, 2], bspline order=3 grid=5 range=[-1, 1]");
         let program = Device::cpu().compile(&g, &k.parameters(), &[]).unwrap();
         assert!(
             k.edge(program.params(), 1, 0, 0, 9).is_err() && k.edge(program.params(), 0, 3, 0, 9).is_err()

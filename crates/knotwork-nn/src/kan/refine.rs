@@ -6,10 +6,10 @@ use super::{Kan, Layer, knots::Knots, project};
 use crate::{Error, Result};
 
 impl Kan {
-    /// The network with so many intervals over the same range, its parameters added to `graph` (another one: names stay)
+    /// The network with so many intervals over each layer's range, its parameters added to `graph` (another one: names stay)
     /// with values that keep every edge's function: by exact knot insertion where the old grid's points are among the new
     /// ones (G to 2 G, 3 G …), else the nearest splines in the mean square over the range. Beyond the range, where splines
-    /// fade to 0, they fade over intervals of another width.
+    /// fade to 0, they fade over intervals of another width. Layers over other functions than splines stay as they are.
     ///
     /// ```
     /// use knotwork_core::{DType, Device, Graph, HostTensor};
@@ -36,58 +36,82 @@ impl Kan {
     /// parameters of these names.
     #[track_caller]
     pub fn refine(&self, params: &Params, graph: &Graph, grid: usize) -> Result<Self> {
-        let (low, high) = self.basis.ends();
-        let basis = BSpline::new(grid, self.basis.order())?.range(low, high)?;
-        let (old, new) = (Knots::uniform(&self.basis), Knots::uniform(&basis));
-        let mut values = Vec::with_capacity(self.layers.len());
+        // Everything that can go wrong comes before the first parameter is added.
+        let mut made = Vec::with_capacity(self.layers.len());
         for (l, layer) in self.layers.iter().enumerate() {
-            let name = format!("{}.{l}.coef", self.name);
-            let coef = params.get(&name)?.to_f64();
             let [inputs, outputs] = layer.widths;
-            if coef.len() != inputs * old.count() * outputs {
-                return Err(Error::setting(format!(
-                    "Kan `{}`: `{name}` has {} elements there; this network has {inputs} x {} x {outputs}",
-                    self.name,
-                    coef.len(),
-                    old.count()
-                )));
-            }
-            if let Some(at) = coef.iter().position(|c| !c.is_finite()) {
-                return Err(Error::setting(format!(
-                    "Kan `{}`: element {at} of `{name}` is {}; only finite splines can be refined",
-                    self.name, coef[at]
-                )));
-            }
-            values.push(convert(&old, &new, &coef, layer.widths).ok_or_else(|| {
-                Error::setting(format!("Kan `{}`: layer {l} cannot be put on {basis}", self.name))
-            })?);
+            let get = |what: &str, want: &[usize]| {
+                self.finite(params, graph, &format!("{}.{l}.{what}", self.name), want)
+            };
+            let coef = get("coef", &[inputs, layer.basis.count(), outputs])?;
+            let base = layer.base.as_ref().map(|_| get("base", &[inputs, outputs])).transpose()?;
+            let bias = layer.bias.as_ref().map(|_| get("bias", &[outputs])).transpose()?;
+            let (basis, coef) = match layer.basis.spline() {
+                None => (layer.basis, coef),
+                Some(spline) => {
+                    let (low, high) = spline.ends();
+                    let basis = BSpline::new(grid, spline.order())?.range(low, high)?;
+                    let found = convert(
+                        &Knots::uniform(spline),
+                        &Knots::uniform(&basis),
+                        &coef.to_f64(),
+                        layer.widths,
+                    );
+                    let found = found.ok_or_else(|| {
+                        Error::setting(format!("Kan `{}`: layer {l} cannot be put on {basis}", self.name))
+                    })?;
+                    (basis.into(), HostTensor::from_vec(found, [inputs, basis.count(), outputs])?)
+                }
+            };
+            made.push((basis, coef, base, bias));
         }
         let mut layers = Vec::with_capacity(self.layers.len());
-        for (l, (layer, coef)) in self.layers.iter().zip(values).enumerate() {
-            let [inputs, outputs] = layer.widths;
-            let name = |what: &str| format!("{}.{l}.{what}", self.name);
-            let coef = HostTensor::from_vec(coef, [inputs, new.count(), outputs])?;
-            let coef = graph.parameter(&name("coef"), coef)?;
-            let copy = |what: &str| Ok::<_, Error>(graph.parameter(&name(what), params.get(&name(what))?)?);
-            let base = layer.base.as_ref().map(|_| copy("base")).transpose()?;
-            let bias = layer.bias.as_ref().map(|_| copy("bias")).transpose()?;
-            layers.push(Layer { widths: layer.widths, coef, base, bias });
+        for (l, (layer, (basis, coef, base, bias))) in self.layers.iter().zip(made).enumerate() {
+            let add = |what: &str, value| graph.parameter(&format!("{}.{l}.{what}", self.name), value);
+            let coef = add("coef", coef)?;
+            let base = base.map(|value| add("base", value)).transpose()?;
+            let bias = bias.map(|value| add("bias", value)).transpose()?;
+            layers.push(Layer { widths: layer.widths, basis, coef, base, bias });
         }
-        Ok(Self { name: self.name.clone(), basis, layers })
+        Ok(Self { name: self.name.clone(), layers })
+    }
+
+    /// A parameter's values, which must have this network's shape and be finite, for a graph that has none of its name.
+    #[track_caller]
+    fn finite(&self, params: &Params, graph: &Graph, name: &str, want: &[usize]) -> Result<HostTensor> {
+        let refuse = |what: String| Err(Error::setting(format!("Kan `{}`: {what}", self.name)));
+        if graph.get(name).is_some() {
+            return refuse(format!(
+                "the graph has a `{name}` already; the refined network goes into another one"
+            ));
+        }
+        let found = params.get(name)?;
+        if found.shape() != want {
+            return refuse(format!(
+                "`{name}` has shape {:?} there; this network's has {want:?}",
+                found.shape()
+            ));
+        }
+        match found.to_f64().iter().enumerate().find(|(_, value)| !value.is_finite()) {
+            Some((at, value)) => {
+                refuse(format!("element {at} of `{name}` is {value}; only finite ones can be refined"))
+            }
+            None => Ok(found),
+        }
     }
 }
 
 /// Coefficients [I, n, O] over other knots, the same for each input.
 fn convert(old: &Knots, new: &Knots, coef: &[f64], [inputs, outputs]: [usize; 2]) -> Option<Vec<f32>> {
     let (from, to) = (old.count(), new.count());
+    let column = |edge: usize| {
+        (0..from).map(|m| coef[(edge / outputs * from + m) * outputs + edge % outputs]).collect()
+    };
+    let columns: Vec<Vec<f64>> = (0..inputs * outputs).map(column).collect();
     let mut all = vec![0.0; inputs * to * outputs];
-    for i in 0..inputs {
-        let column = |o: usize| (0..from).map(|m| coef[(i * from + m) * outputs + o]).collect();
-        let columns: Vec<Vec<f64>> = (0..outputs).map(column).collect();
-        for (o, column) in project::convert(old, new, &columns)?.iter().enumerate() {
-            for (m, c) in column.iter().enumerate() {
-                all[(i * to + m) * outputs + o] = *c as f32;
-            }
+    for (edge, column) in project::convert(old, new, &columns)?.iter().enumerate() {
+        for (m, c) in column.iter().enumerate() {
+            all[(edge / outputs * to + m) * outputs + edge % outputs] = *c as f32;
         }
     }
     Some(all)
@@ -120,7 +144,7 @@ mod tests {
         };
         let (program, before) = run(&coarse, &model);
         let refined = model.refine(program.params(), &fine, finer).unwrap();
-        assert_eq!(refined.basis().grid(), finer);
+        assert_eq!(refined.basis(1).unwrap().spline().unwrap().grid(), finer);
         assert_eq!(refined.widths(), model.widths());
         (before, run(&fine, &refined).1)
     }
@@ -161,11 +185,20 @@ mod tests {
         let program = Device::cpu().compile(&g, &model.parameters(), &[]).unwrap();
         let params = program.params();
         let text = |r: Result<Kan>| r.unwrap_err().to_string();
-        assert!(text(model.refine(params, &g, 10)).contains("k.0.coef"));
+        assert!(text(model.refine(params, &g, 10)).contains("the graph has a `k.0.coef` already"));
         assert!(text(model.refine(params, &Graph::new(), 0)).contains("grid is 0"));
         let other = Graph::new();
         let wide = Kan::new(&other, "k", [2, 4]).build().unwrap();
-        assert!(text(wide.refine(params, &Graph::new(), 10)).contains("this network has 2 x 8 x 4"));
+        assert!(
+            text(wide.refine(params, &Graph::new(), 10))
+                .contains("has shape [2, 8, 3] there; this network's has [2, 8, 4]")
+        );
+        // Nothing is half done: the same graph takes the next try.
+        let (bare, third) = (Graph::new(), Graph::new());
+        let without = Kan::new(&bare, "k", [2, 3]).base(false).build().unwrap();
+        let lacking = Device::cpu().compile(&bare, &without.parameters(), &[]).unwrap();
+        assert!(text(model.refine(lacking.params(), &third, 10)).contains("k.0.base"));
+        assert!(third.is_empty() && model.refine(params, &third, 10).is_ok());
         let nan = HostTensor::new(&[f32::NAN; 48], [2, 8, 3]).unwrap();
         params.set("k.0.coef", &nan).unwrap();
         assert!(text(model.refine(params, &Graph::new(), 10)).contains("element 0 of `k.0.coef` is NaN"));

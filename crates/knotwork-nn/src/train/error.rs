@@ -14,6 +14,16 @@ pub enum TrainError {
         /// The loss.
         loss: f32,
     },
+    /// The loss is a number and its gradient is not.
+    #[error(
+        "the gradient of the loss, {loss}, is not finite after {step} steps; the parameters are as they were then"
+    )]
+    NonFiniteGradient {
+        /// Steps made.
+        step: u64,
+        /// The loss.
+        loss: f64,
+    },
     /// Weights are NaN or infinite after a step, although its loss was finite.
     #[error("after step {step} (epoch {epoch}): {source}")]
     NonFiniteWeights {

@@ -11,15 +11,20 @@ use crate::{
     Result, Site,
     cpu::reference,
     ops::{Op, Reference, registry},
-    tensor::{Binding, DType},
+    tensor::{Binding, DType, Layout},
 };
 
 /// The tolerance of an operation that the registry does not list (a backward operation, one of the user's own).
 const USUAL: f64 = 4e-6;
-/// Seeds of the inputs that are moved.
-const MOVES: [u64; 3] = [1, 2, 3];
+/// Seeds of the inputs that are moved: so many that not even one of a million elements hardly moves in all of them. (With
+/// three, a sum of 1024 products in f32 was called wrong where it happened to move little.)
+const MOVES: [u64; 8] = [1, 2, 3, 4, 5, 6, 7, 8];
 /// How many times as far as the reference moves a device may be off.
-const TIMES: f64 = 16.0;
+const TIMES: f64 = 12.0;
+/// The same for long sums, times the root of their terms. Each of n additions rounds a partial sum, which has walked √k terms
+/// far after k: by chance that adds up to n / 5 roundings of a term, while moving all terms moves the sum by √(2 n) of them.
+/// The ratio is √n / 7 for one standard deviation; five of them.
+const LONG: f64 = 0.75;
 
 /// The largest tolerance of a listed operation's cases.
 fn listed(op: &str) -> Option<f64> {
@@ -100,8 +105,18 @@ pub(super) fn movement(
             }
         }
     }
-    most.iter_mut().flatten().for_each(|m| *m *= TIMES);
+    let times = TIMES.max(LONG * terms(op, inputs, outputs).sqrt());
+    most.iter_mut().flatten().for_each(|m| *m *= times);
     Ok(most)
+}
+
+/// The products that a result is the sum of, by the operation's own count of its work.
+fn terms(op: &dyn Op, inputs: &[Reference], outputs: &[Reference]) -> f64 {
+    let all = |values: &[Reference]| -> Vec<(DType, Layout)> {
+        values.iter().map(|v| (v.dtype, Layout::contiguous(&v.shape))).collect()
+    };
+    let results: usize = outputs.iter().map(|o| o.data.len()).sum();
+    op.cost(&all(inputs), &all(outputs)).flops / (2.0 * results.max(1) as f64)
 }
 
 /// Floating-point values times one plus or minus about a unit in the last place, by a fixed pattern.
@@ -151,6 +166,45 @@ mod tests {
             is_exact("sort") && is_exact("topk") && !is_exact("matmul") && !is_exact("no such operation")
         );
         assert_eq!(of("sort", DType::F32), 0.0);
+    }
+
+    #[test]
+    fn a_chain_of_sums_in_single_precision_is_near_enough() {
+        // Every element of a product of 1024 terms, added one after another.
+        let g = crate::Graph::new();
+        let (m, k) = (64, 1024);
+        let a = g.input("a", DType::F32, [m, k]).unwrap();
+        let b = g.input("b", DType::F32, [k, m]).unwrap();
+        let y = a.matmul(&b).unwrap();
+        let node = g.node(y.id().node);
+        let crate::graph::Kind::Op(op) = &node.kind else { unreachable!() };
+        let mut state = 1u64;
+        let mut random = |shape: [usize; 2]| {
+            let next = |_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                f64::from((state >> 40) as f32 / (1u32 << 23) as f32 - 1.0)
+            };
+            Reference { dtype: DType::F32, shape: shape.to_vec(), data: (0..m * k).map(next).collect() }
+        };
+        let inputs = [random([m, k]), random([k, m])];
+        let none = Binding::new();
+        let out = reference(op.as_ref(), &inputs, node.site, &none).unwrap();
+        assert_eq!(terms(op.as_ref(), &inputs, &out), 1024.0);
+        let moved = movement(op.as_ref(), &inputs, &out, node.site, &none).unwrap();
+        let mut most = 0.0f64;
+        for i in 0..m {
+            for j in 0..m {
+                let mut sum = 0.0f32;
+                for l in 0..k {
+                    sum += inputs[0].data[i * k + l] as f32 * inputs[1].data[l * m + j] as f32;
+                }
+                let at = i * m + j;
+                most = most.max((f64::from(sum) - out[0].data[at]).abs() / moved[0][at]);
+            }
+        }
+        // Not so much that a missing term, 0.3 or so, would pass.
+        assert!(most < 1.0, "{most}");
+        assert!(moved[0].iter().all(|m| *m < 3e-4), "{:?}", moved[0].iter().fold(0.0f64, |a, b| a.max(*b)));
     }
 
     #[test]

@@ -63,3 +63,18 @@ fn an_index_outside_is_refused_before_the_run() {
         assert!(text.contains("0..3"), "{text}");
     }
 }
+
+#[test]
+fn nothing_gathered_from_nothing_has_a_gradient() {
+    let g = Graph::new();
+    let x = g.input("x", DType::F32, [2, 0]).unwrap();
+    let index = g.input("index", DType::I32, [2, 0]).unwrap();
+    let loss = x.gather(1, &index).unwrap().sum(&[0, 1], false).unwrap();
+    let d = loss.grad(&[&x]).unwrap().remove(0);
+    assert_eq!(d.shape().fixed().unwrap(), [2, 0]);
+    let feeds =
+        [("x", HostTensor::zeros(DType::F32, [2, 0])), ("index", HostTensor::zeros(DType::I32, [2, 0]))];
+    let mut p = crate::Device::cpu().compile(&g, &[&loss, &d], &[]).unwrap();
+    let got = p.run(feeds.iter().map(|(n, v)| (*n, v))).unwrap().wait().unwrap();
+    assert_eq!((got[0].to_f64(), got[1].count()), (vec![0.0], 0));
+}

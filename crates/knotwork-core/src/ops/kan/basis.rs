@@ -251,6 +251,35 @@ impl Basis {
         }
     }
 
+    /// The B-splines, where this is such a basis.
+    #[must_use]
+    pub fn spline(&self) -> Option<&BSpline> {
+        match &self.0 {
+            Form::BSpline(spline) => Some(spline),
+            _ => None,
+        }
+    }
+
+    /// Where the functions are made for: the range of their grid or centres, [0, 1] for ReLU-KAN, and [−1, 1] for those
+    /// of all numbers.
+    ///
+    /// ```
+    /// use knotwork_core::ops::Basis;
+    /// assert_eq!(Basis::rbf(5, (-2.0, 2.0), None)?.range(), (-2.0, 2.0));
+    /// assert_eq!(Basis::chebyshev(4)?.range(), (-1.0, 1.0));
+    /// # Ok::<(), knotwork_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn range(&self) -> (f64, f64) {
+        match self.0 {
+            Form::BSpline(spline) => spline.ends(),
+            Form::Rbf { n: 1, range: (lo, _), width } => (lo - width, lo + width),
+            Form::Rbf { range, .. } => range,
+            Form::ReluKan { .. } => (0.0, 1.0),
+            Form::Polynomial { .. } | Form::Fourier { .. } | Form::Bernstein { .. } => (-1.0, 1.0),
+        }
+    }
+
     /// The derivative of order `d` of every function at `x`, in f64; `None` where `d` is above
     /// [`derivatives`](Self::derivatives).
     ///

@@ -72,7 +72,8 @@ impl Cells {
             let inside = if q < 0 { 0 } else { q };
             let inside = if inside > last { last } else { inside };
             u[l] = if outside { 0.0 } else { v };
-            factor[l] = if outside { 0.0 } else { unit * scale[l] };
+            // A scale that is no number makes the 0 one that is none.
+            factor[l] = scale[l] * if outside { 0.0 } else { unit };
             beyond[l] = q - inside;
             strays |= q - inside;
             start[l] = inside as u32;
@@ -111,7 +112,7 @@ impl Cells {
             strays |= q - inside;
             start[l] = inside as u32;
             // NaN stays NaN through the second factor, where no weight has u in it.
-            factor[l] = if outside { 0.0 } else { unit * scale[l] * (1.0 + 0.0 * u[l]) };
+            factor[l] = scale[l] * if outside { 0.0 } else { unit * (1.0 + 0.0 * u[l]) };
         }
         strays != 0
     }

@@ -111,7 +111,8 @@ impl<'a> Given<'a> {
                 }
             } else {
                 (start[l], beyond[l]) = (0, 0);
-                at[l] = if found.is_ok() { 0.0 } else { f32::NAN };
+                // A scale that is no number makes the 0 one that is none.
+                at[l] *= if found.is_ok() { 0.0 } else { f32::NAN };
                 // Any cell will do.
                 points[l] = 0.5;
                 for m in 0..2 * k {

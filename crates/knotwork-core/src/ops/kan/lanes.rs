@@ -8,7 +8,7 @@ use pulp::Simd;
 /// # Safety
 /// `at + S::F32_LANES <= s.len()`.
 #[inline(always)]
-pub(super) unsafe fn load<S: Simd>(s: &[f32], at: usize) -> S::f32s {
+pub(in crate::ops) unsafe fn load<S: Simd>(s: &[f32], at: usize) -> S::f32s {
     debug_assert!(at + S::F32_LANES <= s.len());
     // SAFETY: the elements exist, and a vector of f32 is F32_LANES of them without padding.
     unsafe { s.as_ptr().add(at).cast::<S::f32s>().read_unaligned() }
@@ -19,7 +19,7 @@ pub(super) unsafe fn load<S: Simd>(s: &[f32], at: usize) -> S::f32s {
 /// # Safety
 /// `at + S::F32_LANES <= s.len()`.
 #[inline(always)]
-pub(super) unsafe fn store<S: Simd>(s: &mut [f32], at: usize, value: S::f32s) {
+pub(in crate::ops) unsafe fn store<S: Simd>(s: &mut [f32], at: usize, value: S::f32s) {
     debug_assert!(at + S::F32_LANES <= s.len());
     // SAFETY: as in `load`.
     unsafe { s.as_mut_ptr().add(at).cast::<S::f32s>().write_unaligned(value) }

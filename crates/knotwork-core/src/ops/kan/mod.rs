@@ -15,13 +15,12 @@ mod fast;
 mod forward;
 mod fours;
 mod given;
-
 mod input;
 mod kernels;
 mod knots_cases;
 #[cfg(test)]
 mod knots_tests;
-mod lanes;
+pub(super) mod lanes;
 mod layer;
 mod local;
 mod long;

@@ -355,6 +355,34 @@ fn rows_without_meaning_stay_in_their_rows() {
     }
 }
 
+/// Also where no function reaches: 0 times what is no number is none.
+#[test]
+fn a_scale_that_is_no_number_is_none_beyond_the_grid() {
+    let (rows, basis) = (70, BSpline::new(5, 3).unwrap());
+    for outputs in [1, 6, 16] {
+        let g = Graph::new();
+        let given = |shape: &[usize], set: &[(usize, f32)]| {
+            let mut values = vec![0.25f32; shape.iter().product()];
+            set.iter().for_each(|(at, value)| values[*at] = *value);
+            g.tensor(HostTensor::from_vec(values, shape).unwrap()).unwrap()
+        };
+        let x = given(&[rows, 2], &[(2, 9.0), (5, -7.0)]);
+        let u = given(&[rows, 2], &[(2, f32::NAN), (5, f32::INFINITY)]);
+        let c = given(&[2, basis.count(), outputs], &[]);
+        let (kind, spacing) = (Kind::Forward, Spacing::Even);
+        let op = KanSum { kind, basis: basis.into(), derivative: 0, base: false, scale: true, spacing };
+        let y = op.apply(&[&x, &c, &u], crate::Site::here()).unwrap().remove(0);
+        let mut program = Device::cpu().compile(&g, &[&y], &[]).unwrap();
+        let got = program.run::<HostTensor>([]).unwrap().wait().unwrap().remove(0).to_f64();
+        let want = evaluate(&g, &[&y], &[].into()).unwrap().remove(0).to_f64();
+        for (at, (got, want)) in got.iter().zip(&want).enumerate() {
+            let same = got.is_nan() && want.is_nan() || (got - want).abs() < 1e-6;
+            assert!(same, "{outputs} outputs, element {at}: {got}, not {want}");
+        }
+        assert!(got[outputs].is_nan() && got[2 * outputs].is_nan() && got[3 * outputs].is_finite());
+    }
+}
+
 #[test]
 fn a_kept_layout_needs_no_copy_and_the_batch_may_be_named() {
     let g = Graph::new();

@@ -80,8 +80,8 @@ impl Tensor {
     /// ```
     ///
     /// # Errors
-    /// Where there is no such dimension, the shapes differ, the index holds no i32 or u32, `length` is 0, or the elements are
-    /// not f32 or f64. An index outside 0..length is refused before the run where it is an input of the program, else
+    /// Where there is no such dimension, the shapes differ, the index holds no i32 or u32, `length` is 0 (and the index
+    /// not empty), or the elements are not f32 or f64. An index outside 0..length is refused before the run where it is an input of the program, else
     /// clamped, counted and reported with the results.
     #[track_caller]
     pub fn scatter_add(&self, dim: isize, index: &Self, length: impl Into<Dim>) -> Result<Self> {
@@ -114,7 +114,9 @@ impl Op for ScatterAdd {
         if x.shape != index.shape {
             return Err(format!("x is {} and the index {}; they must have one shape", x.shape, index.shape));
         }
-        if self.length.fixed() == Some(0) && !self.unique {
+        // Of nothing there are sums anywhere: the gradient of an empty gather.
+        let nothing = inputs[1].shape.dims().last().and_then(Dim::fixed) == Some(0);
+        if self.length.fixed() == Some(0) && !self.unique && !nothing {
             return Err("length is 0: there is nothing to add to".into());
         }
         let mut dims = x.shape.dims().to_vec();

@@ -35,7 +35,7 @@ impl Tensor {
     ///
     /// The order is PyTorch's with `stable=True`: elements that are equal keep their order, in both directions; NaN counts as
     /// larger than every number, and all NaN are equal; −0 equals 0. Elements are moved, never computed: values have the bits
-    /// that they had. The gradient of the values goes to where they were; indices have none. It takes f32, f16, i32 and u32,
+    /// that they had (NaN in f16 may become another, by way of f32). The gradient of the values goes to where they were; indices have none. It takes f32, f16, i32 and u32,
     /// and on the CPU f64.
     ///
     /// ```
@@ -50,7 +50,7 @@ impl Tensor {
     /// ```
     ///
     /// # Errors
-    /// Where there is no such dimension, or the elements are truth values.
+    /// Where there is no such dimension, it has more elements than an i32 counts, or the elements are truth values.
     #[track_caller]
     pub fn sort(&self, dim: isize, descending: bool) -> Result<(Self, Self)> {
         self.in_order("sort", dim, Sort { k: None, descending }, Site::here())
@@ -146,6 +146,12 @@ impl Op for Sort {
         }
         let mut dims = x.shape.dims().to_vec();
         let last = dims.last_mut().ok_or("a scalar has no dimension to sort along")?;
+        if let Some(n) = last.fixed().filter(|&n| i32::try_from(n).is_err()) {
+            return Err(format!(
+                "the dimension has {n} elements; indices are i32, so it may have {}",
+                i32::MAX
+            ));
+        }
         if let Some(k) = self.k {
             if let Some(n) = last.fixed().filter(|&n| k > n) {
                 return Err(format!("k is {k}; the dimension has {n} elements, so it may be 0 to {n}"));

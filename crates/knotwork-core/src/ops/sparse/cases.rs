@@ -87,6 +87,10 @@ const SIZES: &[Size] = &[
     Size { rows: 3, k: 5, n: 65, nnz: 9 },
     // Long rows.
     Size { rows: 2, k: 64, n: 1, nnz: 257 },
+    // Columns in fours, with some left over for wide vectors.
+    Size { rows: 5, k: 6, n: 8, nnz: 17 },
+    Size { rows: 2, k: 40, n: 4, nnz: 270 },
+    Size { rows: 3, k: 4, n: 140, nnz: 9 },
     Size { rows: 3, k: 4, n: 2, nnz: 0 },
     Size { rows: 3, k: 4, n: 0, nnz: 5 },
     Size { rows: 0, k: 4, n: 2, nnz: 0 },
@@ -96,6 +100,9 @@ const BLOCKS: &[(Size, usize)] = &[
     (Size { rows: 3, k: 2, n: 3, nnz: 5 }, 4),
     (Size { rows: 2, k: 3, n: 65, nnz: 3 }, 3),
     (Size { rows: 1, k: 2, n: 1, nnz: 20 }, 2),
+    (Size { rows: 3, k: 2, n: 8, nnz: 5 }, 4),
+    (Size { rows: 2, k: 3, n: 36, nnz: 4 }, 8),
+    (Size { rows: 2, k: 2, n: 12, nnz: 3 }, 5),
     (Size { rows: 2, k: 2, n: 2, nnz: 0 }, 2),
 ];
 

@@ -4,18 +4,25 @@ use super::op::{Kind, Sizes, Sparse};
 use crate::{
     DType,
     ops::gather_rows::index_flags,
-    plan::{BindTo, DispatchSpec, Grid, Kernel, KernelRequest, Lowering, Needs, Params, Scratch, Source},
+    plan::{
+        BindTo, DispatchSpec, Grid, Kernel, KernelRequest, Lowering, Needs, Params, Scratch, Source, Speed,
+    },
 };
 
 const THREADS: usize = 256;
 /// Terms of a result, on average, from which several threads share it.
 const LONG: usize = 32;
-/// Turns that all loops of an invocation may take: some devices end them at 65,535.
+/// Results from which a device is full with a thread for each.
+const FILLED: usize = 1 << 16;
+/// Turns that all loops of an invocation may take on software drivers: lavapipe ends them at 65,535 without a word.
 const TURNS: usize = 60_000;
 /// Values of a digit of the sort, as bits.
 const DIGIT: usize = 8;
 /// Indices that one workgroup sorts.
 const SORTED: usize = 1024;
+
+/// The kernels that go in fours.
+const FOURS: [&str; 3] = ["sparse/fours/product", "sparse/fours/transposed", "sparse/fours/sampled"];
 
 const ROWS: usize = 0;
 const KEYS: [usize; 2] = [1, 3];
@@ -38,32 +45,58 @@ pub(super) fn lower(op: &Sparse, request: &KernelRequest<'_>) -> Result<Vec<Lowe
         indices: request.inputs[at + 1].dtype,
     };
     // One row may hold all entries: no invocation may take more turns than there are.
-    let (terms, worst) = match op.kind {
-        Kind::Sampled => (sizes.columns, sizes.columns),
-        Kind::Product => (average(sizes, sizes.rows), sizes.entries.saturating_mul(sizes.side + 1)),
-        Kind::Transposed { .. } => {
-            (average(sizes, sizes.bound), sizes.entries.saturating_mul(sizes.side + 1))
+    let software = request.capabilities.speed == Speed::SOFTWARE;
+    let turns = if software { TURNS } else { usize::MAX };
+    let (terms, worst, fours_worst) = match op.kind {
+        Kind::Sampled => (sizes.columns, sizes.columns, 3 * sizes.columns),
+        _ => {
+            let rows = if matches!(op.kind, Kind::Product) { sizes.rows } else { sizes.bound };
+            let turns = |each: usize| sizes.entries.saturating_mul(each);
+            // Blocks of four rows take five turns for four terms, and now and then some to add up.
+            let fours = if sizes.side.is_multiple_of(4) { 2 * sizes.side + 3 } else { sizes.side + 2 };
+            (average(sizes, rows), turns(sizes.side + 1), turns(fours))
         }
     };
-    let least = worst.div_ceil(TURNS).next_power_of_two();
-    if least > THREADS {
-        return Err(format!("a sum of up to {worst} turns; the kernels take up to {}", TURNS * THREADS));
+    let least = |worst: usize| worst.div_ceil(turns).max(1).next_power_of_two();
+    if least(worst) > THREADS {
+        return Err(format!(
+            "a sum of up to {worst} turns; the kernels take up to {}",
+            turns.saturating_mul(THREADS)
+        ));
     }
-    let many = (terms / 4).next_power_of_two().clamp(8, 64).max(least);
-    let variant = |name, parts| match op.kind {
-        Kind::Sampled => make.sampled(name, parts),
-        Kind::Product => make.product(name, parts),
-        Kind::Transposed { .. } => make.transposed(name, parts),
+    let variant = |name, parts, fours| match op.kind {
+        Kind::Sampled => make.sampled(name, parts, fours),
+        Kind::Product => make.product(name, parts, fours),
+        Kind::Transposed { .. } => make.transposed(name, parts, fours),
     };
     if !make.some {
-        return Ok(vec![variant("thread", 1)]);
+        return Ok(vec![variant("thread", 1, false)]);
     }
-    let group = variant("group", many);
-    if least > 1 {
-        return Ok(vec![group]);
+    // Few results need several threads each to fill a device; a software driver is filled by anything.
+    let long = terms >= LONG && !software;
+    let mut all = Vec::new();
+    let mut pair = |names: [&'static str; 2], worst: usize, many: usize, together: bool, fours: bool| {
+        let least = least(worst);
+        if least <= THREADS {
+            let group = variant(names[1], many.max(least), fours);
+            let thread = (least == 1).then(|| variant(names[0], 1, fours));
+            let both = if together { [Some(group), thread] } else { [thread, Some(group)] };
+            all.extend(both.into_iter().flatten());
+        }
+    };
+    let fours = sizes.columns.is_multiple_of(4);
+    if fours && matches!(op.kind, Kind::Sampled) {
+        // Neighbours that share a sum read neighbours.
+        let many = (sizes.columns / 4).next_power_of_two().clamp(2, 32);
+        pair(["fours", "fours_group"], fours_worst, many, sizes.columns > 16 && !software, true);
+    } else if fours {
+        let many = (terms / 4).next_power_of_two().clamp(8, 64);
+        let few = make.count / make.results() < FILLED;
+        pair(["fours", "fours_group"], fours_worst, many, long && few, true);
     }
-    let thread = variant("thread", 1);
-    Ok(if terms < LONG { vec![thread, group] } else { vec![group, thread] })
+    let many = (terms / 4).next_power_of_two().clamp(8, 64);
+    pair(["thread", "group"], worst, many, terms >= LONG, false);
+    Ok(all)
 }
 
 fn average(sizes: Sizes, rows: usize) -> usize {
@@ -143,7 +176,37 @@ impl Make {
         }
     }
 
-    fn product(&self, variant: &'static str, parts: usize) -> Lowering {
+    /// Elements of the result that a thread of the kernels in fours makes.
+    fn results(&self) -> usize {
+        if self.sizes.side.is_multiple_of(4) { 16 } else { 4 }
+    }
+
+    /// A dispatch of a product's kernel, or of that which goes in fours.
+    fn main(
+        &self,
+        [plain, fours]: [&'static str; 2],
+        in_fours: bool,
+        mut flags: Vec<&'static str>,
+        parts: usize,
+        bindings: Vec<BindTo>,
+    ) -> DispatchSpec {
+        if !in_fours {
+            return self.dispatch(plain, flags, parts, bindings, self.groups(parts));
+        }
+        let blocks = self.sizes.side.is_multiple_of(4);
+        flags.extend(blocks.then_some("blocks"));
+        // One vector of columns is a result of the sums; a sampled product has one element, or a block of 4 x 4.
+        let sampled = fours == FOURS[2];
+        let results = self.count / if sampled && !blocks { 1 } else { self.results() };
+        let mut one = self.dispatch(fours, flags, parts, bindings, results.div_ceil(THREADS / parts));
+        one.kernel.flags.retain(|flag| *flag != "some");
+        if !sampled {
+            one.kernel.constants.push(("ROWS", (if blocks { 4u32 } else { 1 }).into()));
+        }
+        one
+    }
+
+    fn product(&self, variant: &'static str, parts: usize, fours: bool) -> Lowering {
         use BindTo::{Input, Output, Status};
         if !self.some {
             return self.zeros(variant, "sparse/product");
@@ -153,10 +216,10 @@ impl Make {
             flags.push("unsigned_indptr");
         }
         let bindings = vec![Output(0), Input(1), Input(2), Input(0), Input(3), Status];
-        Lowering::single(variant, self.dispatch("sparse/product", flags, parts, bindings, self.groups(parts)))
+        Lowering::single(variant, self.main(["sparse/product", FOURS[0]], fours, flags, parts, bindings))
     }
 
-    fn sampled(&self, variant: &'static str, parts: usize) -> Lowering {
+    fn sampled(&self, variant: &'static str, parts: usize, fours: bool) -> Lowering {
         use BindTo::{Input, Output, ScratchRead, Status};
         if !self.some {
             return self.zeros(variant, "sparse/sampled");
@@ -168,12 +231,12 @@ impl Make {
             scratch: vec![Self::scratch(self.sizes.entries)],
             dispatches: vec![
                 self.rows(),
-                self.dispatch("sparse/sampled", flags, parts, bindings, self.groups(parts)),
+                self.main(["sparse/sampled", FOURS[2]], fours, flags, parts, bindings),
             ],
         }
     }
 
-    fn transposed(&self, variant: &'static str, parts: usize) -> Lowering {
+    fn transposed(&self, variant: &'static str, parts: usize, fours: bool) -> Lowering {
         use BindTo::{Input, Output, Scratch as Write, ScratchRead as Read};
         if !self.some {
             return self.zeros(variant, "sparse/transposed");
@@ -209,7 +272,7 @@ impl Make {
             at = to;
         }
         let bindings = vec![Output(0), Read(ROWS), Read(KEYS[at]), Read(POSITIONS[at]), Input(0), Input(3)];
-        all.push(self.dispatch("sparse/transposed", vec![], parts, bindings, self.groups(parts)));
+        all.push(self.main(["sparse/transposed", FOURS[1]], fours, vec![], parts, bindings));
         let list = Self::scratch(s.entries);
         Lowering {
             variant,

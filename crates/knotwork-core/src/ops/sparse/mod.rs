@@ -2,10 +2,13 @@
 //! sampled at its places. Each is the others' gradient, so the family is closed under differentiation.
 
 mod cases;
+mod compressed;
 mod cpu;
+mod dots;
 mod kernels;
 mod op;
 mod pattern;
+mod rows;
 #[cfg(test)]
 mod tests;
 

@@ -5,8 +5,6 @@
 pub(super) struct Pattern {
     pub(super) rows: Vec<usize>,
     pub(super) columns: Vec<usize>,
-    /// Where each row begins among the entries, and the end of the last.
-    pub(super) starts: Vec<usize>,
 }
 
 impl Pattern {
@@ -31,9 +29,8 @@ impl Pattern {
         if usize::try_from(last) != Ok(entries) {
             return Err(format!("indptr ends with {last}, but indices holds {entries} entries"));
         }
-        let starts: Vec<usize> = indptr.iter().map(|&i| i as usize).collect();
         let rows =
-            starts.windows(2).enumerate().flat_map(|(row, s)| (s[0]..s[1]).map(move |_| row)).collect();
+            indptr.windows(2).enumerate().flat_map(|(row, s)| (s[0]..s[1]).map(move |_| row)).collect();
         let columns = indices
             .into_iter()
             .enumerate()
@@ -44,24 +41,6 @@ impl Pattern {
                     .ok_or_else(|| format!("column index {i} at {at} of indices lies outside 0..{bound}"))
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self { rows, columns, starts })
-    }
-
-    /// Where each column begins in the order of columns, and the entries in that order; a stable counting sort.
-    pub(super) fn by_column(&self, bound: usize) -> (Vec<usize>, Vec<usize>) {
-        let mut starts = vec![0usize; bound + 1];
-        for &c in &self.columns {
-            starts[c + 1] += 1;
-        }
-        for c in 0..bound {
-            starts[c + 1] += starts[c];
-        }
-        let mut places = starts.clone();
-        let mut order = vec![0usize; self.columns.len()];
-        for (k, &c) in self.columns.iter().enumerate() {
-            order[places[c]] = k;
-            places[c] += 1;
-        }
-        (starts, order)
+        Ok(Self { rows, columns })
     }
 }

@@ -32,6 +32,38 @@ fn products_and_their_gradients() {
     assert_eq!(got[2], [3.0, 6.0, 6.0, 12.0]);
 }
 
+/// However many terms follow: what a total has rounded off is no number then.
+#[test]
+fn an_infinity_stays_one() {
+    let g = Graph::new();
+    let (n, wide) = (40, 200);
+    let (p, i) = pattern(&g, 1, n);
+    let values = g.input("values", DType::F32, [n]).unwrap();
+    let b = g.input("b", DType::F32, [n, 5]).unwrap();
+    let a = g.input("a", DType::F32, [1, wide]).unwrap();
+    let c = g.input("c", DType::F32, [wide, n]).unwrap();
+    let y = values.spmm_csr(&p, &i, &b).unwrap();
+    let z = values.spmm_csr_transposed(&p, &i, &b.slice(0, 0, 1).unwrap(), n).unwrap();
+    let s = a.sddmm_csr(&p, &i, &c).unwrap();
+    let first =
+        |count: usize| -> Vec<f64> { (0..count).map(|k| if k == 0 { f64::INFINITY } else { 1.0 }).collect() };
+    let feeds = [
+        ("indptr", whole(&[0, n as i32])),
+        ("indices", whole(&(0..n as i32).collect::<Vec<_>>())),
+        ("values", host(&first(n), &[n])),
+        ("b", host(&vec![1.0; 5 * n], &[n, 5])),
+        ("a", host(&first(wide), &[1, wide])),
+        ("c", host(&vec![1.0; wide * n], &[wide, n])),
+    ];
+    let got = both(&g, &[&y, &z, &s], &feeds);
+    assert!(got[0].iter().chain(&got[1][..5]).chain(&got[2]).all(|y| *y == f64::INFINITY), "{got:?}");
+    // All entries in one column: the transposed sum is the long one.
+    let zeros = whole(&vec![0; n]);
+    let feeds = feeds.map(|(name, value)| (name, if name == "indices" { zeros.clone() } else { value }));
+    let tall = values.spmm_csr_transposed(&p, &i, &b.slice(0, 0, 1).unwrap(), 1).unwrap();
+    assert!(both(&g, &[&tall], &feeds[..4])[0].iter().all(|y| *y == f64::INFINITY));
+}
+
 #[test]
 fn blocks_are_elements_side_by_side() {
     let g = Graph::new();

@@ -128,7 +128,7 @@ impl Lbfgs {
     ///
     /// # Errors
     /// Where a setting is out of its limits, the loss is no single number or depends on no parameter, there is an
-    /// optimizer of this name, or the device refuses.
+    /// optimizer of this name (also one whose programs the device refused), or the device refuses.
     #[track_caller]
     pub fn compile(&self, device: &Device, loss: &Tensor) -> Result<LbfgsFit> {
         let site = Site::here();
@@ -192,7 +192,8 @@ pub struct LbfgsStep {
     pub gradient: f64,
     /// How often loss and gradient were computed.
     pub evaluations: usize,
-    /// Whether there is nowhere lower to go along the gradient, or the gradient is shorter than the tolerance.
+    /// Whether the gradient is shorter than the tolerance, or a line search along the gradient itself saw nothing lower within
+    /// its evaluations, so that another step would not either.
     pub converged: bool,
 }
 
@@ -213,8 +214,8 @@ impl LbfgsFit {
     /// lower, the parameters stay as they were and the step says `converged`.
     ///
     /// # Errors
-    /// Where the loss is no number where the step begins (the parameters are as they were then), an input is missing or does
-    /// not fit, or the device fails.
+    /// Where the loss or its gradient is not finite where the step begins, an input is missing or does not fit, or the device
+    /// fails. The parameters are as they were before the step then, unless the device is lost.
     pub fn step<V: Borrow<HostTensor>>(&mut self, feeds: &[(&str, V)]) -> Result<LbfgsStep> {
         let before = self.evaluations;
         let start = match self.at {
@@ -280,6 +281,7 @@ impl LbfgsFit {
             return Err(TrainError::NonFiniteLoss { epoch: 0, step: self.steps, loss: loss as f32 }.into());
         }
         self.learn(0.0)?;
+        self.at = Some(loss);
         Ok(loss)
     }
 
@@ -292,28 +294,37 @@ impl LbfgsFit {
     fn descend<V: Borrow<HostTensor>>(&mut self, start: f64, feeds: &[(&str, V)]) -> Result<Option<f64>> {
         let first = self.history.is_empty();
         let (slope, sum) = self.programs.direct(&self.history.direction())?;
+        if first && !slope.is_finite() {
+            return Err(TrainError::NonFiniteGradient { step: self.steps, loss: start }.into());
+        }
         if !(slope < 0.0 && slope.is_finite()) {
             return Ok(None);
         }
         // A gradient says nothing of lengths.
         let length = if first { (1.0 / sum).min(1.0) * self.settings.rate } else { self.settings.rate };
-        let wolfe = self.settings.wolfe;
-        let mut last = 0.0;
-        let found = wolfe.search(Point { t: 0.0, value: start, slope }, length, |t| -> Result<Point> {
+        let found = self.search(Point { t: 0.0, value: start, slope }, length, feeds);
+        if found.is_err() {
+            // Where it stood before; if that fails too, the first error says more.
+            let _ = self.programs.walk(0.0);
+            self.restart();
+        }
+        found
+    }
+
+    /// Walks to the point that the line search finds and takes it in.
+    fn search<V: Borrow<HostTensor>>(
+        &mut self,
+        start: Point,
+        length: f64,
+        feeds: &[(&str, V)],
+    ) -> Result<Option<f64>> {
+        let (wolfe, mut last) = (self.settings.wolfe, 0.0);
+        let found = wolfe.search(start, length, |t| -> Result<Point> {
             last = t;
             self.programs.walk(t)?;
             let (value, slope) = self.evaluate(feeds)?;
             Ok(Point { t, value, slope })
-        });
-        let found = match found {
-            Ok(found) => found,
-            Err(error) => {
-                // Where it stood before; if that fails too, the first error says more.
-                let _ = self.programs.walk(0.0);
-                self.restart();
-                return Err(error);
-            }
-        };
+        })?;
         if found.t != last {
             self.programs.walk(found.t)?;
         }

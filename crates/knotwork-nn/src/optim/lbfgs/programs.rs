@@ -186,9 +186,14 @@ impl Nodes {
                 found.ok_or_else(|| Error::Setting { what: format!("{name}: no parameter"), site })
             };
 
+            // Also what was remembered: what is no number would stay none, whatever it is multiplied with.
             let begins = each(&|v| {
-                let zero = graph.constant(wide, 0.0)?.broadcast_to(v.d.shape().clone())?;
-                Ok(graph.assign(&v.x, &v.value)?.and(graph.assign(&v.d, &zero)?)?)
+                let mut update = graph.assign(&v.x, &v.value)?;
+                for state in [&v.d, &v.old, &v.new, &v.history] {
+                    let zeros = graph.constant(wide, 0.0)?.broadcast_to(state.shape().clone())?;
+                    update = update.and(graph.assign(state, &zeros)?)?;
+                }
+                Ok(update)
             })?;
             let walks = each(&|v| {
                 let to = v.x.add(&v.d.mul(&t)?)?.cast(v.parameter.dtype())?.reshape(v.shape.as_slice())?;

@@ -206,3 +206,35 @@ fn a_loss_that_is_no_number_stops_it_and_a_wall_does_not() {
     assert!(error.contains("the loss is NaN"), "{error}");
     assert_eq!(fit.params().get("w").unwrap().to_f64(), [2.0]);
 }
+
+#[test]
+fn a_gradient_that_is_no_number_is_told_and_forgotten() {
+    let g = Graph::new();
+    let w = g.parameter("w", HostTensor::new(&[0.0f32, 4.0], [2]).unwrap()).unwrap();
+    let loss = w.sqrt().unwrap().sum(&[0], false).unwrap();
+    let mut fit = Lbfgs::new().compile(&Device::cpu(), &loss).unwrap();
+    let error = fit.step(&NONE).unwrap_err().to_string();
+    assert!(error.contains("the gradient of the loss, 2, is not finite after 0 steps"), "{error}");
+    assert_eq!(fit.params().get("w").unwrap().to_f64(), [0.0, 4.0]);
+    fit.params().set("w", &HostTensor::new(&[1.0f32, 4.0], [2]).unwrap()).unwrap();
+    fit.restart();
+    let step = fit.step(&NONE).unwrap();
+    assert!(step.loss < step.before && step.before == 3.0, "{step:?}");
+}
+
+#[test]
+fn an_input_that_does_not_fit_changes_nothing() {
+    let g = Graph::new();
+    let w = g.parameter("w", HostTensor::new(&[3.0f32, 1.0], [2]).unwrap()).unwrap();
+    let x = g.input("x", DType::F32, [1]).unwrap();
+    let square = w.mul(&x).unwrap().square().unwrap();
+    let loss = square.add(square.square().unwrap()).unwrap().sum(&[0], false).unwrap();
+    let mut fit = Lbfgs::new().compile(&Device::cpu(), &loss).unwrap();
+    let one = HostTensor::new(&[1.0f32], [1]).unwrap();
+    let first = fit.step(&[("x", &one)]).unwrap();
+    let before = fit.params().get("w").unwrap().to_f64();
+    assert!(fit.step(&NONE).is_err());
+    assert_eq!(fit.params().get("w").unwrap().to_f64(), before);
+    let next = fit.step(&[("x", &one)]).unwrap();
+    assert!((next.before - first.loss).abs() < 1e-6 * first.loss.max(1e-6), "{first:?} {next:?}");
+}

@@ -64,27 +64,52 @@ fn product(name: String, [m, k, n]: [usize; 3]) -> Case {
     Case::new(format!("matmul/{name}"), move |g| Ok(vec![g.x(&[m, k])?.matmul(&g.x(&[k, n])?)?]))
 }
 
-/// Input and weight.
-fn operands(g: &mut Maker, [b, c, o, side, groups]: [usize; 5]) -> Result<(Tensor, Tensor)> {
-    Ok((g.x(&[b, c, side, side])?, g.x(&[o, c / groups, 3, 3])?))
+/// A convolution: images, channels of x and of y, height and width, groups; its window and stride.
+#[derive(Clone, Copy)]
+struct Convolution {
+    sizes: [usize; 5],
+    window: usize,
+    stride: usize,
+}
+
+impl Convolution {
+    /// y, x and the weight.
+    fn make(self, g: &mut Maker) -> Result<[Tensor; 3]> {
+        let [b, c, o, side, groups] = self.sizes;
+        let (x, w) = (g.x(&[b, c, side, side])?, g.x(&[o, c / groups, self.window, self.window])?);
+        let options = Conv2d::new().padding(self.window / 2).stride(self.stride).groups(groups);
+        Ok([x.conv2d(&w, None, &options)?, x, w])
+    }
 }
 
 fn convolutions(size: Size) -> Vec<Case> {
     let usual = size.of([[1, 3, 4, 8, 1], [4, 32, 64, 28, 1], [32, 64, 64, 56, 1]]);
     let depthwise = size.of([[1, 4, 4, 8, 4], [4, 64, 64, 28, 64], [32, 256, 256, 56, 256]]);
     let strided = size.of([[1, 3, 4, 9, 1], [4, 3, 32, 64, 1], [32, 3, 64, 224, 1]]);
+    let single = size.of([[1, 5, 4, 6, 1], [4, 64, 64, 28, 1], [32, 256, 64, 56, 1]]);
+    let kinds = [
+        ("3x3", usual, 3, 1),
+        ("1x1", single, 1, 1),
+        ("depthwise", depthwise, 3, 1),
+        ("stride2", strided, 3, 2),
+    ];
     let mut all = Vec::new();
-    for (what, sizes, stride) in [("3x3", usual, 1), ("depthwise", depthwise, 1), ("stride2", strided, 2)] {
-        let options = Conv2d::new().padding(1).stride(stride).groups(sizes[4]);
-        all.push(Case::new(format!("conv2d/{what}_{}", by(&sizes[..4])), move |g| {
-            let (x, w) = operands(g, sizes)?;
-            Ok(vec![x.conv2d(&w, None, &options)?])
+    for (what, sizes, window, stride) in kinds {
+        let it = Convolution { sizes, window, stride };
+        let name = by(&sizes[..4]);
+        all.push(Case::new(format!("conv2d/{what}_{name}"), move |g| {
+            let [y, ..] = it.make(g)?;
+            Ok(vec![y])
+        }));
+        // The gradients each for themselves: they are different products.
+        all.push(Case::new(format!("conv2d/{what}_to_input_{name}"), move |g| {
+            let [y, x, _] = it.make(g)?;
+            g.gradients(&y, &[&x])
+        }));
+        all.push(Case::new(format!("conv2d/{what}_to_weight_{name}"), move |g| {
+            let [y, _, w] = it.make(g)?;
+            g.gradients(&y, &[&w])
         }));
     }
-    all.push(Case::new(format!("conv2d/3x3_backward_{}", by(&usual[..4])), move |g| {
-        let (x, w) = operands(g, usual)?;
-        let y = x.conv2d(&w, None, &Conv2d::new().padding(1))?;
-        g.gradients(&y, &[&x, &w])
-    }));
     all
 }
