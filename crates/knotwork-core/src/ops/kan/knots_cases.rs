@@ -12,7 +12,7 @@ pub(crate) const ON_KNOTS: Registered = Registered {
     formula: "Σ_i W_oi silu(x_i) + Σ_i Σ_m C_oim B_im(x_i) + bias_o, over B-splines whose knots each input has for itself",
     inputs: "x [B, I]; coef [O, I, G + k]; base_weight [O, I] (may be absent); bias [O] (may be absent); knots \
              [I, G + 2k + 1], which do not fall along a row and have no gradient",
-    attributes: "order = 3; outside: zero, clamp, linear",
+    attributes: "order; outside = zero, clamp or linear",
     types: "f32, f64",
     source: "Liu et al. 2024, KAN: Kolmogorov-Arnold Networks; de Boor, A Practical Guide to Splines",
     cases: Cases::Listed(on_knots),
