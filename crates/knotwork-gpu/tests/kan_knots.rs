@@ -61,7 +61,7 @@ fn knots(inputs: usize, wide: usize, order: usize) -> HostTensor {
             at += if j % 3 == 2 && j != order { 0.0 } else { step + 0.3 };
         }
     }
-    HostTensor::from_vec(all, &[inputs, wide]).unwrap()
+    HostTensor::from_vec(all, [inputs, wide]).unwrap()
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn every_variant_agrees_on_knots_that_are_fed() {
             }
             x[1] = 1e30;
             let feeds = [
-                ("x", HostTensor::from_vec(x, &[rows, inputs]).unwrap()),
+                ("x", HostTensor::from_vec(x, [rows, inputs]).unwrap()),
                 ("c", numbers(&[inputs, grid + order, outputs], 1.0, 2)),
                 ("w", numbers(&[inputs, outputs], 1.0, 4)),
                 ("dy", numbers(&[rows, outputs], 1.0, 5)),

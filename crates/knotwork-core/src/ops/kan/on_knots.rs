@@ -12,9 +12,10 @@ use crate::{
 /// The knots of every input of a KAN layer, [I, G + 2k + 1]: row i holds t_{−k} … t_{G+k} of input i, which do not fall.
 ///
 /// Function m of an input has the knots t_{m−k} … t_{m+1}, m = 0 … G + k − 1, as in [`BSpline`](super::BSpline), whose
-/// knots are one row of even distances. B_{m,0} is 1 on [t_m, t_{m+1}) and
-/// B_{m,p}(x) = (x − t_{m−p+k}) …: the recursion of Cox and de Boor, with 0/0 = 0 where knots coincide. The grid of an input ends
-/// at a = t_0 and b = t_G; [`Outside`] says what is beyond.
+/// knots are one row of even distances. The functions are those of Cox and de Boor's recursion, written out at
+/// [`BSpline::evaluate`](super::BSpline::evaluate), with 0/0 = 0 where knots coincide. The grid of an input ends at a = t_0 and
+/// b = t_G; [`Outside`] says what is beyond. Where b coincides with the outermost knot the functions are 0 at b itself
+/// under [`Outside::Zero`], because intervals are open on the right; the other policies take b to the last interval.
 ///
 /// Knots are constants of every gradient: none flows to them. They may be any tensor, so that a running program can be
 /// given new ones: an input, state, or a constant. The numbers of a constant are checked; those of others are known
