@@ -217,7 +217,8 @@ impl<'a> Call<'a> {
         let Sizes { inputs, outputs, .. } = sizes;
         if let (Kind::Coefficients, Some(g)) = (op.kind, self.g) {
             return self.each_inputs(out, weights, |first, dc, dw| {
-                arch.dispatch(narrow::ByCell { op, x, g, scale, knots, sizes, first, dc, dw });
+                let inputs = coefficients::Task { op, x, g, scale, knots, sizes, first, dc, dw };
+                arch.dispatch(narrow::ByCell(inputs));
             });
         }
         let tables = &narrow::Tables::new(self.coef, sizes);

@@ -5,7 +5,7 @@ use pulp::{Simd, WithSimd};
 
 use super::column;
 use crate::ops::kan::{
-    fast::Sizes,
+    coefficients::Task as Block,
     given::Inputs,
     local::{CHUNK, Chunk, Local},
     op::SplineSum,
@@ -28,26 +28,8 @@ pub(super) fn takes(op: &SplineSum) -> bool {
     (1..=TERMS).contains(&op.terms()) && op.basis.grid() <= CELLS
 }
 
-/// A block of inputs.
-pub(in crate::ops::kan) struct Task<'a> {
-    pub op: &'a SplineSum,
-    /// [rows, all inputs]
-    pub x: &'a [f32],
-    /// [rows, outputs]
-    pub g: &'a [f32],
-    /// [rows, all inputs]
-    pub scale: Option<&'a [f32]>,
-    /// [all inputs, grid + 2 order + 1]
-    pub knots: Option<&'a [f32]>,
-    /// Of the whole call.
-    pub sizes: Sizes,
-    /// The block's first input.
-    pub first: usize,
-    /// [inputs of the block, bases, outputs]
-    pub dc: &'a mut [f32],
-    /// [inputs of the block, outputs], or nothing
-    pub dw: &'a mut [f32],
-}
+/// A block of inputs, as it is for wider layers.
+pub(in crate::ops::kan) struct Task<'a>(pub Block<'a>);
 
 impl WithSimd for Task<'_> {
     type Output = ();
@@ -55,7 +37,7 @@ impl WithSimd for Task<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         // Sums [terms, outputs] of a point: a vector lies along the outputs, or along the terms where there is one.
-        match (self.sizes.outputs, self.op.terms()) {
+        match (self.0.sizes.outputs, self.0.op.terms()) {
             (1, _) => self.run::<1, TERMS>(),
             (..=4, 4) => self.run::<4, 4>(),
             (..=4, _) => self.run::<4, TERMS>(),
@@ -76,7 +58,7 @@ type Cotangents<const WIDE: usize> = [[f32; WIDE]; CHUNK];
 impl Task<'_> {
     #[inline(always)]
     fn run<const WIDE: usize, const DEEP: usize>(self) {
-        let Self { op, x, g, scale, knots, sizes: s, first, dc, dw } = self;
+        let Block { op, x, g, scale, knots, sizes: s, first, dc, dw } = self.0;
         dc.fill(0.0);
         dw.fill(0.0);
         let mut padded: Vec<Cotangents<WIDE>> = vec![[[0.0; WIDE]; CHUNK]; s.rows.div_ceil(CHUNK)];
