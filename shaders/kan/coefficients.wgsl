@@ -4,7 +4,7 @@
 // output's column of sums in workgroup memory, so rows are added one after the other without conflicts, in one order.
 // Parts are added up by kan/add_parts.
 #import shared/grid
-#import kan/basis
+#import kan/local
 
 const COLUMNS: u32 = 64u;
 const HELD: u32 = 8u;
@@ -67,7 +67,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
             u = scale[at];
 #endif
             if KAN_TERMS > 0u {
-                here = kan_local(v);
+                here = kan_at(v, i);
                 for (var r = 0u; r < KAN_TERMS; r++) {
                     here.weights[r] *= u;
                 }

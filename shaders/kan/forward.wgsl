@@ -4,7 +4,7 @@
 // evaluate the weights of the tile's points into workgroup memory, then each adds k + 1 coefficients a point to EACH rows
 // of its column: neighbouring threads read neighbouring outputs. Parts are added up by kan/add_parts.
 #import shared/grid
-#import kan/basis
+#import kan/local
 
 const COLUMNS: u32 = 64u;
 const EACH: u32 = 4u;
@@ -56,7 +56,7 @@ fn evaluate(point: u32, row: u32, i: u32, last: u32) {
         u = scale[at];
 #endif
         if KAN_TERMS > 0u {
-            local = kan_local(v);
+            local = kan_at(v, i);
             for (var r = 0u; r < KAN_TERMS; r++) {
                 local.weights[r] *= u;
             }

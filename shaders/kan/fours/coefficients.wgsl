@@ -84,7 +84,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
 #if base
                 act = kan_silu(v);
 #endif
-                packed = kan_packed(v, u, act);
+                packed = kan_packed(v, to, u, act);
             }
             for (var v = 0u; v < KAN_VECTORS; v++) {
                 points[point * KAN_VECTORS + v] = packed[v];

@@ -52,7 +52,7 @@ fn evaluate(point: u32, row: u32, i: u32, last: u32) {
 #if base
         act = kan_silu(v);
 #endif
-        packed = kan_packed(v, u, act);
+        packed = kan_packed(v, i, u, act);
     }
     for (var v = 0u; v < KAN_VECTORS; v++) {
         points[point * KAN_VECTORS + v] = packed[v];

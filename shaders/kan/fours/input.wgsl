@@ -6,7 +6,7 @@
 // coefficients of the tile's inputs, at a time lie in workgroup memory, rows an odd number of vectors apart so that they
 // fall into different banks.
 #import shared/grid
-#import kan/basis
+#import kan/local
 
 const THREADS: u32 = 256u;
 const INPUTS: u32 = 8u;
@@ -60,7 +60,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
     if inside {
         let v = x[row * params.inputs + i];
         if KAN_TERMS > 0u {
-            here = kan_local(v);
+            here = kan_at(v, i);
         }
 #if base
         act = kan_silu(v);

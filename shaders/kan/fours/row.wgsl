@@ -65,7 +65,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
 #if base
             act = kan_silu(v);
 #endif
-            let packed = kan_packed(v, u, act);
+            let packed = kan_packed(v, i0 + point, u, act);
             for (var v = 0u; v < KAN_VECTORS; v++) {
                 points[point * KAN_VECTORS + v] = packed[v];
             }

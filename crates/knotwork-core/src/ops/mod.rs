@@ -57,7 +57,7 @@ pub use conv2d::{Conv2d, Pair};
 pub use cross_entropy::Gives;
 pub use custom::Custom;
 pub use glu::GluActivation;
-pub use kan::{BSpline, Basis, MAX_ORDER, Wavelet};
+pub use kan::{BSpline, Basis, MAX_ORDER, OnKnots, Outside, Wavelet};
 pub use linear_attention::Feature;
 pub use matmul_int8::Int8;
 pub use op::{Cases, Cost, Load, Op, Reference, Registered, Rows, no_gradient};

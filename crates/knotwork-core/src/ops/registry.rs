@@ -26,6 +26,8 @@ pub fn families() -> Vec<(&'static str, Vec<Registered>)> {
             kan::REGISTERED,
             kan::BASIS,
             kan::WAVELET,
+            kan::ON_KNOTS,
+            kan::OUT_OF_RANGE,
         ]),
         ("Reductions and scans", [
             &reduce::REGISTERED[..],

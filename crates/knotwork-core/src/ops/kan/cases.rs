@@ -1,6 +1,9 @@
 //! What the harness tests of KAN layers.
 
-use super::{BSpline, Basis};
+use super::{
+    BSpline, Basis,
+    knots_cases::{beyond, functions_beyond},
+};
 use crate::{
     Result,
     ops::{Case, CaseInput, Cases, Registered},
@@ -10,7 +13,7 @@ pub(crate) const BASIS: Registered = Registered {
     name: "basis",
     formula: "every function of a basis at every element of x, φ [..., n]",
     inputs: "x […]",
-    attributes: "basis: bspline(grid, order = 3, range = [-1, 1]), rbf(n, range = [-2, 2], width = the centres' distance), \
+    attributes: "basis: bspline(grid, order = 3, range = [-1, 1], outside = zero, clamp or linear), rbf(n, range = [-2, 2], width = the centres' distance), \
                  chebyshev, legendre, hermite, bernstein(degree), jacobi(degree, a = 1, b = 1), fourier(frequencies), \
                  relu_kan(grid, order = 3)",
     types: "f32, f64",
@@ -74,6 +77,7 @@ fn basis_cases() -> Vec<Case> {
     all.extend(
         many.map(|(name, make)| case(name.into(), make, CaseInput::new(&[9])).tolerance(2e-5).first_order()),
     );
+    all.extend(functions_beyond());
     all.push(case("far out".into(), || Basis::legendre(3), CaseInput::between(&[65], -30.0, 30.0)));
     all.push(case("nothing".into(), || Basis::legendre(3), CaseInput::new(&[0, 3])));
     all
@@ -181,6 +185,7 @@ fn cases() -> Vec<Case> {
         }),
     ]);
     all.extend(dense());
+    all.extend(beyond());
     all
 }
 

@@ -7,7 +7,7 @@
 use super::{
     dense, kernels,
     kernels::Sizes,
-    op::{KanSum, Kind},
+    op::{KanSum, Kind, Spacing},
 };
 use crate::{
     ops::{Case, CaseInput, Op, Tunable},
@@ -25,7 +25,8 @@ const SORTED: (usize, usize) = (32, 32);
 
 /// The variants, the best first.
 pub(super) fn lower(op: &KanSum, request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
-    let mut dense = dense::lower(op, request)?;
+    // A product stages functions of a basis that all inputs share.
+    let mut dense = if op.spacing == Spacing::Even { dense::lower(op, request)? } else { Vec::new() };
     let Some(sum) = op.splines() else { return Ok(dense) };
     let s = Sizes::of(op.kind, op.basis.count(), request)?;
     let on = request.capabilities;
@@ -43,7 +44,9 @@ pub(super) fn lower(op: &KanSum, request: &KernelRequest<'_>) -> Result<Vec<Lowe
     let mut all = if first { std::mem::take(&mut dense) } else { Vec::new() };
     all.extend(local);
     all.extend(dense);
-    on.tuned.order(op.name(), &class(s), &mut all);
+    if op.spacing == Spacing::Even {
+        on.tuned.order(op.name(), &class(s), &mut all);
+    }
     Ok(all)
 }
 
@@ -90,7 +93,8 @@ pub(in crate::ops) fn tunable() -> Vec<Tunable> {
 fn sum(kind: Kind, grid: usize, [rows, inputs, outputs]: [usize; 3], class: &str) -> Option<Tunable> {
     let basis = super::BSpline::new(grid, 3).ok()?;
     let derivative = usize::from(kind == Kind::Input);
-    let op = KanSum { kind, basis: basis.into(), derivative, base: true, scale: false };
+    let op =
+        KanSum { kind, basis: basis.into(), derivative, base: true, scale: false, spacing: Spacing::Even };
     let mut given = vec![CaseInput::new(&[rows, inputs])];
     if kind != Kind::Forward {
         given.push(CaseInput::new(&[rows, outputs]));
@@ -141,7 +145,14 @@ mod tests {
         let bases = if kind == Kind::Coefficients { outputs[0].layout.shape()[1] } else { coef[1] };
         let basis = super::super::BSpline::new(bases - 3, 3).unwrap();
         let derivative = usize::from(kind == Kind::Input);
-        let op = KanSum { kind, basis: basis.into(), derivative, base: true, scale: false };
+        let op = KanSum {
+            kind,
+            basis: basis.into(),
+            derivative,
+            base: true,
+            scale: false,
+            spacing: Spacing::Even,
+        };
         let all = lower(&op, &request).unwrap();
         (all.iter().map(|l| l.variant).collect(), Sizes::of(kind, bases, &request).unwrap())
     }

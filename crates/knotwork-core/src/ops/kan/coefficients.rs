@@ -7,6 +7,7 @@ use pulp::{Simd, WithSimd};
 
 use super::{
     fast::Sizes,
+    given::Inputs,
     lanes::{cover, get, load},
     local::Local,
     op::SplineSum,
@@ -29,6 +30,8 @@ pub(super) struct Task<'a> {
     pub g: &'a [f32],
     /// [rows, all inputs]
     pub scale: Option<&'a [f32]>,
+    /// [all inputs, grid + 2 order + 1]
+    pub knots: Option<&'a [f32]>,
     /// Of the whole call.
     pub sizes: Sizes,
     /// The block's first input.
@@ -44,7 +47,7 @@ impl WithSimd for Task<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { op, x, g, scale, sizes: s, first, dc, dw } = self;
+        let Self { op, x, g, scale, knots, sizes: s, first, dc, dw } = self;
         dc.fill(0.0);
         dw.fill(0.0);
         let per = s.bases * s.outputs;
@@ -54,7 +57,7 @@ impl WithSimd for Task<'_> {
         let inputs = dc.len() / per;
         let cached = (6 << 10) / s.outputs;
         let chunk = cached.max(8 * op.basis.grid()).clamp(ROWS.0, ROWS.1).min(s.rows);
-        let mut local = Local::new(op, chunk * inputs);
+        let mut local = Local::new(op, knots, chunk * inputs);
         let mut columns = vec![0.0f32; chunk * inputs];
         let mut scales = vec![0.0f32; if scale.is_some() { chunk * inputs } else { 0 }];
         let mut nan = vec![false; inputs];
@@ -70,11 +73,12 @@ impl WithSimd for Task<'_> {
                 }
             };
             let points = here * inputs;
+            let order_of = Inputs { first, wide: inputs, high: here };
             transpose(x, &mut columns);
             if let Some(u) = scale {
                 transpose(u, &mut scales);
             }
-            local.fill(op, &columns[..points], scale.map(|_| &scales[..points]));
+            local.fill(op, order_of, &columns[..points], scale.map(|_| &scales[..points]));
             let g = &g[from * s.outputs..][..here * s.outputs];
             for i in 0..inputs {
                 let range = i * here..(i + 1) * here;
@@ -108,7 +112,7 @@ impl WithSimd for Task<'_> {
 
 /// The weights of one input at a chunk of rows, and the rows' cotangents.
 struct Column<'a> {
-    local: &'a Local,
+    local: &'a Local<'a>,
     /// The input's first point.
     first: usize,
     g: &'a [f32],

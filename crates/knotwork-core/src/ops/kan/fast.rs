@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use super::{
     coefficients,
     forward::{self, Rows},
+    given::Inputs,
     input,
     long::{self, Long},
     narrow,
@@ -68,6 +69,11 @@ impl Block {
         self.rows.len() * self.inputs.len()
     }
 
+    /// Whose points are where.
+    pub fn order(&self) -> Inputs {
+        Inputs { first: self.inputs.start, wide: self.inputs.len(), high: 1 }
+    }
+
     /// The block's part of [rows, inputs].
     #[inline(always)]
     pub fn gather(&self, from: &[f32], inputs: usize, to: &mut [f32]) {
@@ -121,6 +127,7 @@ pub(super) fn run(op: &SplineSum, io: &mut CpuIo<'_>) -> Option<()> {
     let coef = op.coef_input().map_or(&[][..], |i| all[i]);
     let base = op.base_input().map(|i| all[i]);
     let scale = op.scale_input().map(|i| all[i]);
+    let knots = op.knots_input().map(|i| all[i]);
     let g = (op.kind != Kind::Forward).then(|| all[1]);
     let (first, second) = io.outputs.split_at_mut(1);
     let out = first[0].f32()?;
@@ -137,6 +144,7 @@ pub(super) fn run(op: &SplineSum, io: &mut CpuIo<'_>) -> Option<()> {
         coef,
         base,
         scale,
+        knots,
         g,
         parallel,
     };
@@ -175,6 +183,7 @@ struct Call<'a> {
     coef: &'a [f32],
     base: Option<&'a [f32]>,
     scale: Option<&'a [f32]>,
+    knots: Option<&'a [f32]>,
     /// The cotangent.
     g: Option<&'a [f32]>,
     parallel: bool,
@@ -183,7 +192,7 @@ struct Call<'a> {
 impl<'a> Call<'a> {
     /// `weights` are the gradients to the base's weights, where the sum has them.
     fn run(&self, out: &mut [f32], weights: &mut [f32]) {
-        let Self { op, sizes, real, x, scale, parallel, .. } = *self;
+        let Self { op, sizes, real, x, scale, knots, parallel, .. } = *self;
         let Sizes { inputs, outputs, .. } = sizes;
         let g = self.g.unwrap_or(&[]);
         let arch = arch(outputs);
@@ -197,18 +206,18 @@ impl<'a> Call<'a> {
                 arch.dispatch(input::Task { op, rows: self.rows(first, here), g, real, y });
             }),
             Kind::Coefficients => self.each_inputs(out, weights, |first, dc, dw| {
-                arch.dispatch(coefficients::Task { op, x, g, scale, sizes, first, dc, dw });
+                arch.dispatch(coefficients::Task { op, x, g, scale, knots, sizes, first, dc, dw });
             }),
         }
     }
 
     /// The same where outputs are few.
     fn narrow(&self, arch: Arch, out: &mut [f32], weights: &mut [f32]) {
-        let Self { op, sizes, x, scale, parallel, .. } = *self;
+        let Self { op, sizes, x, scale, knots, parallel, .. } = *self;
         let Sizes { inputs, outputs, .. } = sizes;
         if let (Kind::Coefficients, Some(g)) = (op.kind, self.g) {
             return self.each_inputs(out, weights, |first, dc, dw| {
-                let inputs = coefficients::Task { op, x, g, scale, sizes, first, dc, dw };
+                let inputs = coefficients::Task { op, x, g, scale, knots, sizes, first, dc, dw };
                 arch.dispatch(narrow::ByCell(inputs));
             });
         }
@@ -222,13 +231,14 @@ impl<'a> Call<'a> {
 
     /// Rows from `first` on.
     fn rows(&self, first: usize, here: usize) -> Rows<'a> {
-        let Self { sizes, x, coef, base, scale, .. } = *self;
+        let Self { sizes, x, coef, base, scale, knots, .. } = *self;
         let part = first * sizes.inputs..(first + here) * sizes.inputs;
         Rows {
             x: &x[part.clone()],
             scale: scale.map(|u| &u[part]),
             coef,
             base,
+            knots,
             sizes: Sizes { rows: here, ..sizes },
         }
     }

@@ -20,6 +20,8 @@ pub(super) struct Rows<'a> {
     pub coef: &'a [f32],
     /// [inputs, outputs]
     pub base: Option<&'a [f32]>,
+    /// [inputs, grid + 2 order + 1]
+    pub knots: Option<&'a [f32]>,
     /// `rows` is that of the block.
     pub sizes: Sizes,
 }
@@ -40,7 +42,7 @@ impl WithSimd for Task<'_> {
         let Self { op, rows, y } = self;
         let s = rows.sizes;
         let most = Block::POINTS.min(rows.x.len());
-        let mut local = Local::new(op, most);
+        let mut local = Local::new(op, rows.knots, most);
         let mut x = vec![0.0; most];
         let mut scale = vec![0.0; if rows.scale.is_some() { most } else { 0 }];
         y.fill(0.0);
@@ -50,7 +52,7 @@ impl WithSimd for Task<'_> {
             if let Some(u) = rows.scale {
                 block.gather(u, s.inputs, &mut scale[..points]);
             }
-            local.fill(op, &x[..points], rows.scale.map(|_| &scale[..points]));
+            local.fill(op, block.order(), &x[..points], rows.scale.map(|_| &scale[..points]));
             if s.outputs < S::F32_LANES {
                 narrow(op, &rows, &local, &block, y);
                 continue;
@@ -69,7 +71,7 @@ impl WithSimd for Task<'_> {
 
 /// Adds a block to y, vectors along the outputs.
 #[inline(always)]
-fn wide<S: Simd>(simd: S, terms: usize, rows: &Rows<'_>, local: &Local, block: &Block, y: &mut [f32]) {
+fn wide<S: Simd>(simd: S, terms: usize, rows: &Rows<'_>, local: &Local<'_>, block: &Block, y: &mut [f32]) {
     let s = rows.sizes;
     let (vectors, overlap) = cover(s.outputs, S::F32_LANES);
     assert!(rows.coef.len() == s.inputs * s.bases * s.outputs && y.len() == s.rows * s.outputs);
@@ -115,7 +117,7 @@ unsafe fn tail<S: Simd>(
     simd: S,
     terms: usize,
     rows: &Rows<'_>,
-    local: &Local,
+    local: &Local<'_>,
     block: &Block,
     b: usize,
     y: &mut [f32],
@@ -137,7 +139,7 @@ unsafe fn columns<S: Simd, const NV: usize, const P: usize>(
     simd: S,
     terms: usize,
     rows: &Rows<'_>,
-    local: &Local,
+    local: &Local<'_>,
     block: &Block,
     b: usize,
     at: usize,
@@ -180,7 +182,7 @@ unsafe fn columns<S: Simd, const NV: usize, const P: usize>(
 
 /// A few rows of fewer outputs than a vector holds: the coefficients of a point are one short contiguous run.
 #[inline(always)]
-fn narrow(op: &SplineSum, rows: &Rows<'_>, local: &Local, block: &Block, y: &mut [f32]) {
+fn narrow(op: &SplineSum, rows: &Rows<'_>, local: &Local<'_>, block: &Block, y: &mut [f32]) {
     let outputs = rows.sizes.outputs;
     for o in (0..outputs).step_by(8) {
         narrow_block(op, rows, local, block, y, o, 8.min(outputs - o));
@@ -192,7 +194,7 @@ fn narrow(op: &SplineSum, rows: &Rows<'_>, local: &Local, block: &Block, y: &mut
 fn narrow_block(
     op: &SplineSum,
     rows: &Rows<'_>,
-    local: &Local,
+    local: &Local<'_>,
     block: &Block,
     y: &mut [f32],
     first: usize,

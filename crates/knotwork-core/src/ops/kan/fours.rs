@@ -1,7 +1,7 @@
 //! The GPU kernels of the sums over splines that take four outputs at a time, where their number is a multiple of 4.
 
 use super::{
-    kernels::{Sizes, WORKGROUP_BYTES, add_parts, dispatch, evaluation, kernel, limit, params, tile},
+    kernels::{Sizes, WORKGROUP_BYTES, add_parts, evaluation, kernel, limit, params, splines, tile},
     op::{Kind, SplineSum},
     split::{Split, Terms},
 };
@@ -78,7 +78,7 @@ fn tiles(op: &SplineSum, s: Sizes, on: &Capabilities) -> Vec<Lowering> {
         .map(|Split { parts, span }| {
             let kernel = kernel(op, "kan/fours/forward", &sizes);
             let words = params(op, s, parts, span);
-            let first = dispatch(kernel, bind_forward(op, parts), words, tiles * parts);
+            let first = splines(op, kernel, bind_forward(op, parts), words, tiles * parts);
             let name = if parts > 1 { "fours_split" } else { "fours" };
             in_parts(name, first, &[s.rows * s.outputs], parts)
         })
@@ -102,7 +102,7 @@ fn rows(op: &SplineSum, s: Sizes, on: &Capabilities) -> Vec<Lowering> {
         .map(|Split { parts, span }| {
             let kernel = kernel(op, "kan/fours/row", &sizes);
             let words = params(op, s, parts, span);
-            let first = dispatch(kernel, bind_forward(op, parts), words, tiles * parts);
+            let first = splines(op, kernel, bind_forward(op, parts), words, tiles * parts);
             let name = if parts > 1 { "row_split" } else { "row" };
             in_parts(name, first, &[s.rows * s.outputs], parts)
         })
@@ -119,7 +119,7 @@ fn input(op: &SplineSum, s: Sizes) -> Vec<Lowering> {
         let mut bindings = vec![BindTo::Input(0), BindTo::Input(1), BindTo::Input(2), BindTo::Output(0)];
         bindings.extend(op.base_input().map(BindTo::Input));
         let groups = s.rows.div_ceil(THREADS / inputs) * s.inputs.div_ceil(inputs);
-        Lowering::single(variant, dispatch(kernel, bindings, params(op, s, 1, s.rows), groups))
+        Lowering::single(variant, splines(op, kernel, bindings, params(op, s, 1, s.rows), groups))
     };
     let fits = |&(inputs, chunk): &(usize, usize)| {
         let base = if op.base { inputs } else { 0 };
@@ -159,7 +159,7 @@ fn coefficients(op: &SplineSum, s: Sizes, on: &Capabilities) -> Vec<Lowering> {
             let mut bindings = vec![BindTo::Input(0), BindTo::Input(1)];
             bindings.extend((0..counts.len()).map(to));
             bindings.extend(op.scale_input().map(BindTo::Input));
-            let first = dispatch(kernel, bindings, params(op, s, parts, span), tiles * parts);
+            let first = splines(op, kernel, bindings, params(op, s, parts, span), tiles * parts);
             in_parts(if parts > 1 { "fours_split" } else { "fours" }, first, &counts, parts)
         })
         .collect()

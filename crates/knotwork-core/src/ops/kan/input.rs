@@ -30,12 +30,12 @@ impl WithSimd for Task<'_> {
         let Self { op, rows, g, real, y } = self;
         let s = rows.sizes;
         let most = Block::POINTS.min(rows.x.len());
-        let mut local = Local::new(op, most);
+        let mut local = Local::new(op, rows.knots, most);
         let mut x = vec![0.0; most];
         for block in s.blocks() {
             let points = block.points();
             block.gather(rows.x, s.inputs, &mut x[..points]);
-            local.fill(op, &x[..points], None);
+            local.fill(op, block.order(), &x[..points], None);
             if s.outputs < S::F32_LANES {
                 narrow(op, &rows, &local, &block, g, y);
                 continue;
@@ -57,7 +57,7 @@ fn wide<S: Simd>(
     simd: S,
     terms: usize,
     rows: &Rows<'_>,
-    local: &Local,
+    local: &Local<'_>,
     block: &Block,
     g: &[f32],
     real: usize,
@@ -116,7 +116,7 @@ fn held<S: Simd, const NV: usize>(
     simd: S,
     terms: usize,
     rows: &Rows<'_>,
-    local: &Local,
+    local: &Local<'_>,
     block: &Block,
     g: &[f32],
     real: usize,
@@ -162,7 +162,7 @@ unsafe fn combined<S: Simd>(
     simd: S,
     terms: usize,
     rows: &Rows<'_>,
-    local: &Local,
+    local: &Local<'_>,
     i: usize,
     p: usize,
     from: usize,
@@ -186,7 +186,7 @@ unsafe fn combined<S: Simd>(
 
 /// A few rows of fewer outputs than a vector holds.
 #[inline(always)]
-fn narrow(op: &SplineSum, rows: &Rows<'_>, local: &Local, block: &Block, g: &[f32], y: &mut [f32]) {
+fn narrow(op: &SplineSum, rows: &Rows<'_>, local: &Local<'_>, block: &Block, g: &[f32], y: &mut [f32]) {
     let (s, terms, len) = (rows.sizes, op.terms(), local.stride);
     let outputs = s.outputs;
     for b in block.rows.clone() {

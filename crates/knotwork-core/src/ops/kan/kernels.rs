@@ -2,7 +2,7 @@
 
 use super::{
     fours,
-    op::{Kind, SplineSum},
+    op::{Kind, Spacing, SplineSum},
     silu::polynomial,
     sorted,
     split::{MOST_PARTS, Split, TURNS, Terms},
@@ -45,7 +45,7 @@ impl Sizes {
 pub(super) fn lower(op: &SplineSum, request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String> {
     let sizes = Sizes::of(op.kind, op.basis.count(), request)?;
     let mut all = fours::lower(op, sizes, request.capabilities);
-    if op.kind == Kind::Coefficients {
+    if op.kind == Kind::Coefficients && op.spacing == Spacing::Even {
         all.extend(sorted::lower(op, sizes, request.capabilities));
     }
     all.push(match op.kind {
@@ -116,7 +116,11 @@ fn words(op: &SplineSum) -> usize {
 /// Turns of the loops that evaluate one point, about.
 pub(super) fn evaluation(op: &SplineSum) -> usize {
     let terms = op.basis.order() + 1;
-    terms * (terms + 4)
+    let search = match op.spacing {
+        Spacing::Even => 0,
+        Spacing::Given { .. } => 2 * terms + (op.basis.grid() + 2 * terms).ilog2() as usize + 1,
+    };
+    terms * (terms + 4) + search
 }
 
 /// Terms of a sum, a multiple of `grain`, that one invocation may walk where each takes so many turns of its loops.
@@ -131,6 +135,23 @@ pub(super) fn tile(count: usize, low: usize, high: usize) -> usize {
 
 pub(super) fn dispatch(kernel: Kernel, bindings: Vec<BindTo>, params: Params, groups: usize) -> DispatchSpec {
     DispatchSpec { kernel, bindings, params, grid: Grid::Linear(groups as u64), flat: None }
+}
+
+/// A dispatch of a kernel that evaluates splines: where knots are given they are bound behind all else.
+pub(super) fn splines(
+    op: &SplineSum,
+    mut kernel: Kernel,
+    mut bindings: Vec<BindTo>,
+    params: Params,
+    groups: usize,
+) -> DispatchSpec {
+    if let (Some(knots), Spacing::Given { closed }) = (op.knots_input(), op.spacing) {
+        bindings.push(BindTo::Input(knots));
+        kernel.flags.push("knots");
+        kernel.constants.push(("KAN_KNOTS", (bindings.len() as u32).into()));
+        kernel.constants.push(("KAN_CLOSED", u32::from(closed).into()));
+    }
+    dispatch(kernel, bindings, params, groups)
 }
 
 /// Adds the parts of a sum: `count` elements from scratch memory into an output.
@@ -157,7 +178,7 @@ fn forward(op: &SplineSum, s: Sizes, on: &Capabilities) -> Lowering {
     bindings.push(if parts > 1 { BindTo::Scratch(0) } else { BindTo::Output(0) });
     bindings.extend(op.base_input().map(BindTo::Input));
     bindings.extend(op.scale_input().map(BindTo::Input));
-    let first = dispatch(kernel, bindings, params(op, s, parts, span), tiles * parts);
+    let first = splines(op, kernel, bindings, params(op, s, parts, span), tiles * parts);
     let count = s.rows * s.outputs;
     if parts == 1 {
         return Lowering::single("tiles", first);
@@ -193,7 +214,7 @@ fn input(op: &SplineSum, s: Sizes) -> Lowering {
     let mut bindings = vec![BindTo::Input(0), BindTo::Input(1), BindTo::Input(2), BindTo::Output(0)];
     bindings.extend(op.base_input().map(BindTo::Input));
     let groups = s.rows.div_ceil(THREADS / tile_inputs) * s.inputs.div_ceil(tile_inputs);
-    Lowering::single(variant, dispatch(kernel, bindings, params(op, s, 1, s.rows), groups))
+    Lowering::single(variant, splines(op, kernel, bindings, params(op, s, 1, s.rows), groups))
 }
 
 fn coefficients(op: &SplineSum, s: Sizes, on: &Capabilities) -> Lowering {
@@ -211,7 +232,7 @@ fn coefficients(op: &SplineSum, s: Sizes, on: &Capabilities) -> Lowering {
         bindings.push(to(1));
     }
     bindings.extend(op.scale_input().map(BindTo::Input));
-    let first = dispatch(kernel, bindings, params(op, s, parts, span), tiles * parts);
+    let first = splines(op, kernel, bindings, params(op, s, parts, span), tiles * parts);
     if parts == 1 {
         return Lowering::single("columns", first);
     }

@@ -6,7 +6,15 @@
 
 use std::ops::{Deref, DerefMut};
 
-use super::{MAX_ORDER, cells::Cells, cubic, long::Long, op::SplineSum, silu::silu_f32};
+use super::{
+    MAX_ORDER,
+    cells::Cells,
+    cubic,
+    given::{Given, Inputs},
+    long::Long,
+    op::{Spacing, SplineSum},
+    silu::silu_f32,
+};
 
 /// Points that are taken together: a constant, so that every loop over them is whole vectors.
 pub(super) const CHUNK: usize = 64;
@@ -42,7 +50,7 @@ impl DerefMut for Chunk {
 /// The weights of many points: row r of `weights` holds the weight of function `start + r` at each point; the last
 /// row, where there is a base, silu⁽ᵈ⁾.
 #[derive(Debug)]
-pub(super) struct Local {
+pub(super) struct Local<'a> {
     /// The first function of each point: from 0 to n − k − 1, so that `start + r` always exists.
     pub start: Vec<u32>,
     /// [terms + base, stride], or more.
@@ -50,25 +58,34 @@ pub(super) struct Local {
     /// Elements of a row: the points, and some to fill the last chunk.
     pub stride: usize,
     cells: Cells,
+    /// Where knots are data.
+    given: Option<Given<'a>>,
     rows: Box<[Chunk; MAX_ORDER + 1]>,
 }
 
-impl Local {
-    /// Room for so many points.
-    pub fn new(op: &SplineSum, points: usize) -> Self {
+impl<'a> Local<'a> {
+    /// Room for so many points; `knots` where they are given.
+    pub fn new(op: &SplineSum, knots: Option<&'a [f32]>, points: usize) -> Self {
+        let given = match (op.spacing, knots) {
+            (Spacing::Given { closed }, Some(knots)) => {
+                Some(Given::new(knots, &op.basis, op.derivative, closed))
+            }
+            _ => None,
+        };
         let room = points.next_multiple_of(CHUNK);
         Self {
             start: vec![0; room],
             weights: Long::zeros(op.terms() + usize::from(op.base), room),
             stride: 0,
             cells: Cells::new(&op.basis, op.derivative),
+            given,
             rows: Box::new([Chunk::of(0.0); MAX_ORDER + 1]),
         }
     }
 
-    /// Evaluates the points, each multiplied by its scale.
+    /// Evaluates the points, each multiplied by its scale; `inputs` says whose they are.
     #[inline(always)]
-    pub fn fill(&mut self, op: &SplineSum, x: &[f32], scale: Option<&[f32]>) {
+    pub fn fill(&mut self, op: &SplineSum, inputs: Inputs, x: &[f32], scale: Option<&[f32]>) {
         let terms = op.terms();
         let stride = x.len().next_multiple_of(CHUNK);
         self.stride = stride;
@@ -86,7 +103,14 @@ impl Local {
                 factor[..here].copy_from_slice(&u[at..at + here]);
             }
             if let (1.., Some(start)) = (terms, self.start[at..].first_chunk_mut()) {
-                spline(&self.cells, x, &factor, start, rows);
+                if let Some(given) = &self.given {
+                    let mut beyond = [0; CHUNK];
+                    if given.fill(inputs, at, x, &factor, start, &mut beyond, rows) {
+                        shift(rows, &beyond, given.order());
+                    }
+                } else {
+                    spline(&self.cells, x, &factor, start, rows);
+                }
                 for (row, to) in rows[..terms].iter().zip(self.weights.chunks_exact_mut(stride)) {
                     put(row, &mut to[at..]);
                 }

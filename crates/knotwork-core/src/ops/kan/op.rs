@@ -6,6 +6,7 @@
 //! - coefficients: P_imo = Σ_b u_bi g_bo B_m⁽ᵈ⁾(x_bi), Q_io = Σ_b u_bi g_bo silu⁽ᵈ⁾(x_bi).
 //!
 //! Each one's gradients are the others at order d or d + 1, so gradients of any order exist and no basis is ever in memory.
+//! Over splines the knots may be an input of their own, the last one; they are constants to all gradients.
 
 use super::{
     BSpline, MAX_DERIVATIVE,
@@ -33,6 +34,18 @@ pub(super) enum Kind {
     Coefficients,
 }
 
+/// Where the knots of splines are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Spacing {
+    /// As the basis says, evenly.
+    Even,
+    /// In the last input, [I, G + 2k + 1]; of the basis only grid and order count.
+    Given {
+        /// Whether the last cell that is not empty holds t_G too: there functions are what they are just below.
+        closed: bool,
+    },
+}
+
 /// One sum: x [B, I], C [I, n, O], W [I, O], u [B, I], g and y [B, O].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct KanSum {
@@ -44,6 +57,8 @@ pub(super) struct KanSum {
     pub base: bool,
     /// Whether u is an input.
     pub scale: bool,
+    /// Only splines have knots that are given.
+    pub spacing: Spacing,
 }
 
 /// A [`KanSum`] over B-splines.
@@ -54,12 +69,18 @@ pub(super) struct SplineSum {
     pub derivative: usize,
     pub base: bool,
     pub scale: bool,
+    pub spacing: Spacing,
 }
 
 impl SplineSum {
     fn sum(&self) -> KanSum {
-        let Self { kind, basis, derivative, base, scale } = *self;
-        KanSum { kind, basis: basis.into(), derivative, base, scale }
+        let Self { kind, basis, derivative, base, scale, spacing } = *self;
+        KanSum { kind, basis: basis.into(), derivative, base, scale, spacing }
+    }
+
+    /// Where the knots stand among the inputs.
+    pub fn knots_input(&self) -> Option<usize> {
+        self.sum().knots_input()
     }
 
     /// Where W stands among the inputs.
@@ -86,9 +107,9 @@ impl SplineSum {
 impl KanSum {
     /// The sum over B-splines, where they are the basis.
     pub fn splines(&self) -> Option<SplineSum> {
-        let Self { kind, derivative, base, scale, .. } = *self;
+        let Self { kind, derivative, base, scale, spacing, .. } = *self;
         match self.basis.0 {
-            Form::BSpline(basis) => Some(SplineSum { kind, basis, derivative, base, scale }),
+            Form::BSpline(basis) => Some(SplineSum { kind, basis, derivative, base, scale, spacing }),
             _ => None,
         }
     }
@@ -111,6 +132,16 @@ impl KanSum {
         }
     }
 
+    /// Where the knots stand among the inputs.
+    pub fn knots_input(&self) -> Option<usize> {
+        let others = match self.kind {
+            Kind::Forward => 2 + usize::from(self.base) + usize::from(self.scale),
+            Kind::Input => 3 + usize::from(self.base),
+            Kind::Coefficients => 2 + usize::from(self.scale),
+        };
+        (self.spacing != Spacing::Even).then_some(others)
+    }
+
     /// Where C stands among the inputs.
     pub fn coef_input(&self) -> Option<usize> {
         match self.kind {
@@ -125,15 +156,14 @@ impl KanSum {
         inputs[0].graph().apply(self, inputs, site)
     }
 
-    fn one(self, inputs: &[Option<&Tensor>]) -> Result<Tensor> {
-        let inputs: Vec<&Tensor> = inputs.iter().copied().flatten().collect();
-        inputs[0].graph().apply_one(self, &inputs, Site::here())
+    fn one(self, at: Points<'_>, inputs: &[Option<&Tensor>]) -> Result<Tensor> {
+        at.x.graph().apply_one(self, &at.with(inputs), Site::here())
     }
 
     /// The gradient to x: u ⊙ input⁽ᵈ⁺¹⁾(x, g, C, W); none where the pieces are constant and there is no W.
     fn gradient_to_x(
         &self,
-        x: &Tensor,
+        at: Points<'_>,
         g: &Tensor,
         c: &Tensor,
         w: Option<&Tensor>,
@@ -157,7 +187,7 @@ impl KanSum {
             scale: false,
             ..*self
         };
-        let slope = op.one(&[Some(x), Some(g), Some(c), w])?;
+        let slope = op.one(at, &[Some(g), Some(c), w])?;
         match u {
             Some(u) => u.mul(&slope).map(Some),
             None => Ok(Some(slope)),
@@ -165,42 +195,51 @@ impl KanSum {
     }
 
     /// input⁽ᵈ⁾(x, g, C, W), the gradient to u.
-    fn gradient_to_u(&self, x: &Tensor, g: &Tensor, c: &Tensor, w: Option<&Tensor>) -> Result<Tensor> {
-        Self { kind: Kind::Input, base: w.is_some(), scale: false, ..*self }.one(&[
-            Some(x),
-            Some(g),
-            Some(c),
-            w,
-        ])
+    fn gradient_to_u(&self, at: Points<'_>, g: &Tensor, c: &Tensor, w: Option<&Tensor>) -> Result<Tensor> {
+        let op = Self { kind: Kind::Input, base: w.is_some(), scale: false, ..*self };
+        op.one(at, &[Some(g), Some(c), w])
     }
 
     /// forward⁽ᵈ⁾(x, C, W, u), the gradient to g.
     fn gradient_to_g(
         &self,
-        x: &Tensor,
+        at: Points<'_>,
         c: &Tensor,
         w: Option<&Tensor>,
         u: Option<&Tensor>,
     ) -> Result<Tensor> {
         let op = Self { kind: Kind::Forward, base: w.is_some(), scale: u.is_some(), ..*self };
-        op.one(&[Some(x), Some(c), w, u])
+        op.one(at, &[Some(c), w, u])
     }
 
     /// coefficients⁽ᵈ⁾(x, g, u): the gradients to C and, where asked, W.
     fn gradients_to_parameters(
         &self,
-        x: &Tensor,
+        at: Points<'_>,
         g: &Tensor,
         u: Option<&Tensor>,
         base: bool,
     ) -> Result<(Tensor, Option<Tensor>)> {
         let op = Self { kind: Kind::Coefficients, base, scale: u.is_some(), ..*self };
-        let inputs: Vec<&Tensor> = [Some(x), Some(g), u].into_iter().flatten().collect();
-        let mut out = op.apply(&inputs, Site::here())?.into_iter();
+        let mut out = op.apply(&at.with(&[Some(g), u]), Site::here())?.into_iter();
         match out.next() {
             Some(c) => Ok((c, out.next())),
             None => Err(no_gradient("the sum over rows has no output")),
         }
+    }
+}
+
+/// What the functions are evaluated at, and on which knots.
+#[derive(Clone, Copy)]
+struct Points<'a> {
+    x: &'a Tensor,
+    knots: Option<&'a Tensor>,
+}
+
+impl<'a> Points<'a> {
+    /// All inputs of a sum: these, and the others between them.
+    fn with(self, others: &[Option<&'a Tensor>]) -> Vec<&'a Tensor> {
+        std::iter::once(self.x).chain(others.iter().copied().flatten()).chain(self.knots).collect()
     }
 }
 
@@ -230,7 +269,14 @@ impl Op for KanSum {
     }
 
     fn attributes(&self) -> String {
-        format!("{} derivative={} base={} scale={}", self.basis, self.derivative, self.base, self.scale)
+        let basis = match (self.spacing, self.splines()) {
+            (Spacing::Given { closed }, Some(sum)) => {
+                let (order, grid) = (sum.basis.order(), sum.basis.grid());
+                format!("bspline order={order} grid={grid} knots=given closed={closed}")
+            }
+            _ => self.basis.to_string(),
+        };
+        format!("{basis} derivative={} base={} scale={}", self.derivative, self.base, self.scale)
     }
 
     fn infer(&self, inputs: &[Meta]) -> Result<Vec<Meta>, String> {
@@ -275,6 +321,19 @@ impl Op for KanSum {
         {
             return Err(format!("the scale has shape {}, x has {}", u.shape, x.shape));
         }
+        if let (Some(t), Some(sum)) = (self.knots_input().map(|i| &inputs[i]), self.splines()) {
+            rank("knots", t, 2, "[I, G + 2k + 1]")?;
+            same("knots", &t.shape.dims()[0], 0, width, "the last dimension of x")?;
+            let (grid, order) = (sum.basis.grid(), sum.basis.order());
+            let want = crate::Dim::from(grid + 2 * order + 1);
+            same(
+                "knots",
+                &t.shape.dims()[1],
+                1,
+                &want,
+                &format!("G + 2k + 1 with G = {grid} and k = {order}"),
+            )?;
+        }
         let meta = |dims: Vec<crate::Dim>| Meta::new(x.dtype, dims);
         let (rows, width, out) = (rows.clone(), width.clone(), out.clone());
         Ok(match self.kind {
@@ -313,7 +372,7 @@ impl Op for KanSum {
     fn grad(&self, context: &GradContext<'_>) -> Result<Vec<Option<Tensor>>> {
         let input = |i: Option<usize>| i.map(|i| &context.inputs[i]);
         let wanted = |i: Option<usize>| i.is_some_and(|i| context.wanted[i]);
-        let x = &context.inputs[0];
+        let x = Points { x: &context.inputs[0], knots: input(self.knots_input()) };
         let mut found = vec![None; context.inputs.len()];
         let mut set = |i: Option<usize>, value: Option<Tensor>| {
             if let (Some(i), Some(value)) = (i, value) {
@@ -357,7 +416,7 @@ impl Op for KanSum {
                 let p = match context.cotangents.first().and_then(Option::as_ref) {
                     Some(p) => p.clone(),
                     None => {
-                        let zero = x.graph().constant(x.dtype(), 0.0)?;
+                        let zero = x.x.graph().constant(x.x.dtype(), 0.0)?;
                         zero.broadcast_to(context.outputs[0].shape().clone())?
                     }
                 };

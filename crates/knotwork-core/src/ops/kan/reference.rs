@@ -4,8 +4,9 @@
 use super::{
     basis::{Basis, Form},
     dense::fill::fill,
-    op::{KanSum, Kind},
+    op::{KanSum, Kind, Spacing},
     silu::silu,
+    spline::by_definition,
 };
 use crate::ops::Reference;
 
@@ -28,10 +29,20 @@ pub(super) fn run(op: &KanSum, inputs: &[Reference], outputs: &mut [Reference]) 
     let scale = at(op.scale_input());
     let base = at(op.base_input());
     // Φ⁽ᵈ⁾: every basis function, then silu, at every element of x.
+    let knots = at(op.knots_input());
+    let functions = |p: usize, x: f64| match (op.spacing, op.splines(), knots) {
+        (Spacing::Given { closed }, Some(sum), Some(knots)) => {
+            let wide = knots.len() / width;
+            let row = &knots[p % width * wide..][..wide];
+            by_definition(row, sum.basis.order(), x, op.derivative, closed)
+        }
+        _ => basis(&op.basis, x, op.derivative),
+    };
     let features: Vec<Vec<f64>> = x
         .iter()
-        .map(|&x| {
-            let mut all = basis(&op.basis, x, op.derivative);
+        .enumerate()
+        .map(|(p, &x)| {
+            let mut all = functions(p, x);
             all.push(silu(x, op.derivative));
             all
         })

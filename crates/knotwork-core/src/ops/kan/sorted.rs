@@ -140,7 +140,10 @@ mod tests {
     use super::*;
     use crate::{
         Layout,
-        ops::kan::{BSpline, op::Kind},
+        ops::kan::{
+            BSpline,
+            op::{Kind, Spacing},
+        },
         plan::{KernelOperand, KernelRequest},
     };
 
@@ -159,7 +162,14 @@ mod tests {
 
     /// The variants of the sum over [rows, inputs, outputs] of a basis, on a device.
     fn variants([rows, i, o]: [usize; 3], basis: BSpline, on: &Capabilities) -> Vec<Lowering> {
-        let op = SplineSum { kind: Kind::Coefficients, basis, derivative: 0, base: true, scale: false };
+        let op = SplineSum {
+            kind: Kind::Coefficients,
+            basis,
+            derivative: 0,
+            base: true,
+            scale: false,
+            spacing: Spacing::Even,
+        };
         let operand =
             |shape: &[usize]| KernelOperand { dtype: DType::F32, layout: Layout::contiguous(shape) };
         let inputs = [operand(&[rows, i]), operand(&[rows, o])];

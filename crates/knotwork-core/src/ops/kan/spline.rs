@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::Outside;
 use crate::{Result, Site, error::OpError};
 
 /// The largest order that a basis may have.
@@ -12,7 +13,8 @@ pub const MAX_ORDER: usize = 16;
 ///
 /// The knots are t_j = lo + j h, h = (hi − lo) / grid, j = −order … grid + order: the grid, and `order` steps on either
 /// side. Function m lives on [t_{m−order}, t_{m+1}). Intervals are closed on the left and open on the right; beyond the
-/// outermost knots every function is 0, as in pykan. At NaN every function is NaN.
+/// outermost knots every function is 0, as in pykan, where [`outside`](Self::outside) says nothing else. At NaN every
+/// function is NaN.
 ///
 /// ```
 /// use knotwork_core::ops::BSpline;
@@ -27,6 +29,7 @@ pub struct BSpline {
     order: usize,
     grid: usize,
     range: (f64, f64),
+    outside: Outside,
 }
 
 impl BSpline {
@@ -36,7 +39,7 @@ impl BSpline {
     /// Where `grid` is 0 or above 2²⁰, or `order` above [`MAX_ORDER`].
     #[track_caller]
     pub fn new(grid: usize, order: usize) -> Result<Self> {
-        let basis = Self { order, grid, range: (-1.0, 1.0) };
+        let basis = Self { order, grid, range: (-1.0, 1.0), outside: Outside::Zero };
         if grid == 0 || grid > 1 << 20 {
             return Err(
                 basis.refuse(format!("grid is {grid}; it must be from 1 to {}", 1 << 20), Site::here())
@@ -69,6 +72,19 @@ impl BSpline {
             );
         }
         Ok(self)
+    }
+
+    /// With another policy beyond [lo, hi].
+    #[must_use]
+    pub fn outside(mut self, outside: Outside) -> Self {
+        self.outside = outside;
+        self
+    }
+
+    /// What is beyond [lo, hi].
+    #[must_use]
+    pub fn policy(&self) -> Outside {
+        self.outside
     }
 
     /// The degree of the pieces, k.
@@ -111,7 +127,7 @@ impl BSpline {
     /// B_{j,p}(x) = (x − t_j) / (t_{j+p} − t_j) B_{j,p−1}(x) + (t_{j+p+1} − x) / (t_{j+p+1} − t_{j+1}) B_{j+1,p−1}(x);
     /// B'_{j,p} = p (B_{j,p−1} / (t_{j+p} − t_j) − B_{j+1,p−1} / (t_{j+p+1} − t_{j+1})).
     ///
-    /// 0 where `d` is above the order; else NaN at NaN.
+    /// 0 where `d` is above the order; else NaN at NaN. Beyond [lo, hi] what [`Outside`] says.
     ///
     /// ```
     /// use knotwork_core::ops::BSpline;
@@ -121,31 +137,9 @@ impl BSpline {
     /// ```
     #[must_use]
     pub fn evaluate(&self, x: f64, d: usize) -> Vec<f64> {
-        let (k, n) = (self.order, self.count());
-        if d > k {
-            return vec![0.0; n];
-        }
-        if x.is_nan() {
-            return vec![x; n];
-        }
-        let knots: Vec<f64> = (-(k as isize)..=(self.grid + k) as isize).map(|j| self.knot(j)).collect();
-        if x < knots[0] || x >= knots[knots.len() - 1] {
-            return vec![0.0; n];
-        }
-        let mut b: Vec<f64> =
-            knots.windows(2).map(|t| if t[0] <= x && x < t[1] { 1.0 } else { 0.0 }).collect();
-        for p in 1..=k {
-            for j in 0..b.len() - 1 {
-                let (left, right) = (knots[j + p] - knots[j], knots[j + p + 1] - knots[j + 1]);
-                b[j] = if p <= k - d {
-                    (x - knots[j]) / left * b[j] + (knots[j + p + 1] - x) / right * b[j + 1]
-                } else {
-                    p as f64 * (b[j] / left - b[j + 1] / right)
-                };
-            }
-            b.pop();
-        }
-        b
+        let knots: Vec<f64> =
+            (-(self.order as isize)..=(self.grid + self.order) as isize).map(|j| self.knot(j)).collect();
+        evaluate(&knots, self.order, self.outside, x, d)
     }
 
     fn refuse(&self, message: String, site: Site) -> crate::Error {
@@ -155,7 +149,65 @@ impl BSpline {
 
 impl fmt::Display for BSpline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { order, grid, range: (lo, hi) } = self;
-        write!(f, "order={order} grid={grid} range=[{lo}, {hi}]")
+        let Self { order, grid, range: (lo, hi), outside } = self;
+        write!(f, "order={order} grid={grid} range=[{lo}, {hi}]")?;
+        match outside {
+            Outside::Zero => Ok(()),
+            other => write!(f, " outside={other}"),
+        }
     }
+}
+
+/// The derivative of order `d` at `x` of every spline of order `k` over knots t_{−k} … t_{G+k}, under a policy.
+pub(super) fn evaluate(knots: &[f64], k: usize, outside: Outside, x: f64, d: usize) -> Vec<f64> {
+    let (low, high) = (knots[k], knots[knots.len() - 1 - k]);
+    let beyond = x < low || x >= high;
+    if outside == Outside::Zero || !beyond {
+        return by_definition(knots, k, x, d, false);
+    }
+    let end = if x < low { low } else { high };
+    let at_end = |d: usize| by_definition(knots, k, end, d, true);
+    match (outside, d) {
+        (Outside::Linear, 0) => {
+            at_end(0).iter().zip(at_end(1)).map(|(value, slope)| value + slope * (x - end)).collect()
+        }
+        (Outside::Linear, 1) => at_end(1),
+        (_, 0) => at_end(0),
+        _ => vec![0.0; knots.len() - 1 - k],
+    }
+}
+
+/// The same by the definition, 0/0 being 0: 0 beyond the outermost knots. `closed` takes t_G, and what lies above it, to the
+/// last interval before it that is not empty. NaN at NaN, and where knots fall or are no numbers.
+pub(super) fn by_definition(knots: &[f64], k: usize, x: f64, d: usize, closed: bool) -> Vec<f64> {
+    let n = knots.len() - 1 - k;
+    if d > k {
+        return vec![0.0; n];
+    }
+    if x.is_nan() || !knots.is_sorted() {
+        return vec![f64::NAN; n];
+    }
+    let high = knots[n];
+    let mut b: Vec<f64> = if closed && x >= high {
+        let cell = knots.windows(2).rposition(|t| t[0] < t[1] && t[1] <= high);
+        (0..knots.len() - 1).map(|j| if Some(j) == cell { 1.0 } else { 0.0 }).collect()
+    } else {
+        knots.windows(2).map(|t| if t[0] <= x && x < t[1] { 1.0 } else { 0.0 }).collect()
+    };
+    if b.iter().all(|&b| b == 0.0) {
+        return vec![0.0; n];
+    }
+    let ratio = |a: f64, b: f64| if b == 0.0 { 0.0 } else { a / b };
+    for p in 1..=k {
+        for j in 0..b.len() - 1 {
+            let (left, right) = (knots[j + p] - knots[j], knots[j + p + 1] - knots[j + 1]);
+            b[j] = if p <= k - d {
+                ratio(x - knots[j], left) * b[j] + ratio(knots[j + p + 1] - x, right) * b[j + 1]
+            } else {
+                p as f64 * (ratio(b[j], left) - ratio(b[j + 1], right))
+            };
+        }
+        b.pop();
+    }
+    b
 }

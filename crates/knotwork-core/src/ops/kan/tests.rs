@@ -2,21 +2,22 @@
 
 use super::{
     BSpline, MAX_DERIVATIVE, fast,
+    given::Inputs,
     local::Local,
-    op::{KanSum, Kind, SplineSum},
+    op::{KanSum, Kind, Spacing, SplineSum},
 };
 use crate::{DType, Device, Dim, Graph, HostTensor, Result, Tensor, cpu::evaluate};
 
 /// Numbers in [−1, 1) from a small generator.
-struct Random(u64);
+pub(super) struct Random(pub u64);
 
 impl Random {
-    fn next(&mut self) -> f64 {
+    pub fn next(&mut self) -> f64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as f64 / f64::from(1u32 << 30) - 1.0
     }
 
-    fn tensor(&mut self, dtype: DType, shape: &[usize], scale: f64) -> HostTensor {
+    pub fn tensor(&mut self, dtype: DType, shape: &[usize], scale: f64) -> HostTensor {
         let values: Vec<f64> = (0..shape.iter().product::<usize>()).map(|_| scale * self.next()).collect();
         match dtype {
             DType::F64 => HostTensor::from_vec(values, shape).unwrap(),
@@ -25,7 +26,7 @@ impl Random {
     }
 }
 
-fn close(got: &[f64], want: &[f64], tolerance: f64) {
+pub(super) fn close(got: &[f64], want: &[f64], tolerance: f64) {
     assert_eq!(got.len(), want.len());
     for (g, w) in got.iter().zip(want) {
         assert!((g - w).abs() <= tolerance * w.abs().max(1.0), "{got:?}, not {want:?}");
@@ -106,13 +107,20 @@ fn local_weights_are_the_basis() {
     ] {
         let basis = BSpline::new(grid, order).unwrap().range(lo, hi).unwrap();
         for d in 0..=order.min(3) {
-            let op = SplineSum { kind: Kind::Forward, basis, derivative: d, base: false, scale: false };
+            let op = SplineSum {
+                kind: Kind::Forward,
+                basis,
+                derivative: d,
+                base: false,
+                scale: false,
+                spacing: Spacing::Even,
+            };
             let reach = (hi - lo) * (1.0 + 2.2 * order as f64 / grid as f64);
             let mut x: Vec<f32> =
                 (0..999).map(|i| ((lo + hi) / 2.0 + reach * (f64::from(i) / 998.0 - 0.5)) as f32).collect();
             x.extend([f32::INFINITY, f32::NEG_INFINITY, 1e30, -0.0, lo as f32, hi as f32]);
-            let mut local = Local::new(&op, x.len());
-            local.fill(&op, &x, None);
+            let mut local = Local::new(&op, None, x.len());
+            local.fill(&op, Inputs::one(0), &x, None);
             let unit = basis.step().powi(d as i32);
             for (p, &x) in x.iter().enumerate() {
                 let mut got = vec![0.0; basis.count()];
@@ -202,7 +210,14 @@ fn the_three_sums_are_adjoint() {
         let mut given = |shape: &[usize]| g.tensor(random.tensor(DType::F64, shape, 1.3)).unwrap();
         let (x, u, dy) = (given(&[b, i]), given(&[b, i]), given(&[b, o]));
         let (c, w) = (given(&[i, basis.count(), o]), given(&[i, o]));
-        let op = KanSum { kind: Kind::Forward, basis: basis.into(), derivative: d, base: true, scale: true };
+        let op = KanSum {
+            kind: Kind::Forward,
+            basis: basis.into(),
+            derivative: d,
+            base: true,
+            scale: true,
+            spacing: Spacing::Even,
+        };
         let site = crate::Site::here();
         let y = op.apply(&[&x, &c, &w, &u], site).unwrap().remove(0);
         let v = KanSum { kind: Kind::Input, scale: false, ..op }
@@ -354,7 +369,8 @@ fn a_scale_that_is_no_number_is_none_beyond_the_grid() {
         let x = given(&[rows, 2], &[(2, 9.0), (5, -7.0)]);
         let u = given(&[rows, 2], &[(2, f32::NAN), (5, f32::INFINITY)]);
         let c = given(&[2, basis.count(), outputs], &[]);
-        let op = KanSum { kind: Kind::Forward, basis: basis.into(), derivative: 0, base: false, scale: true };
+        let (kind, spacing) = (Kind::Forward, Spacing::Even);
+        let op = KanSum { kind, basis: basis.into(), derivative: 0, base: false, scale: true, spacing };
         let y = op.apply(&[&x, &c, &u], crate::Site::here()).unwrap().remove(0);
         let mut program = Device::cpu().compile(&g, &[&y], &[]).unwrap();
         let got = program.run::<HostTensor>([]).unwrap().wait().unwrap().remove(0).to_f64();

@@ -3,22 +3,25 @@
 use rayon::prelude::*;
 
 use super::{
+    Outside,
     basis::{Basis, Form},
     dense::{
         self,
         fill::fill_lanes,
         real::{LANES, Lanes},
     },
+    given::Inputs,
     kernels::{self, Sizes, dispatch},
     local::Local,
-    op::{Kind, SplineSum, too_many},
+    op::{Kind, Spacing, SplineSum, too_many},
+    outside::Ends,
     reference,
 };
 use crate::{
     DType, Result, Site,
     autodiff::GradContext,
     cpu::CpuIo,
-    graph::{Meta, Tensor},
+    graph::{Meta, Tensor, with_provenance},
     ops::{Op, Reference, elementwise::vectorised},
     plan::{BindTo, Kernel, KernelRequest, Lowering},
 };
@@ -31,7 +34,7 @@ const SPAN: usize = 64;
 impl Tensor {
     /// The functions φ_1 … φ_n of a [`Basis`] at every element: x […] gives φ [..., n].
     ///
-    /// For B-splines gradients exist at any order, for the other bases up to the third. [`kan_layer`](Self::kan_layer)
+    /// Beyond their grid B-splines are what their [`Outside`] says. For B-splines gradients exist at any order, for the other bases up to the third. [`kan_layer`](Self::kan_layer)
     /// multiplies such functions with coefficients without ever storing them.
     ///
     /// ```
@@ -50,8 +53,21 @@ impl Tensor {
     /// Where x is no float.
     #[track_caller]
     pub fn basis(&self, basis: impl Into<Basis>) -> Result<Self> {
-        let op = Values { basis: basis.into(), derivative: 0, contract: false };
-        self.graph().apply_one(op, &[self], Site::here())
+        let (basis, site) = (basis.into(), Site::here());
+        let list = |x: &Self, basis: Basis, derivative: usize| {
+            self.graph().apply_one(Values { basis, derivative, contract: false }, &[x], site)
+        };
+        let spline = match basis.0 {
+            Form::BSpline(spline) if spline.policy() != Outside::Zero && self.dtype().is_float() => spline,
+            _ => return list(self, basis, 0),
+        };
+        let within: Basis = spline.outside(Outside::Zero).into();
+        let (held, beyond) = Ends::even(self, &spline)?.hold(self, site)?;
+        let values = list(&held, within, 0)?;
+        if spline.policy() == Outside::Clamp || spline.order() == 0 {
+            return Ok(values);
+        }
+        with_provenance(site, || values.add(&list(&held, within, 1)?.mul(&beyond.unsqueeze(beyond.rank())?)?))
     }
 }
 
@@ -81,7 +97,14 @@ impl Values {
     fn spline(&self) -> Option<SplineSum> {
         let Form::BSpline(basis) = self.basis.0 else { return None };
         let derivative = self.derivative;
-        Some(SplineSum { kind: Kind::Forward, basis, derivative, base: false, scale: false })
+        Some(SplineSum {
+            kind: Kind::Forward,
+            basis,
+            derivative,
+            base: false,
+            scale: false,
+            spacing: Spacing::Even,
+        })
     }
 
     /// φ⁽ᵈ⁾ of each point, [points, n].
@@ -152,11 +175,11 @@ impl Values {
     }
 }
 
-fn locals(sum: &SplineSum, x: &[f32]) -> Local {
-    let mut local = Local::new(sum, x.len());
+fn locals(sum: &SplineSum, x: &[f32]) -> Local<'static> {
+    let mut local = Local::new(sum, None, x.len());
     vectorised(
         #[inline(always)]
-        || local.fill(sum, x, None),
+        || local.fill(sum, Inputs::one(0), x, None),
     );
     local
 }

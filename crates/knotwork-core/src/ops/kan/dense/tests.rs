@@ -1,7 +1,7 @@
 //! Bases other than B-splines: golden values, derivatives, saturation, f32 against f64, layers and refusals.
 
 use super::{
-    super::{Basis, op::KanSum, op::Kind, reference},
+    super::{Basis, op::KanSum, op::Kind, op::Spacing, reference},
     MAX_DERIVATIVE,
     fill::fill_lanes,
     real::{LANES, Lanes},
@@ -212,7 +212,14 @@ fn the_three_sums_are_adjoint() {
             let (x, u, dy) = (given(&[5, 3], 0.1), given(&[5, 3], 0.2), given(&[5, 4], 0.3));
             let (c, w) = (given(&[3, basis.count(), 4], 0.4), given(&[3, 4], 0.5));
             let site = crate::Site::here();
-            let op = KanSum { kind: Kind::Forward, basis, derivative: d, base: true, scale: true };
+            let op = KanSum {
+                kind: Kind::Forward,
+                basis,
+                derivative: d,
+                base: true,
+                scale: true,
+                spacing: Spacing::Even,
+            };
             let y = op.apply(&[&x, &c, &w, &u], site).unwrap().remove(0);
             let input = KanSum { kind: Kind::Input, scale: false, ..op };
             let v = input.apply(&[&x, &dy, &c, &w], site).unwrap().remove(0);

@@ -5,7 +5,8 @@ use pulp::{Simd, WithSimd};
 
 use super::column;
 use crate::ops::kan::{
-    coefficients::Task as Inputs,
+    coefficients::Task as Block,
+    given::Inputs,
     local::{CHUNK, Chunk, Local},
     op::SplineSum,
 };
@@ -28,7 +29,7 @@ pub(super) fn takes(op: &SplineSum) -> bool {
 }
 
 /// A block of inputs, as it is for wider layers.
-pub(in crate::ops::kan) struct Task<'a>(pub Inputs<'a>);
+pub(in crate::ops::kan) struct Task<'a>(pub Block<'a>);
 
 impl WithSimd for Task<'_> {
     type Output = ();
@@ -57,7 +58,7 @@ type Cotangents<const WIDE: usize> = [[f32; WIDE]; CHUNK];
 impl Task<'_> {
     #[inline(always)]
     fn run<const WIDE: usize, const DEEP: usize>(self) {
-        let Inputs { op, x, g, scale, sizes: s, first, dc, dw } = self.0;
+        let Block { op, x, g, scale, knots, sizes: s, first, dc, dw } = self.0;
         dc.fill(0.0);
         dw.fill(0.0);
         let mut padded: Vec<Cotangents<WIDE>> = vec![[[0.0; WIDE]; CHUNK]; s.rows.div_ceil(CHUNK)];
@@ -66,7 +67,7 @@ impl Task<'_> {
         }
         let terms = op.terms();
         let none = Cell([[0.0; WIDE]; DEEP]);
-        let mut local = Local::new(op, CHUNK);
+        let mut local = Local::new(op, knots, CHUNK);
         let (mut column_x, mut column_u) = (Chunk::of(0.0), Chunk::of(1.0));
         let mut sums = vec![none; COPIES * op.basis.grid()];
         for (i, dc) in dc.chunks_exact_mut(s.bases * s.outputs).enumerate() {
@@ -85,7 +86,7 @@ impl Task<'_> {
                     // Beyond the last row a point may be what an earlier chunk left there: its cotangents are 0.
                     column_x[here..].fill(0.0);
                     column_u[here..].fill(1.0);
-                    local.fill(op, &*column_x, scale.map(|_| &column_u[..]));
+                    local.fill(op, Inputs::one(first + i), &*column_x, scale.map(|_| &column_u[..]));
                     nan |= column_x.iter().fold(false, |nan, x| nan | x.is_nan());
                     let (weights, _) = local.weights.as_chunks();
                     spread(&local.start, &weights[..terms], g, &mut sums);

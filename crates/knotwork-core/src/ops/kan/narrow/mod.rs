@@ -13,6 +13,7 @@ use lookup::{Loads, Lookup, STEP};
 use super::{
     fast::Sizes,
     forward::Rows,
+    given::Inputs,
     local::{CHUNK, Chunk, Local},
     long::Long,
     op::{Kind, SplineSum},
@@ -124,7 +125,7 @@ fn points<L: Lookup>(lookup: L, terms: usize, task: Points<'_>) {
     let Points { op, rows, tables, g, y } = task;
     let s = rows.sizes;
     assert!(tables.stride >= s.bases && terms <= s.bases);
-    let mut local = Local::new(op, CHUNK);
+    let mut local = Local::new(op, rows.knots, CHUNK);
     let (mut x, mut scale, mut values) = (NONE, NONE, NONE);
     let (mut sums, mut cotangents) = ([NONE; OUTPUTS], [NONE; OUTPUTS]);
     let elements = if g.is_some() { s.inputs } else { s.outputs };
@@ -142,7 +143,7 @@ fn points<L: Lookup>(lookup: L, terms: usize, task: Points<'_>) {
             if let Some(u) = rows.scale {
                 column(&u[from(s.inputs)], s.inputs, i, &mut scale);
             }
-            local.fill(op, &x[..here], rows.scale.map(|_| &scale[..here]));
+            local.fill(op, Inputs::one(i), &x[..here], rows.scale.map(|_| &scale[..here]));
             let (weights, _) = local.weights.as_chunks::<CHUNK>();
             let Some(start) = local.start.first_chunk() else { return };
             let mut slope = NONE;
