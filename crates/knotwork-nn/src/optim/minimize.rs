@@ -31,9 +31,57 @@ pub(super) struct Minimization {
 }
 
 /// The name of a slot.
-fn slot_name(graph: &Graph, tensor: &Tensor) -> String {
+pub(super) fn slot_name(graph: &Graph, tensor: &Tensor) -> String {
     let found = graph.slots().into_iter().find(|s| s.value == tensor.id());
     found.map_or_else(|| format!("{tensor:?}"), |s| s.name)
+}
+
+/// What an optimizer of that name is to step: the chosen parameters, or all, in the graph's order, which is that of memory;
+/// frozen ones are passed by.
+pub(super) fn wanted(
+    graph: &Graph,
+    name: &str,
+    chosen: Option<&[Tensor]>,
+    site: Site,
+) -> Result<Vec<Tensor>> {
+    let mut wanted = graph.parameters();
+    if let Some(chosen) = chosen {
+        let slots = graph.slots();
+        for t in chosen {
+            let slot = &slots[graph.slot_of(t, site)?.0];
+            if slot.group != SlotGroup::Parameter {
+                let what = format!("{name}: `{}` is a state, no parameter", slot.name);
+                return Err(Error::Setting { what, site });
+            }
+        }
+        wanted.retain(|p| chosen.iter().any(|c| c.id() == p.id()));
+    }
+    Ok(wanted)
+}
+
+/// Those of them that the loss depends on, with its gradients to them; all of one type.
+pub(super) fn with_gradients(
+    name: &str,
+    wanted: Vec<Tensor>,
+    loss: &Tensor,
+    site: Site,
+) -> Result<(Vec<Tensor>, Vec<Tensor>)> {
+    let refuse = |what: String| Err(Error::Setting { what: format!("{name}: {what}"), site });
+    let found = with_provenance(site, || loss.gradients(&wanted.iter().collect::<Vec<_>>()))?;
+    let (parameters, gradients): (Vec<Tensor>, Vec<Tensor>) =
+        wanted.into_iter().zip(found).filter_map(|(p, d)| Some((p, d?))).unzip();
+    let Some(first) = parameters.first() else {
+        return refuse("the loss depends on no parameter that may be trained".into());
+    };
+    if let Some(other) = parameters.iter().find(|p| p.dtype() != first.dtype()) {
+        let named = |p: &Tensor| format!("`{}` is {}", slot_name(loss.graph(), p), p.dtype());
+        return refuse(format!(
+            "{}, {}; one optimizer steps one type: choose by `parameters`",
+            named(first),
+            named(other)
+        ));
+    }
+    Ok((parameters, gradients))
 }
 
 impl Common {
@@ -61,43 +109,14 @@ impl Common {
             }
         }
         checked.map_err(|what| refuse(format!("{name}: {what}")))?;
-        let wanted = match &self.parameters {
-            None => graph.parameters(),
-            Some(chosen) => {
-                let slots = graph.slots();
-                for t in chosen {
-                    let slot = graph.slot_of(t, site)?;
-                    if slots[slot.0].group != SlotGroup::Parameter {
-                        return Err(refuse(format!(
-                            "{name}: `{}` is a state, no parameter",
-                            slots[slot.0].name
-                        )));
-                    }
-                }
-                // In the graph's order, which is that of memory; frozen ones are passed by.
-                graph.parameters().into_iter().filter(|p| chosen.iter().any(|c| c.id() == p.id())).collect()
-            }
-        };
+        let wanted = wanted(&graph, &name, self.parameters.as_deref(), site)?;
         let lr_name = format!("{name}.lr");
         if graph.get(&lr_name).is_some() {
             return Err(refuse(format!(
                 "there is an optimizer `{name}` already: give this one a name by `named`"
             )));
         }
-        let found = with_provenance(site, || loss.gradients(&wanted.iter().collect::<Vec<_>>()))?;
-        let (parameters, gradients): (Vec<Tensor>, Vec<Tensor>) =
-            wanted.into_iter().zip(found).filter_map(|(p, d)| Some((p, d?))).unzip();
-        if parameters.is_empty() {
-            return Err(refuse(format!("{name}: the loss depends on no parameter that may be trained")));
-        }
-        if let Some(p) = parameters.iter().find(|p| p.dtype() != parameters[0].dtype()) {
-            let (first, other) = (slot_name(&graph, &parameters[0]), slot_name(&graph, p));
-            return Err(refuse(format!(
-                "{name}: `{first}` is {}, `{other}` is {}; one optimizer steps one type: choose by `parameters`",
-                parameters[0].dtype(),
-                p.dtype()
-            )));
-        }
+        let (parameters, gradients) = with_gradients(&name, wanted, loss, site)?;
         let lr = graph.scalar(&lr_name, lr)?;
         let scale = match self.clip_norm {
             None => None,

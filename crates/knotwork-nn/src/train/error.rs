@@ -14,6 +14,16 @@ pub enum TrainError {
         /// The loss.
         loss: f32,
     },
+    /// The loss of a minimisation is NaN or infinite where a step begins.
+    #[error(
+        "the loss is {loss} after {step} steps, from where nothing leads down; the parameters are as they were"
+    )]
+    NoStart {
+        /// Steps made.
+        step: u64,
+        /// The loss.
+        loss: f64,
+    },
     /// The loss is a number and its gradient is not.
     #[error(
         "the gradient of the loss, {loss}, is not finite after {step} steps; the parameters are as they were then"

@@ -278,7 +278,7 @@ impl LbfgsFit {
         self.programs.begin()?;
         let (loss, _) = self.evaluate(feeds)?;
         if !loss.is_finite() {
-            return Err(TrainError::NonFiniteLoss { epoch: 0, step: self.steps, loss: loss as f32 }.into());
+            return Err(TrainError::NoStart { step: self.steps, loss }.into());
         }
         self.learn(0.0)?;
         self.at = Some(loss);

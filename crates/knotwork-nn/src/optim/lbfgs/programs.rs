@@ -8,12 +8,12 @@ use std::borrow::Borrow;
 use knotwork_core::{
     DType, Device, Graph, HostTensor, Program, Site, Tensor, Update,
     device::Params,
-    graph::{Phase, SlotGroup, with_phase, with_provenance},
+    graph::{Phase, with_phase, with_provenance},
     plan::DeviceKind,
 };
 
 use super::history::Direction;
-use crate::{Error, Result};
+use crate::{Error, Result, optim::minimize};
 
 /// One parameter's nodes.
 #[derive(Debug)]
@@ -78,30 +78,16 @@ pub(super) fn nodes(
             "there is an optimizer `{name}` already: give this one a name by `named`"
         )));
     }
-    let slots_of = graph.slots();
-    let mut wanted = graph.parameters();
-    if let Some(chosen) = chosen {
-        for t in chosen {
-            let slot = &slots_of[graph.slot_of(t, site)?.0];
-            if slot.group != SlotGroup::Parameter {
-                return Err(refuse(format!("`{}` is a state, no parameter", slot.name)));
-            }
+    let wanted = minimize::wanted(&graph, name, chosen, site)?;
+    let (parameters, gradients) = minimize::with_gradients(name, wanted, loss, site)?;
+    let mut parts = Vec::with_capacity(parameters.len());
+    for (parameter, gradient) in parameters.into_iter().zip(gradients) {
+        let name = minimize::slot_name(&graph, &parameter);
+        if parameter.dtype() != DType::F32 {
+            return Err(refuse(format!("`{name}` is {}; it steps f32", parameter.dtype())));
         }
-        wanted.retain(|p| chosen.iter().any(|c| c.id() == p.id()));
-    }
-    let found = with_provenance(site, || loss.gradients(&wanted.iter().collect::<Vec<_>>()))?;
-    let mut parts = Vec::new();
-    for (parameter, gradient) in wanted.into_iter().zip(found) {
-        let Some(gradient) = gradient else { continue };
-        let name = slots_of[graph.slot_of(&parameter, site)?.0].name.clone();
         let shape = parameter.shape().fixed().unwrap_or_default();
         parts.push(Part { parameter, gradient, name, shape });
-    }
-    if parts.is_empty() {
-        return Err(refuse("the loss depends on no parameter that may be trained".into()));
-    }
-    if let Some(part) = parts.iter().find(|p| p.parameter.dtype() != DType::F32) {
-        return Err(refuse(format!("`{}` is {}; it steps f32", part.name, part.parameter.dtype())));
     }
     Ok(Nodes { graph, name: name.into(), slots, loss: loss.clone(), parts, site })
 }
