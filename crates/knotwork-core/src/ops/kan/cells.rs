@@ -42,6 +42,23 @@ impl Cells {
         }
     }
 
+    /// A cell's number within what an i32 holds: one beyond those that functions reach at most. NaN stays NaN.
+    #[inline(always)]
+    fn held(&self, q: f64) -> f64 {
+        let q = if q < self.below - 1.0 { self.below - 1.0 } else { q };
+        if q > self.above { self.above } else { q }
+    }
+
+    /// The nearest cell of the grid, by how many q is beyond it, and whether no function reaches q.
+    #[inline(always)]
+    fn split(&self, q: f64) -> (u32, i32, bool) {
+        let (last, order) = (self.last, self.order as i32);
+        let q = (q + MAGIC).to_bits() as i32;
+        let inside = if q < 0 { 0 } else { q };
+        let inside = if inside > last { last } else { inside };
+        (inside as u32, q - inside, (q < -order) | (q > last + order))
+    }
+
     /// The cells of points within the grid, the first or last where they lie `beyond` it by so many cells, the place within
     /// the cell, and the scale in cells that functions reach, else 0. Says whether any point is beyond the grid.
     ///
@@ -57,26 +74,19 @@ impl Cells {
         beyond: &mut [i32; CHUNK],
         factor: &mut Chunk,
     ) -> bool {
-        let Self { lo, inverse, below, above, last, unit, order, .. } = *self;
-        let (first, end) = (-(order as i32), last + 1 + order as i32);
+        let Self { lo, inverse, unit, .. } = *self;
         let mut strays = 0;
         for l in 0..CHUNK {
             let t = (f64::from(x[l]) - lo) * inverse;
-            let q = t.floor();
-            let q = if q < below - 1.0 { below - 1.0 } else { q };
-            let q = if q > above { above } else { q };
+            let q = self.held(t.floor());
             let v = (t - q) as f32;
             let q = if t.is_nan() { 0.0 } else { q };
-            let q = (q + MAGIC).to_bits() as i32;
-            let outside = (q < first) | (q >= end);
-            let inside = if q < 0 { 0 } else { q };
-            let inside = if inside > last { last } else { inside };
+            let outside;
+            (start[l], beyond[l], outside) = self.split(q);
+            strays |= beyond[l];
             u[l] = if outside { 0.0 } else { v };
             // A scale that is no number makes the 0 one that is none.
             factor[l] = scale[l] * if outside { 0.0 } else { unit };
-            beyond[l] = q - inside;
-            strays |= q - inside;
-            start[l] = inside as u32;
         }
         strays != 0
     }
@@ -92,25 +102,19 @@ impl Cells {
         beyond: &mut [i32; CHUNK],
         factor: &mut Chunk,
     ) -> bool {
-        let Self { lo, step, inverse, below, above, last, unit, .. } = *self;
+        let Self { lo, step, inverse, unit, .. } = *self;
         let mut strays = 0;
         for l in 0..CHUNK {
             let x = f64::from(x[l]);
-            let q = ((x - lo) * inverse).floor();
-            let q = if q < below - 1.0 { below - 1.0 } else { q };
-            let q = if q > above { above } else { q };
+            let q = self.held(((x - lo) * inverse).floor());
             let q = if x.is_nan() { 0.0 } else { q };
             let q = if x < lo + q * step { q - 1.0 } else { q };
             let q = if x >= lo + (q + 1.0) * step { q + 1.0 } else { q };
-            let outside = (q < below) | (q >= above);
             let v = (x - (lo + q * step)) * inverse;
+            let outside;
+            (start[l], beyond[l], outside) = self.split(q);
+            strays |= beyond[l];
             u[l] = if outside { 0.0 } else { v as f32 };
-            let q = (q + MAGIC).to_bits() as i32;
-            let inside = if q < 0 { 0 } else { q };
-            let inside = if inside > last { last } else { inside };
-            beyond[l] = q - inside;
-            strays |= q - inside;
-            start[l] = inside as u32;
             // NaN stays NaN through the second factor, where no weight has u in it.
             factor[l] = scale[l] * if outside { 0.0 } else { unit * (1.0 + 0.0 * u[l]) };
         }
