@@ -5,6 +5,8 @@ mod banded;
 mod base;
 mod builder;
 mod edge;
+mod fit;
+mod formula;
 mod functions;
 mod grid;
 mod knots;
@@ -29,6 +31,8 @@ pub use self::{
     attribution::Attribution,
     base::Base,
     builder::KanBuilder,
+    fit::{Fit, FitStep, Fitted},
+    formula::{AutoSymbolic, FixedEdge},
     functions::Functions,
     grid::GridUpdate,
     knots::Knots,
