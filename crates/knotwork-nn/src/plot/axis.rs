@@ -1,5 +1,7 @@
 //! Axes: ranges, round numbers to mark, and where values lie.
 
+use super::{curve::drawable, text::short};
+
 /// A scale from values to positions.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Axis {
@@ -14,7 +16,7 @@ impl Axis {
     /// An axis that shows these values; a logarithmic one shows those above 0. `None` where there are none.
     pub fn over(values: impl Iterator<Item = f64>, log: bool, about: usize) -> Option<Self> {
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-        for v in values.filter(|v| v.is_finite() && (!log || *v > 0.0)) {
+        for v in values.filter(|v| drawable(*v) && (!log || *v > 0.0)) {
             (low, high) = (low.min(v), high.max(v));
         }
         if low > high {
@@ -73,22 +75,6 @@ impl Axis {
         let f = |v: f64| if self.log { v.max(f64::MIN_POSITIVE).log10() } else { v };
         (f(value) - f(self.low)) / (f(self.high) - f(self.low))
     }
-}
-
-/// A number in few characters, exact to a hundredth of `step`.
-fn short(v: f64, step: f64) -> String {
-    let size = v.abs();
-    if size == 0.0 {
-        return "0".into();
-    }
-    if !(1e-3..1e5).contains(&size) {
-        let text = format!("{v:.2e}");
-        let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-        let mantissa = mantissa.trim_end_matches('0').trim_end_matches('.');
-        return format!("{mantissa}e{exponent}");
-    }
-    let decimals = (-step.log10().floor()).clamp(0.0, 12.0) as usize;
-    format!("{v:.decimals$}")
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! Heat maps: confusion matrices and other tables of numbers.
 
-use std::path::Path;
-
-use super::svg::{Anchor, INK, SOFT, Svg, write};
+use super::{
+    PlotError,
+    figure::{Draw, figure},
+    svg::{Anchor, INK, SOFT, Svg},
+    text::text_width,
+};
 use crate::{Error, Result};
 
 /// A table of numbers as shades, with the numbers in the cells.
@@ -29,13 +32,12 @@ impl HeatMap {
     ///
     /// # Errors
     /// [`Error::Plot`] where there are not rows × columns values, or none.
+    #[track_caller]
     pub fn new(title: &str, rows: &[String], columns: &[String], values: &[f64]) -> Result<Self> {
         if values.is_empty() || values.len() != rows.len() * columns.len() {
             let (r, c) = (rows.len(), columns.len());
-            return Err(Error::Plot(format!(
-                "`{title}`: {} values do not fill {r} rows and {c} columns",
-                values.len()
-            )));
+            let what = format!("{} values do not fill {r} rows and {c} columns", values.len());
+            return Err(Error::plot(PlotError::input(title, what)));
         }
         let axes = [String::new(), String::new()];
         Ok(Self {
@@ -58,15 +60,18 @@ impl HeatMap {
     ///
     /// # Errors
     /// [`Error::Plot`] where the numbers of labels differ or one is outside 0..classes.
+    #[track_caller]
     pub fn confusion(truth: &[i32], predicted: &[i32], classes: usize) -> Result<Self> {
         if truth.len() != predicted.len() {
-            return Err(Error::Plot(format!("{} labels, {} predictions", truth.len(), predicted.len())));
+            let what = format!("{} labels, {} predictions", truth.len(), predicted.len());
+            return Err(Error::plot(PlotError::input("Confusion", what)));
         }
         let mut counts = vec![0.0; classes * classes];
         for (&t, &p) in truth.iter().zip(predicted) {
             let class = |c: i32| usize::try_from(c).ok().filter(|c| *c < classes);
             let (Some(t), Some(p)) = (class(t), class(p)) else {
-                return Err(Error::Plot(format!("class {t} taken for {p}: both must lie in 0..{classes}")));
+                let what = format!("class {t} taken for {p}: both must lie in 0..{classes}");
+                return Err(Error::plot(PlotError::input("Confusion", what)));
             };
             counts[t * classes + p] += 1.0;
         }
@@ -80,14 +85,16 @@ impl HeatMap {
         self.title = title.into();
         self
     }
+}
 
-    /// The map as SVG.
-    ///
-    /// # Errors
-    /// None today.
-    pub fn to_svg(&self) -> Result<String> {
-        let longest = self.rows.iter().map(|r| r.chars().count()).max().unwrap_or(1);
-        let (left, top) = (44.0 + 6.6 * longest as f64, 84.0);
+impl Draw for HeatMap {
+    fn title(&self) -> &str {
+        &self.title
+    }
+
+    fn draw(&self) -> Result<Svg, PlotError> {
+        let longest = self.rows.iter().map(|r| text_width(r, 12.0)).fold(0.0, f64::max);
+        let (left, top) = (44.0 + longest, 84.0);
         let (n, m) = (self.rows.len(), self.columns.len());
         let size = ((left + CELL * m as f64 + 22.0).max(260.0), top + CELL * n as f64 + 22.0);
         let mut svg = Svg::new(size.0, size.1);
@@ -114,17 +121,11 @@ impl HeatMap {
                 }
             }
         }
-        Ok(svg.finish())
-    }
-
-    /// Writes the map to a file.
-    ///
-    /// # Errors
-    /// [`Error::Plot`] where the file cannot be written.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        write(path.as_ref(), &self.to_svg()?)
+        Ok(svg)
     }
 }
+
+figure!(HeatMap);
 
 /// From nearly white to dark blue.
 fn blue(share: f64) -> String {

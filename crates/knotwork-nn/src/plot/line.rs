@@ -1,20 +1,24 @@
 //! Lines over axes: losses over steps, errors over epochs.
 
-use std::path::Path;
-
 use super::{
+    PlotError,
     axis::Axis,
-    svg::{Anchor, COLOURS, GRID, INK, SOFT, Svg, write},
+    curve::{placeable, runs, thinned},
+    figure::{Draw, figure},
+    legend::{HAIR, Legend, Sign},
+    svg::{Anchor, COLOURS, INK, SOFT, Stroke, Svg},
+    text::{shortened, text_width, tidy},
 };
-use crate::{Error, Result};
 
-/// A chart of lines.
+/// A chart of lines, with marks at moments and the best point of a line.
 ///
 /// ```
 /// use knotwork_nn::plot::LineChart;
-/// let loss = [(0.0, 2.3), (100.0, 0.4), (200.0, 0.09)];
-/// let svg = LineChart::new("Training").axes("step", "loss").log_y(true).line("loss", &loss).to_svg()?;
+/// let loss = [(0.0, 2.3), (100.0, 0.4), (200.0, 0.09), (300.0, 0.11)];
+/// let chart = LineChart::new("Training").axes("step", "RMSE").log_y(true).line("train", &loss);
+/// let svg = chart.mark(150.0, "grid 10").best("train").to_svg()?;
 /// assert!(svg.starts_with("<svg") && svg.contains("polyline"));
+/// assert!(svg.contains(">grid 10<") && svg.contains(">best of train: 0.09 at 200<"));
 /// # Ok::<(), knotwork_nn::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -23,17 +27,31 @@ pub struct LineChart {
     axes: [String; 2],
     log_y: bool,
     lines: Vec<(String, Vec<(f64, f64)>)>,
+    marks: Vec<(f64, String)>,
+    best: Vec<String>,
 }
 
 const SIZE: (f64, f64) = (720.0, 420.0);
-/// Left, top, right, bottom.
-const MARGIN: [f64; 4] = [68.0, 46.0, 24.0, 52.0];
+const LEFT: f64 = 68.0;
+const RIGHT: f64 = 24.0;
+const BOTTOM: f64 = 52.0;
+/// Labels of marks stand in so many rows where they would meet.
+const MARK_ROWS: usize = 4;
+const MARK_ROW: f64 = 14.0;
 
 impl LineChart {
     /// A chart with that title.
     #[must_use]
     pub fn new(title: &str) -> Self {
-        Self { title: title.into(), axes: [String::new(), String::new()], log_y: false, lines: Vec::new() }
+        let axes = [String::new(), String::new()];
+        Self {
+            title: title.into(),
+            axes,
+            log_y: false,
+            lines: Vec::new(),
+            marks: Vec::new(),
+            best: Vec::new(),
+        }
     }
 
     /// What the axes show.
@@ -64,71 +82,150 @@ impl LineChart {
         self.line(name, &points)
     }
 
-    /// The chart as SVG.
-    ///
-    /// # Errors
-    /// [`Error::Plot`] where there is no point to show.
-    pub fn to_svg(&self) -> Result<String> {
-        let points = || self.lines.iter().flat_map(|(_, p)| p.iter().copied()).filter(|p| self.shown(*p));
-        let none = || Error::Plot(format!("`{}` has no finite point to show", self.title));
-        let x = Axis::over(points().map(|p| p.0), false, 8).ok_or_else(none)?;
-        let y = Axis::over(points().map(|p| p.1), self.log_y, 6).ok_or_else(none)?;
-        let [left, top, right, bottom] = MARGIN;
-        let (width, height) = (SIZE.0 - left - right, SIZE.1 - top - bottom);
-        let to = |p: (f64, f64)| (left + width * x.at(p.0), top + height * (1.0 - y.at(p.1)));
-        let mut svg = Svg::new(SIZE.0, SIZE.1);
-        svg.text((left, 26.0), Anchor::Start, 16.0, INK, &self.title);
-        for (v, label) in &y.ticks {
-            let at = top + height * (1.0 - y.at(*v));
-            svg.line((left, at), (left + width, at), GRID, 1.0);
-            svg.text((left - 8.0, at + 4.0), Anchor::End, 12.0, SOFT, label);
-        }
-        for (v, label) in &x.ticks {
-            let at = left + width * x.at(*v);
-            svg.line((at, top + height), (at, top + height + 5.0), SOFT, 1.0);
-            svg.text((at, top + height + 19.0), Anchor::Middle, 12.0, SOFT, label);
-        }
-        svg.line((left, top + height), (left + width, top + height), SOFT, 1.0);
-        svg.text((left + width / 2.0, SIZE.1 - 12.0), Anchor::Middle, 13.0, INK, &self.axes[0]);
-        svg.turned((18.0, top + height / 2.0), Anchor::Middle, 13.0, INK, -90.0, &self.axes[1]);
-        for (k, (_, points)) in self.lines.iter().enumerate() {
-            // More points than the plot has room for are noise around a trend: they stand back.
-            let (stroke, opacity) = if points.len() > 400 { (1.0, 0.45) } else { (2.0, 1.0) };
-            for run in points.split(|p| !self.shown(*p)).filter(|run| !run.is_empty()) {
-                let run: Vec<(f64, f64)> = run.iter().map(|p| to(*p)).collect();
-                svg.polyline(&run, COLOURS[k % COLOURS.len()], stroke, opacity);
-            }
-        }
-        if self.lines.len() > 1 {
-            self.legend(&mut svg);
-        }
-        Ok(svg.finish())
+    /// A vertical line where something happened, as "grid 10" or "pruned", with its label above it.
+    #[must_use]
+    pub fn mark(mut self, x: f64, label: &str) -> Self {
+        self.marks.push((x, label.into()));
+        self
     }
 
-    /// One row above the plot, at its right end.
-    fn legend(&self, svg: &mut Svg) {
-        let mut x = SIZE.0 - MARGIN[2];
-        for (k, (name, _)) in self.lines.iter().enumerate().rev() {
-            svg.text((x, 36.0), Anchor::End, 12.0, INK, name);
-            // There are no font metrics here: 6.6 a character is a little more than sans-serif text takes.
-            x -= 6.6 * name.chars().count() as f64 + 6.0;
-            svg.line((x - 18.0, 32.0), (x, 32.0), COLOURS[k % COLOURS.len()], 2.5);
-            x -= 36.0;
-        }
+    /// Marks the lowest point of the line of that name, the first of several, and says where it is.
+    #[must_use]
+    pub fn best(mut self, line: &str) -> Self {
+        self.best.push(line.into());
+        self
     }
 
-    fn shown(&self, (x, y): (f64, f64)) -> bool {
-        x.is_finite() && y.is_finite() && (!self.log_y || y > 0.0)
+    fn shown(&self, p: &(f64, f64)) -> bool {
+        placeable(p) && (!self.log_y || p.1 > 0.0)
     }
 
-    /// Writes the chart to a file.
-    ///
-    /// # Errors
-    /// [`Error::Plot`] where there is nothing to show or the file cannot be written.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        write(path.as_ref(), &self.to_svg()?)
+    /// The lowest points asked for, with their lines' numbers.
+    fn lowest(&self) -> Result<Vec<(usize, (f64, f64))>, PlotError> {
+        let find = |name: &String| {
+            let line = self.lines.iter().position(|(n, _)| n == name).ok_or_else(|| {
+                let names: Vec<&str> = self.lines.iter().map(|l| l.0.as_str()).collect();
+                PlotError::input(
+                    &self.title,
+                    format!("the best point of `{name}`, but the lines are `{}`", names.join("`, `")),
+                )
+            })?;
+            let points = self.lines[line].1.iter().filter(|p| self.shown(p));
+            let point = points.copied().reduce(|a, b| if b.1 < a.1 { b } else { a });
+            Ok(point.map(|p| (line, p)))
+        };
+        self.best.iter().filter_map(|name| find(name).transpose()).collect()
+    }
+
+    /// The rows of the marks' labels: each in the first row where it meets none, in the last where it meets one in each.
+    fn mark_rows(&self, to: impl Fn(f64) -> f64) -> Vec<(f64, usize, String)> {
+        let mut ends = [f64::NEG_INFINITY; MARK_ROWS];
+        let mut marks: Vec<&(f64, String)> = self.marks.iter().filter(|m| m.0.is_finite()).collect();
+        marks.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let place = |(x, label): &(f64, String)| {
+            let (at, label) = (to(*x), shortened(label, 11.0, 150.0));
+            let half = text_width(&label, 11.0) / 2.0;
+            let middle = at.clamp(LEFT + half, SIZE.0 - RIGHT - half);
+            let free = ends.iter().position(|end| *end + 6.0 <= middle - half);
+            let row = free.unwrap_or(MARK_ROWS - 1);
+            // Where every row is full the line alone must do.
+            let label = if free.is_some() { label } else { String::new() };
+            ends[row] = ends[row].max(middle + half);
+            (at, row, label)
+        };
+        marks.into_iter().map(place).collect()
     }
 }
+
+impl Draw for LineChart {
+    fn title(&self) -> &str {
+        &self.title
+    }
+
+    fn draw(&self) -> Result<Svg, PlotError> {
+        let points = || self.lines.iter().flat_map(|(_, p)| p).filter(|p| self.shown(p));
+        let none = || PlotError::Nothing { title: self.title.clone(), what: "no finite point to show" };
+        let marked = self.marks.iter().map(|m| m.0);
+        let best = self.lowest()?;
+        let x = Axis::over(points().map(|p| p.0).chain(marked), false, 8).ok_or_else(none)?;
+        let y = Axis::over(points().map(|p| p.1), self.log_y, 6).ok_or_else(none)?;
+        let width = SIZE.0 - LEFT - RIGHT;
+        let across = |v: f64| LEFT + width * x.at(v);
+        let marks = self.mark_rows(across);
+        let mut legend = Legend::default();
+        if self.lines.len() > 1 {
+            self.lines
+                .iter()
+                .enumerate()
+                .for_each(|(k, (name, _))| legend.add(Sign::Line(style(k, 2.5)), name));
+        }
+        let rows = marks.iter().map(|m| m.1 + 1).max().unwrap_or(0) as f64;
+        let top = 46.0 + legend.height(width) + MARK_ROW * rows;
+        let height = SIZE.1 - 46.0 - BOTTOM;
+        let (foot, total) = (top + height, top + height + BOTTOM);
+        let to = |p: &(f64, f64)| (across(p.0), top + height * (1.0 - y.at(p.1)));
+        let mut svg = Svg::new(SIZE.0, total);
+        svg.text((LEFT, 26.0), Anchor::Start, 16.0, INK, &shortened(&self.title, 16.0, width));
+        legend.draw(&mut svg, (LEFT, 36.0), width);
+        for (v, label) in &y.ticks {
+            let at = top + height * (1.0 - y.at(*v));
+            svg.line((LEFT, at), (LEFT + width, at), HAIR);
+            svg.text((LEFT - 8.0, at + 4.0), Anchor::End, 12.0, SOFT, label);
+        }
+        for (v, label) in &x.ticks {
+            svg.line((across(*v), foot), (across(*v), foot + 5.0), Stroke::new(SOFT, 1.0));
+            svg.text((across(*v), foot + 19.0), Anchor::Middle, 12.0, SOFT, label);
+        }
+        svg.line((LEFT, foot), (LEFT + width, foot), Stroke::new(SOFT, 1.0));
+        let name = |k: usize, room: f64| shortened(&self.axes[k], 13.0, room);
+        svg.text((LEFT + width / 2.0, total - 12.0), Anchor::Middle, 13.0, INK, &name(0, width));
+        svg.turned((18.0, top + height / 2.0), Anchor::Middle, 13.0, INK, -90.0, &name(1, height));
+        for (at, row, label) in &marks {
+            let head = top - MARK_ROW * (rows - 1.0 - *row as f64) - 5.0;
+            svg.line((*at, head + 3.0), (*at, foot), Stroke::new(SOFT, 1.0).dashes("4 3"));
+            let half = text_width(label, 11.0) / 2.0;
+            let middle = at.clamp(LEFT + half, SIZE.0 - RIGHT - half);
+            svg.text((middle, head), Anchor::Middle, 11.0, SOFT, label);
+        }
+        for (k, (_, points)) in self.lines.iter().enumerate() {
+            // More points than the plot has room for are noise around a trend: they stand back.
+            let stroke = if points.len() > 400 { style(k, 1.0).opacity(0.45) } else { style(k, 2.0) };
+            for run in runs(points, |p| self.shown(p)) {
+                svg.polyline(&thinned(run.iter().map(to), 0.5), stroke);
+            }
+        }
+        for (k, p) in best {
+            self.label_best(&mut svg, k, p, to(&p), top);
+        }
+        Ok(svg)
+    }
+}
+
+impl LineChart {
+    /// A ring around the best point and what it is, beside it on the side that has room.
+    fn label_best(&self, svg: &mut Svg, line: usize, (x, y): (f64, f64), at: (f64, f64), top: f64) {
+        svg.circle(at, 5.0, "#ffffff", Stroke::new(style(line, 2.0).colour, 2.0));
+        let name = if self.lines.len() > 1 || !self.lines[line].0.is_empty() {
+            format!("best of {}: {} at {}", self.lines[line].0, tidy(y), tidy(x))
+        } else {
+            format!("best: {} at {}", tidy(y), tidy(x))
+        };
+        let text = shortened(&name, 12.0, 300.0);
+        let wide = text_width(&text, 12.0);
+        let left = (at.0 - wide / 2.0).clamp(LEFT + 4.0, SIZE.0 - RIGHT - 4.0 - wide);
+        let base = if at.1 - 30.0 < top { at.1 + 22.0 } else { at.1 - 12.0 };
+        svg.halo((left - 3.0, base - 12.0), (wide + 6.0, 16.0));
+        svg.text((left, base), Anchor::Start, 12.0, INK, &text);
+    }
+}
+
+/// Colours first, then dashes as well.
+fn style(line: usize, width: f64) -> Stroke {
+    const DASHES: [&str; 3] = ["", "7 4", "2 3"];
+    Stroke::new(COLOURS[line % COLOURS.len()], width).dashes(DASHES[line / COLOURS.len() % DASHES.len()])
+}
+
+figure!(LineChart);
 
 #[cfg(test)]
 mod tests {
@@ -142,7 +239,46 @@ mod tests {
         assert_eq!(svg.matches("<circle").count(), 1);
         assert!(svg.contains("a &lt; b &amp; c"));
         assert!(!svg.contains("NaN") && !svg.contains("inf"));
-        let e = LineChart::new("t").log_y(true).line("x", &[(0.0, 0.0)]).to_svg().unwrap_err();
-        assert_eq!(e.to_string(), "plot: `t` has no finite point to show");
+        let e = LineChart::new("t").log_y(true).line("x", &[(0.0, 0.0)]).to_svg().unwrap_err().to_string();
+        assert!(e.starts_with("plot: `t` has no finite point to show (at "), "{e}");
+        assert!(e.contains("line.rs"), "{e}");
+    }
+
+    #[test]
+    fn the_best_point_is_the_lowest_that_is_shown() {
+        let points = [(0.0, 1.0), (1.0, 0.25), (2.0, -1.0), (3.0, 0.5), (4.0, f64::NAN)];
+        let chart = LineChart::new("t").line("train", &[(0.0, 1.0)]).line("test", &points).best("test");
+        assert_eq!(chart.lowest().unwrap(), [(1, (2.0, -1.0))]);
+        let svg = chart.clone().log_y(true).to_svg().unwrap();
+        assert!(svg.contains(">best of test: 0.25 at 1<"), "{svg}");
+        let e = chart.best("tset").to_svg().unwrap_err().to_string();
+        assert!(e.contains("the best point of `tset`, but the lines are `train`, `test`"), "{e}");
+    }
+
+    #[test]
+    fn labels_of_marks_never_meet() {
+        let mut chart = LineChart::new("t").line("x", &[(0.0, 1.0), (100.0, 2.0)]);
+        for k in 0..40 {
+            chart = chart.mark(f64::from(k) * 2.5, &format!("grid {k}"));
+        }
+        let marks = chart.mark_rows(|x| LEFT + x * 6.0);
+        assert_eq!(marks.len(), 40);
+        for row in 0..MARK_ROWS {
+            let labels: Vec<_> = marks.iter().filter(|m| m.1 == row && !m.2.is_empty()).collect();
+            assert!(!labels.is_empty());
+            for pair in labels.windows(2) {
+                let half = |m: &(f64, usize, String)| text_width(&m.2, 11.0) / 2.0;
+                assert!(pair[0].0 + half(pair[0]) < pair[1].0 - half(pair[1]) || row == 0);
+            }
+        }
+        let svg = chart.to_svg().unwrap();
+        assert_eq!(svg.matches("stroke-dasharray=\"4 3\"").count(), 40);
+    }
+
+    #[test]
+    fn a_million_points_are_a_small_file() {
+        let points: Vec<(f64, f64)> = (0..1_000_000).map(|i| (f64::from(i), f64::from(i % 997))).collect();
+        let svg = LineChart::new("t").line("x", &points).to_svg().unwrap();
+        assert!(svg.len() < 200_000, "{}", svg.len());
     }
 }
