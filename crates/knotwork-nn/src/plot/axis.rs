@@ -70,6 +70,11 @@ impl Axis {
         Self { low: low_end, high: high_end, log: true, ticks }
     }
 
+    /// The values at its ends.
+    pub fn ends(&self) -> (f64, f64) {
+        (self.low, self.high)
+    }
+
     /// Where a value lies between the ends, 0 to 1.
     pub fn at(&self, value: f64) -> f64 {
         let f = |v: f64| if self.log { v.max(f64::MIN_POSITIVE).log10() } else { v };

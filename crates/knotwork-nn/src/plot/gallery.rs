@@ -2,7 +2,7 @@
 
 use super::{
     PlotError,
-    curve::thinned,
+    curve::{clipped, thinned},
     figure::{Draw, figure},
     svg::{Anchor, COLOURS, GRID, INK, PAPER, SOFT, Stroke, Svg},
     text::text_width,
@@ -250,56 +250,9 @@ fn filled(text: &str, most: usize) -> Vec<String> {
     lines
 }
 
-/// The parts of a curve within a window, ended exactly at its border.
-fn clipped(curve: &[(f64, f64)], x: (f64, f64), y: (f64, f64)) -> Vec<Vec<(f64, f64)>> {
-    let mut runs: Vec<Vec<(f64, f64)>> = Vec::new();
-    for pair in curve.windows(2) {
-        let (a, b) = (pair[0], pair[1]);
-        if ![a.0, a.1, b.0, b.1].iter().all(|v| v.is_finite()) {
-            continue;
-        }
-        // Liang and Barsky (1984): the share of the segment that lies within both strips.
-        let (mut from, mut to) = (0f64, 1f64);
-        for (start, step, (low, high)) in [(a.0, b.0 - a.0, x), (a.1, b.1 - a.1, y)] {
-            if step == 0.0 {
-                if start < low || start > high {
-                    (from, to) = (1.0, 0.0);
-                }
-            } else {
-                let (s, t) = ((low - start) / step, (high - start) / step);
-                (from, to) = (from.max(s.min(t)), to.min(s.max(t)));
-            }
-        }
-        if from >= to {
-            continue;
-        }
-        let on = |share: f64| (a.0 + share * (b.0 - a.0), a.1 + share * (b.1 - a.1));
-        let start = if from > 0.0 { on(from) } else { a };
-        let end = if to < 1.0 { on(to) } else { b };
-        match runs.last_mut() {
-            Some(run) if run.last() == Some(&start) => run.push(end),
-            _ => runs.push(vec![start, end]),
-        }
-    }
-    runs
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn curves_end_at_the_border_and_at_gaps() {
-        let window = ((-2.0, 2.0), (-1.0, 1.0));
-        let line = [(-4.0, -4.0), (0.0, 0.0), (4.0, 4.0)];
-        assert_eq!(clipped(&line, window.0, window.1), [vec![(-1.0, -1.0), (0.0, 0.0), (1.0, 1.0)]]);
-        let tent = [(-2.0, 0.0), (0.0, 2.0), (2.0, 0.0)];
-        let parts = clipped(&tent, window.0, window.1);
-        assert_eq!(parts, [vec![(-2.0, 0.0), (-1.0, 1.0)], vec![(1.0, 1.0), (2.0, 0.0)]]);
-        let step = [(-1.0, 0.0), (-0.5, 0.0), (0.0, f64::NAN), (0.5, 1.0), (1.0, 1.0)];
-        assert_eq!(clipped(&step, window.0, window.1).len(), 2);
-        assert!(clipped(&[(-1.0, 3.0), (1.0, 3.0)], window.0, window.1).is_empty());
-    }
 
     #[test]
     fn long_notes_are_broken_at_spaces() {

@@ -12,6 +12,8 @@ pub(super) enum Sign {
     Line(Stroke),
     /// A filled area of that colour.
     Area(&'static str),
+    /// Short upright lines.
+    Ticks(Stroke),
     /// A node that adds what arrives.
     Sum,
     /// A node that multiplies what arrives.
@@ -27,7 +29,7 @@ pub(super) enum Sign {
 impl Sign {
     fn width(self) -> f64 {
         match self {
-            Self::Line(_) | Self::Area(_) => 22.0,
+            Self::Line(_) | Self::Area(_) | Self::Ticks(_) => 22.0,
             Self::Sum | Self::Product | Self::Idle => 16.0,
             Self::Importance(_) => 5.0 * 17.0,
             Self::None => -6.0,
@@ -38,6 +40,9 @@ impl Sign {
         match self {
             Self::Line(stroke) => svg.line((x, y), (x + 22.0, y), stroke),
             Self::Area(colour) => svg.rect((x, y - 5.0), (22.0, 10.0), colour, "none"),
+            Self::Ticks(stroke) => {
+                [3.0, 11.0, 19.0].map(|dx| svg.line((x + dx, y - 4.0), (x + dx, y + 4.0), stroke));
+            }
             Self::Sum => sum(svg, (x + 8.0, y), 7.0),
             Self::Product => product(svg, (x + 8.0, y), 7.0),
             Self::Idle => idle(svg, (x + 8.0, y), 7.0),

@@ -2,7 +2,10 @@
 //! functions, galleries, heat maps. Each is SVG, and PNG where the cargo feature `png` is on.
 
 mod axis;
+mod comparison;
 mod curve;
+mod diagram;
+mod edge_plot;
 mod edges;
 mod error;
 mod figure;
@@ -17,6 +20,9 @@ mod png;
 mod svg;
 mod text;
 
+pub use comparison::Comparison;
+pub use diagram::{Diagram, DiagramEdge, DiagramLayer};
+pub use edge_plot::EdgePlot;
 pub use edges::{Edge, EdgeSheet};
 pub use error::PlotError;
 pub use gallery::{Gallery, Panel};

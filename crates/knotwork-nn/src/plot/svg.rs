@@ -19,7 +19,7 @@ pub(super) const COLOURS: [&str; 6] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7
 
 /// How dark something of that importance is drawn, 0 to 1: even the least stays visible.
 pub(super) fn ink(importance: f64) -> f64 {
-    0.15 + 0.85 * importance.clamp(0.0, 1.0)
+    0.2 + 0.8 * importance.clamp(0.0, 1.0)
 }
 
 /// An SVG document under construction.
@@ -142,11 +142,11 @@ impl Svg {
         );
     }
 
-    /// White that lets little through, for text over lines.
+    /// White, for text over lines.
     pub fn halo(&mut self, at: (f64, f64), size: (f64, f64)) {
         let _ = writeln!(
             self.markup,
-            "<rect x=\"{:.2}\" y=\"{:.2}\" width=\"{:.2}\" height=\"{:.2}\" fill=\"#ffffff\" fill-opacity=\"0.85\"/>",
+            "<rect x=\"{:.2}\" y=\"{:.2}\" width=\"{:.2}\" height=\"{:.2}\" fill=\"#ffffff\"/>",
             at.0, at.1, size.0, size.1
         );
     }
