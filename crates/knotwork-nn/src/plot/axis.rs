@@ -54,15 +54,17 @@ impl Axis {
     fn logarithmic(low: f64, high: f64, about: usize) -> Self {
         let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);
         let every = ((last - first) as usize).div_ceil(about.max(1)).max(1) as i32;
-        let fine: &[f64] = if high.log10() - low.log10() <= 2.0 { &[1.0, 2.0, 5.0] } else { &[1.0] };
-        let marks: Vec<f64> = (first..=last)
-            .filter(|p| (p - first) % every == 0)
-            .flat_map(|p| fine.iter().map(move |m| m * 10f64.powi(p)))
-            .collect();
-        let low_end = marks.iter().copied().filter(|m| *m <= low * (1.0 + 1e-9)).fold(low, |_, m| m);
-        let high_end = marks.iter().copied().find(|m| *m >= high * (1.0 - 1e-9)).unwrap_or(high);
+        let fine: &[f64] = if high.log10() - low.log10() <= 3.0 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+        let marks = |every: i32, fine: &[f64]| -> Vec<f64> {
+            let powers = (first..=last).filter(move |p| (p - first) % every == 0);
+            powers.flat_map(|p| fine.iter().map(move |m| m * 10f64.powi(p))).collect()
+        };
+        // The ends are finer than the ticks, or up to a decade at each would be empty.
+        let ends = marks(1, &[1.0, 2.0, 5.0]);
+        let low_end = ends.iter().copied().filter(|m| *m <= low * (1.0 + 1e-9)).fold(low, |_, m| m);
+        let high_end = ends.iter().copied().find(|m| *m >= high * (1.0 - 1e-9)).unwrap_or(high);
         let high_end = if high_end > low_end { high_end } else { low_end * 10.0 };
-        let ticks = marks
+        let ticks = marks(every, fine)
             .into_iter()
             .filter(|m| (low_end..=high_end).contains(m))
             .map(|m| (m, short(m, m)))

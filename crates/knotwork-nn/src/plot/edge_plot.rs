@@ -5,7 +5,8 @@ use super::{
     axis::Axis,
     curve::{clipped, drawable, extent, placeable, runs, thinned},
     figure::{Draw, figure},
-    legend::{HAIR, Legend, Sign},
+    frame::{BELOW, BESIDE, Frame},
+    legend::{Legend, Sign},
     svg::{Anchor, COLOURS, FORMULA, INK, LEARNED, SOFT, Stroke, Svg},
     text::{count, counted, shortened, tidy},
 };
@@ -25,7 +26,7 @@ use super::{
 /// let samples: Vec<_> = (0..1000).map(|i| (f64::from(i) * 0.7).sin() * 1.1).collect();
 /// let plot = EdgePlot::new("x to f").curve(&learned).range(-1.0, 1.0).knots(&knots).samples(&samples);
 /// let svg = plot.fit("sin(3 x)", &sine, 0.9991).axes("x", "φ(x)").to_svg()?;
-/// assert!(svg.contains(">fit sin(3 x), r² = 1 − 9e-4<"));
+/// assert!(svg.contains(">fit, r² = 1 − 9e-4: sin(3 x)<"));
 /// assert!(svg.contains(">1,000 samples, 27.6 % outside of the grid<"));
 /// # Ok::<(), knotwork_nn::Error>(())
 /// ```
@@ -48,9 +49,6 @@ struct Fit {
 }
 
 const WIDTH: f64 = 720.0;
-const LEFT: f64 = 68.0;
-const RIGHT: f64 = 24.0;
-const BOTTOM: f64 = 52.0;
 const PLOT: f64 = 280.0;
 /// The plot of the density, and the gap above it.
 const DENSITY: f64 = 70.0;
@@ -156,7 +154,9 @@ impl EdgePlot {
     /// What the y axis shows: the curve, and of the fit what is not far from it.
     fn up(&self) -> Option<Axis> {
         let (low, high) = extent(self.curve.iter().filter(|p| placeable(p)).map(|p| p.1))?;
-        let more = HIGHER * (high - low).max(1e-3 * low.abs().max(high.abs()));
+        // A constant has no range: something like its own size must do.
+        let size = low.abs().max(high.abs());
+        let more = if high - low > 1e-9 * size { HIGHER * (high - low) } else { (0.2 * size).max(1e-3) };
         let fit = self.fit.iter().flat_map(|f| &f.points).filter(|p| placeable(p));
         let fit = fit.map(|p| p.1.clamp(low - more, high + more));
         Axis::over([low, high].into_iter().chain(fit), false, 6)
@@ -182,16 +182,16 @@ impl EdgePlot {
         }
     }
 
-    fn legend(&self, grid: Option<(f64, f64)>) -> Legend {
+    fn legend(&self, outside: bool) -> Legend {
         let mut legend = Legend::default();
         legend.add(Sign::Line(Stroke::new(LEARNED, 2.5)), "learned");
         if let Some(fit) = &self.fit {
-            legend.add(Sign::Line(FIT), format!("fit {}, {}", fit.name, share(fit.r2)));
+            legend.add(Sign::Line(FIT), format!("fit, {}: {}", share(fit.r2), fit.name));
         }
         if !self.knots.is_empty() {
             legend.add(Sign::Ticks(TICK), "grid points");
         }
-        if grid.is_some() {
+        if outside {
             legend.add(Sign::Area(OUTSIDE), "outside of the grid");
         }
         if self.samples.is_some() {
@@ -226,88 +226,76 @@ impl Draw for EdgePlot {
         let x = self.across(grid)?;
         let none = || PlotError::Nothing { title: self.title.clone(), what: "no finite point to show" };
         let y = self.up().ok_or_else(none)?;
-        let width = WIDTH - LEFT - RIGHT;
-        let (legend, counts) = (self.legend(grid), self.counts(grid));
-        let top = 40.0 + if counts.is_empty() { 0.0 } else { 18.0 } + legend.height(width) + 8.0;
-        let below = if self.samples.is_some() { APART + DENSITY } else { 0.0 };
-        let (foot, end) = (top + PLOT, top + PLOT + below);
-        let total = end + BOTTOM;
-        let mut svg = Svg::new(WIDTH, total);
-        svg.text((LEFT, 26.0), Anchor::Start, 16.0, INK, &shortened(&self.title, 16.0, width));
-        svg.text((LEFT, 45.0), Anchor::Start, 12.0, SOFT, &counts);
-        legend.draw(&mut svg, (LEFT, top - 8.0 - legend.height(width)), width);
-        let across = |v: f64| LEFT + width * x.at(v).clamp(0.0, 1.0);
-        let to = |p: &(f64, f64)| (LEFT + width * x.at(p.0), top + PLOT * (1.0 - y.at(p.1)));
+        let left = Frame::left(&y);
+        let width = WIDTH - left - BESIDE;
         let (first, last) = x.ends();
-        for (low, high) in grid.into_iter().flat_map(|(low, high)| [(first, low), (high, last)]) {
-            let (from, to) = (across(low), across(high));
-            if to > from {
-                svg.rect((from, top), (to - from, PLOT), OUTSIDE, "none");
-                if self.samples.is_some() {
-                    svg.rect((from, foot + APART), (to - from, DENSITY), OUTSIDE, "none");
-                }
+        let outside: Vec<(f64, f64)> = grid
+            .into_iter()
+            .flat_map(|(low, high)| [(first, low), (high, last)])
+            .filter(|(a, b)| a < b)
+            .collect();
+        let (legend, counts) = (self.legend(!outside.is_empty()), self.counts(grid));
+        let top = 40.0 + if counts.is_empty() { 0.0 } else { 16.0 } + legend.height(width) + 6.0;
+        let frame = Frame { x: &x, y: &y, at: (left, top), size: (width, PLOT) };
+        let lower = Frame { at: (left, top + PLOT + APART), size: (width, DENSITY), ..frame };
+        let foot = top + PLOT;
+        let end = if self.samples.is_some() { lower.end().1 } else { foot };
+        let mut svg = Svg::new(WIDTH, end + BELOW);
+        svg.text((left, 26.0), Anchor::Start, 16.0, INK, &shortened(&self.title, 16.0, width));
+        svg.text((left, 45.0), Anchor::Start, 12.0, SOFT, &counts);
+        legend.draw(&mut svg, (left, top - 6.0 - legend.height(width)), width);
+        for (low, high) in outside {
+            let (from, wide) = (frame.across(low), frame.across(high) - frame.across(low));
+            svg.rect((from, top), (wide, PLOT), OUTSIDE, "none");
+            if self.samples.is_some() {
+                svg.rect((from, lower.at.1), (wide, DENSITY), OUTSIDE, "none");
             }
         }
-        for (v, label) in &y.ticks {
-            let at = to(&(first, *v)).1;
-            svg.line((LEFT, at), (LEFT + width, at), HAIR);
-            svg.text((LEFT - 8.0, at + 4.0), Anchor::End, 12.0, SOFT, label);
-        }
+        frame.upright(&mut svg, &self.axes[1]);
         if let Some(samples) = &self.samples {
-            self.density(&mut svg, samples, &x, foot + APART);
+            density(&mut svg, samples, &lower);
         }
-        let rule = Stroke::new(SOFT, 1.0);
-        svg.line((LEFT, foot), (LEFT + width, foot), rule);
-        for (v, label) in &x.ticks {
-            svg.line((across(*v), end), (across(*v), end + 5.0), rule);
-            svg.text((across(*v), end + 19.0), Anchor::Middle, 12.0, SOFT, label);
-        }
+        frame.level(&mut svg, end, &self.axes[0]);
         let mut before = f64::NEG_INFINITY;
-        for at in self.knots.iter().map(|v| across(*v)) {
+        for at in self.knots.iter().filter(|v| (first..=last).contains(*v)).map(|v| frame.across(*v)) {
             // Of points too dense to be told apart some do.
-            if at - before >= 1.5 {
+            if at - before >= 3.0 {
                 svg.line((at, foot - 8.0), (at, foot + 3.0), TICK);
                 before = at;
             }
         }
         for run in runs(&self.curve, placeable) {
-            svg.polyline(&thinned(run.iter().map(to), 0.5), Stroke::new(LEARNED, 2.4));
+            svg.polyline(&thinned(run.iter().map(|p| frame.place(p)), 0.5), Stroke::new(LEARNED, 2.4));
         }
         for run in self.fit.iter().flat_map(|f| clipped(&f.points, x.ends(), y.ends())) {
-            svg.polyline(&thinned(run.iter().map(to), 0.5), FIT);
+            svg.polyline(&thinned(run.iter().map(|p| frame.place(p)), 0.5), FIT);
         }
-        let name = |k: usize, room: f64| shortened(&self.axes[k], 13.0, room);
-        svg.text((LEFT + width / 2.0, total - 12.0), Anchor::Middle, 13.0, INK, &name(0, width));
-        svg.turned((18.0, top + PLOT / 2.0), Anchor::Middle, 13.0, INK, -90.0, &name(1, PLOT));
         Ok(svg)
     }
 }
 
-impl EdgePlot {
-    /// Bars of equal width over the whole axis, the highest as high as the plot.
-    fn density(&self, svg: &mut Svg, samples: &[f64], x: &Axis, top: f64) {
-        let width = WIDTH - LEFT - RIGHT;
-        let mut bins = [0usize; BINS];
-        for share in samples.iter().filter(|v| drawable(**v)).map(|v| x.at(*v)) {
-            if (0.0..=1.0).contains(&share) {
-                bins[((share * BINS as f64) as usize).min(BINS - 1)] += 1;
-            }
+/// Bars of equal width over the whole axis, the highest as high as the plot.
+fn density(svg: &mut Svg, samples: &[f64], frame: &Frame) {
+    let mut bins = [0usize; BINS];
+    for share in samples.iter().filter(|v| drawable(**v)).map(|v| frame.x.at(*v)) {
+        if (0.0..=1.0).contains(&share) {
+            bins[((share * BINS as f64) as usize).min(BINS - 1)] += 1;
         }
-        let most = bins.iter().copied().max().unwrap_or(0);
-        let wide = width / BINS as f64;
-        for (k, &n) in bins.iter().enumerate().filter(|(_, n)| **n > 0) {
-            // A single sample beside a thousand is still to be seen.
-            let high = ((DENSITY - 4.0) * n as f64 / most as f64).max(1.5);
-            svg.rect((LEFT + wide * k as f64 + 0.5, top + DENSITY - high), (wide - 1.0, high), BARS, "none");
-        }
-        let foot = top + DENSITY;
-        svg.line((LEFT, foot), (LEFT + width, foot), Stroke::new(SOFT, 1.0));
-        svg.text((LEFT - 8.0, foot + 4.0), Anchor::End, 12.0, SOFT, "0");
-        if most > 0 {
-            svg.text((LEFT - 8.0, top + 10.0), Anchor::End, 12.0, SOFT, &count(most));
-        }
-        svg.turned((18.0, top + DENSITY / 2.0), Anchor::Middle, 13.0, INK, -90.0, "samples");
     }
+    let most = bins.iter().copied().max().unwrap_or(0);
+    let ((left, top), (right, foot)) = (frame.at, frame.end());
+    let wide = frame.size.0 / BINS as f64;
+    for (k, &n) in bins.iter().enumerate().filter(|(_, n)| **n > 0) {
+        // A single sample beside a thousand is still to be seen.
+        let high = ((DENSITY - 4.0) * n as f64 / most as f64).max(1.5);
+        svg.rect((left + wide * k as f64 + 0.5, foot - high), (wide - 1.0, high), BARS, "none");
+    }
+    svg.line((left, foot), (right, foot), Stroke::new(SOFT, 1.0));
+    svg.text((left - 8.0, foot + 4.0), Anchor::End, 12.0, SOFT, "0");
+    if most > 0 {
+        svg.text((left - 8.0, top + 10.0), Anchor::End, 12.0, SOFT, &count(most));
+    }
+    frame.name(svg, "samples");
 }
 
 figure!(EdgePlot);

@@ -5,6 +5,7 @@ use super::{
     curve::{extent, placeable, runs, thinned},
     figure::{Draw, figure},
     legend::HAIR,
+    names::Names,
     svg::{Anchor, GRID, INK, LEARNED, PAPER, SOFT, Stroke, Svg, ink},
     text::{shortened, text_width, tidy},
 };
@@ -104,7 +105,12 @@ impl Draw for EdgeSheet {
         };
         let longest =
             rows.iter().map(|&r| text_width(&name(&self.inputs, r, NAME), 12.0)).fold(0.0, f64::max);
-        let (left, top) = (38.0 + longest, 66.0);
+        let left = 38.0 + longest;
+        let column = |c: usize| left + c as f64 * (CELL.0 + GAP) + CELL.0 / 2.0;
+        let heads =
+            columns.iter().enumerate().map(|(c, &o)| (column(c), name(&self.outputs, o, f64::INFINITY)));
+        let heads = Names::new(heads, 12.0);
+        let top = 54.0 + heads.height();
         let foot = format!(
             "inputs (rows) to outputs (columns); x from {} to {}, y from {} to {}",
             tidy(x0),
@@ -113,7 +119,7 @@ impl Draw for EdgeSheet {
             tidy(y1)
         );
         let room = text_width(&foot, 11.0).max(text_width(&self.title, 16.0).min(900.0)) + 32.0;
-        let width = (left + columns.len() as f64 * (CELL.0 + GAP) + 18.0).max(room);
+        let width = (left + columns.len() as f64 * (CELL.0 + GAP) + heads.overhang() + 18.0).max(room);
         let height = top + rows.len() as f64 * (CELL.1 + GAP) + 30.0;
         let mut svg = Svg::new(width, height);
         svg.text((16.0, 26.0), Anchor::Start, 16.0, INK, &shortened(&self.title, 16.0, width - 32.0));
@@ -124,11 +130,7 @@ impl Draw for EdgeSheet {
             let at = (left - 10.0, y + CELL.1 / 2.0 + 4.0);
             svg.text(at, Anchor::End, 12.0, SOFT, &name(&self.inputs, input, NAME));
         }
-        for (c, &output) in columns.iter().enumerate() {
-            let (x, y) = corner(0, c);
-            let at = (x + CELL.0 / 2.0, y - 8.0);
-            svg.text(at, Anchor::Middle, 12.0, SOFT, &name(&self.outputs, output, CELL.0 + GAP / 2.0));
-        }
+        heads.above(&mut svg, top - 8.0, SOFT);
         for edge in &self.edges {
             let (Ok(r), Ok(c)) = (rows.binary_search(&edge.input), columns.binary_search(&edge.output))
             else {

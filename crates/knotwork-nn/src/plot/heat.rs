@@ -3,8 +3,9 @@
 use super::{
     PlotError,
     figure::{Draw, figure},
+    names::Names,
     svg::{Anchor, INK, SOFT, Svg},
-    text::text_width,
+    text::{shortened, text_width},
 };
 use crate::{Error, Result};
 
@@ -26,6 +27,8 @@ pub struct HeatMap {
 }
 
 const CELL: f64 = 42.0;
+/// Longer names of rows are cut.
+const NAME: f64 = 200.0;
 
 impl HeatMap {
     /// A table, row-major, with the names of its rows and columns.
@@ -93,22 +96,27 @@ impl Draw for HeatMap {
     }
 
     fn draw(&self) -> Result<Svg, PlotError> {
-        let longest = self.rows.iter().map(|r| text_width(r, 12.0)).fold(0.0, f64::max);
-        let (left, top) = (44.0 + longest, 84.0);
+        let row = |name: &str| shortened(name, 12.0, NAME);
+        let longest = self.rows.iter().map(|r| text_width(&row(r), 12.0)).fold(0.0, f64::max);
         let (n, m) = (self.rows.len(), self.columns.len());
-        let size = ((left + CELL * m as f64 + 22.0).max(260.0), top + CELL * n as f64 + 22.0);
+        let left = 44.0 + longest;
+        let middle = |c: usize| left + CELL * (c as f64 + 0.5);
+        let names =
+            Names::new(self.columns.iter().enumerate().map(|(c, name)| (middle(c), name.clone())), 12.0);
+        let top = 72.0 + names.height();
+        let wide = left + CELL * m as f64 + names.overhang() + 22.0;
+        let words = text_width(&self.title, 16.0).min(900.0) + 32.0;
+        let size = (wide.max(words).max(260.0), top + CELL * n as f64 + 22.0);
         let mut svg = Svg::new(size.0, size.1);
-        svg.text((16.0, 28.0), Anchor::Start, 16.0, INK, &self.title);
-        svg.text((left + CELL * m as f64 / 2.0, top - 28.0), Anchor::Middle, 13.0, INK, &self.axes[0]);
+        svg.text((16.0, 28.0), Anchor::Start, 16.0, INK, &shortened(&self.title, 16.0, size.0 - 32.0));
+        svg.text((left + CELL * m as f64 / 2.0, 56.0), Anchor::Middle, 13.0, INK, &self.axes[0]);
         svg.turned((20.0, top + CELL * n as f64 / 2.0), Anchor::Middle, 13.0, INK, -90.0, &self.axes[1]);
-        for (c, name) in self.columns.iter().enumerate() {
-            svg.text((left + CELL * (c as f64 + 0.5), top - 8.0), Anchor::Middle, 12.0, SOFT, name);
-        }
+        names.above(&mut svg, top - 8.0, SOFT);
         let finite = || self.values.iter().copied().filter(|v| v.is_finite());
         let (low, high) = (finite().fold(0.0, f64::min), finite().fold(0.0, f64::max));
         for (r, name) in self.rows.iter().enumerate() {
             let y = top + CELL * r as f64;
-            svg.text((left - 9.0, y + CELL / 2.0 + 4.0), Anchor::End, 12.0, SOFT, name);
+            svg.text((left - 9.0, y + CELL / 2.0 + 4.0), Anchor::End, 12.0, SOFT, &row(name));
             for c in 0..m {
                 let (v, x) = (self.values[r * m + c], left + CELL * c as f64);
                 let share = if high > low { (v - low) / (high - low) } else { 0.0 };

@@ -12,6 +12,8 @@ pub(super) enum Sign {
     Line(Stroke),
     /// A filled area of that colour.
     Area(&'static str),
+    /// A ring around a point.
+    Ring(Stroke),
     /// Short upright lines.
     Ticks(Stroke),
     /// A node that adds what arrives.
@@ -30,7 +32,7 @@ impl Sign {
     fn width(self) -> f64 {
         match self {
             Self::Line(_) | Self::Area(_) | Self::Ticks(_) => 22.0,
-            Self::Sum | Self::Product | Self::Idle => 16.0,
+            Self::Sum | Self::Product | Self::Idle | Self::Ring(_) => 16.0,
             Self::Importance(_) => 5.0 * 17.0,
             Self::None => -6.0,
         }
@@ -41,8 +43,11 @@ impl Sign {
             Self::Line(stroke) => svg.line((x, y), (x + 22.0, y), stroke),
             Self::Area(colour) => svg.rect((x, y - 5.0), (22.0, 10.0), colour, "none"),
             Self::Ticks(stroke) => {
-                [3.0, 11.0, 19.0].map(|dx| svg.line((x + dx, y - 4.0), (x + dx, y + 4.0), stroke));
+                for at in [3.0, 11.0, 19.0].map(|dx| x + dx) {
+                    svg.line((at, y - 4.0), (at, y + 4.0), stroke);
+                }
             }
+            Self::Ring(stroke) => ring(svg, (x + 8.0, y), stroke),
             Self::Sum => sum(svg, (x + 8.0, y), 7.0),
             Self::Product => product(svg, (x + 8.0, y), 7.0),
             Self::Idle => idle(svg, (x + 8.0, y), 7.0),
@@ -57,6 +62,11 @@ impl Sign {
             Self::None => {}
         }
     }
+}
+
+/// A ring around a point.
+pub(super) fn ring(svg: &mut Svg, at: (f64, f64), stroke: Stroke) {
+    svg.circle(at, 5.0, "#ffffff", Stroke { dashes: "", ..stroke });
 }
 
 /// A circle with a plus.

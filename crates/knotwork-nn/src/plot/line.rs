@@ -3,9 +3,10 @@
 use super::{
     PlotError,
     axis::Axis,
-    curve::{placeable, runs, thinned},
+    curve::{drawable, placeable, runs, thinned},
     figure::{Draw, figure},
-    legend::{HAIR, Legend, Sign},
+    frame::{BELOW, BESIDE, Frame},
+    legend::{Legend, Sign, ring},
     svg::{Anchor, COLOURS, INK, SOFT, Stroke, Svg},
     text::{shortened, text_width, tidy},
 };
@@ -31,13 +32,15 @@ pub struct LineChart {
     best: Vec<String>,
 }
 
-const SIZE: (f64, f64) = (720.0, 420.0);
-const LEFT: f64 = 68.0;
-const RIGHT: f64 = 24.0;
-const BOTTOM: f64 = 52.0;
+const WIDTH: f64 = 720.0;
+/// The height of the plot.
+const HEIGHT: f64 = 322.0;
 /// Labels of marks stand in so many rows where they would meet.
 const MARK_ROWS: usize = 4;
 const MARK_ROW: f64 = 14.0;
+const MARK_SIZE: f64 = 11.0;
+/// Longer labels of marks are cut.
+const MARK_MOST: f64 = 150.0;
 
 impl LineChart {
     /// A chart with that title.
@@ -117,24 +120,34 @@ impl LineChart {
         self.best.iter().filter_map(|name| find(name).transpose()).collect()
     }
 
-    /// The rows of the marks' labels: each in the first row where it meets none, in the last where it meets one in each.
-    fn mark_rows(&self, to: impl Fn(f64) -> f64) -> Vec<(f64, usize, String)> {
+    /// Where the marks and their labels stand in a plot between `left` and `right`: a label in the first row where it meets
+    /// none.
+    fn placed(&self, across: impl Fn(f64) -> f64, (left, right): (f64, f64)) -> Vec<Mark> {
         let mut ends = [f64::NEG_INFINITY; MARK_ROWS];
-        let mut marks: Vec<&(f64, String)> = self.marks.iter().filter(|m| m.0.is_finite()).collect();
+        let mut marks: Vec<&(f64, String)> = self.marks.iter().collect();
         marks.sort_by(|a, b| a.0.total_cmp(&b.0));
         let place = |(x, label): &(f64, String)| {
-            let (at, label) = (to(*x), shortened(label, 11.0, 150.0));
-            let half = text_width(&label, 11.0) / 2.0;
-            let middle = at.clamp(LEFT + half, SIZE.0 - RIGHT - half);
+            let label = shortened(label, MARK_SIZE, MARK_MOST);
+            let half = text_width(&label, MARK_SIZE) / 2.0;
+            let middle = across(*x).max(left + half).min(right - half);
             let free = ends.iter().position(|end| *end + 6.0 <= middle - half);
-            let row = free.unwrap_or(MARK_ROWS - 1);
-            // Where every row is full the line alone must do.
-            let label = if free.is_some() { label } else { String::new() };
-            ends[row] = ends[row].max(middle + half);
-            (at, row, label)
+            if let Some(row) = free {
+                ends[row] = middle + half;
+            }
+            Mark { at: across(*x), middle, row: free, label }
         };
         marks.into_iter().map(place).collect()
     }
+}
+
+/// A mark in its place.
+struct Mark {
+    at: f64,
+    /// The middle of the label.
+    middle: f64,
+    /// The label's row; where every row is full the line alone must do.
+    row: Option<usize>,
+    label: String,
 }
 
 impl Draw for LineChart {
@@ -145,13 +158,59 @@ impl Draw for LineChart {
     fn draw(&self) -> Result<Svg, PlotError> {
         let points = || self.lines.iter().flat_map(|(_, p)| p).filter(|p| self.shown(p));
         let none = || PlotError::Nothing { title: self.title.clone(), what: "no finite point to show" };
-        let marked = self.marks.iter().map(|m| m.0);
+        if let Some((x, label)) = self.marks.iter().find(|m| !drawable(m.0)) {
+            return Err(PlotError::input(
+                &self.title,
+                format!("the mark `{label}` at {x}; it must be finite"),
+            ));
+        }
         let best = self.lowest()?;
+        let marked = self.marks.iter().map(|m| m.0);
         let x = Axis::over(points().map(|p| p.0).chain(marked), false, 8).ok_or_else(none)?;
         let y = Axis::over(points().map(|p| p.1), self.log_y, 6).ok_or_else(none)?;
-        let width = SIZE.0 - LEFT - RIGHT;
-        let across = |v: f64| LEFT + width * x.at(v);
-        let marks = self.mark_rows(across);
+        let left = Frame::left(&y);
+        let width = WIDTH - left - BESIDE;
+        let legend = self.legend(&best);
+        let marks = self.placed(|v| left + width * x.at(v), (left, left + width));
+        let rows = marks.iter().filter_map(|m| m.row).max().map_or(0.0, |row| row as f64 + 1.0);
+        let top = 46.0 + legend.height(width) + MARK_ROW * rows;
+        let frame = Frame { x: &x, y: &y, at: (left, top), size: (width, HEIGHT) };
+        let foot = top + HEIGHT;
+        let mut svg = Svg::new(WIDTH, foot + BELOW);
+        svg.text((left, 26.0), Anchor::Start, 16.0, INK, &shortened(&self.title, 16.0, width));
+        legend.draw(&mut svg, (left, 36.0), width);
+        frame.upright(&mut svg, &self.axes[1]);
+        frame.level(&mut svg, foot, &self.axes[0]);
+        // The labels interrupt the lines of others.
+        let base = |row: usize| top - MARK_ROW * (rows - 1.0 - row as f64) - 5.0;
+        for mark in &marks {
+            let head = mark.row.map_or(top, |row| base(row) + 3.0);
+            svg.line((mark.at, head), (mark.at, foot), Stroke::new(SOFT, 1.0).dashes("4 3"));
+        }
+        for mark in &marks {
+            if let Some(row) = mark.row {
+                let wide = text_width(&mark.label, MARK_SIZE);
+                svg.halo((mark.middle - wide / 2.0 - 2.0, base(row) - 10.0), (wide + 4.0, 12.0));
+                svg.text((mark.middle, base(row)), Anchor::Middle, MARK_SIZE, SOFT, &mark.label);
+            }
+        }
+        for (k, (_, points)) in self.lines.iter().enumerate() {
+            // More points than the plot has room for are noise around a trend: they stand back.
+            let stroke = if points.len() > 400 { style(k, 1.0).opacity(0.45) } else { style(k, 2.0) };
+            for run in runs(points, |p| self.shown(p)) {
+                svg.polyline(&thinned(run.iter().map(|p| frame.place(p)), 0.5), stroke);
+            }
+        }
+        for (k, p) in best {
+            ring(&mut svg, frame.place(&p), style(k, 2.0));
+        }
+        Ok(svg)
+    }
+}
+
+impl LineChart {
+    /// The lines where there are several, and the best points.
+    fn legend(&self, best: &[(usize, (f64, f64))]) -> Legend {
         let mut legend = Legend::default();
         if self.lines.len() > 1 {
             self.lines
@@ -159,63 +218,11 @@ impl Draw for LineChart {
                 .enumerate()
                 .for_each(|(k, (name, _))| legend.add(Sign::Line(style(k, 2.5)), name));
         }
-        let rows = marks.iter().map(|m| m.1 + 1).max().unwrap_or(0) as f64;
-        let top = 46.0 + legend.height(width) + MARK_ROW * rows;
-        let height = SIZE.1 - 46.0 - BOTTOM;
-        let (foot, total) = (top + height, top + height + BOTTOM);
-        let to = |p: &(f64, f64)| (across(p.0), top + height * (1.0 - y.at(p.1)));
-        let mut svg = Svg::new(SIZE.0, total);
-        svg.text((LEFT, 26.0), Anchor::Start, 16.0, INK, &shortened(&self.title, 16.0, width));
-        legend.draw(&mut svg, (LEFT, 36.0), width);
-        for (v, label) in &y.ticks {
-            let at = top + height * (1.0 - y.at(*v));
-            svg.line((LEFT, at), (LEFT + width, at), HAIR);
-            svg.text((LEFT - 8.0, at + 4.0), Anchor::End, 12.0, SOFT, label);
+        for (k, (x, y)) in best {
+            let text = format!("best of {}: {} at {}", self.lines[*k].0, tidy(*y), tidy(*x));
+            legend.add(Sign::Ring(style(*k, 2.0)), text);
         }
-        for (v, label) in &x.ticks {
-            svg.line((across(*v), foot), (across(*v), foot + 5.0), Stroke::new(SOFT, 1.0));
-            svg.text((across(*v), foot + 19.0), Anchor::Middle, 12.0, SOFT, label);
-        }
-        svg.line((LEFT, foot), (LEFT + width, foot), Stroke::new(SOFT, 1.0));
-        let name = |k: usize, room: f64| shortened(&self.axes[k], 13.0, room);
-        svg.text((LEFT + width / 2.0, total - 12.0), Anchor::Middle, 13.0, INK, &name(0, width));
-        svg.turned((18.0, top + height / 2.0), Anchor::Middle, 13.0, INK, -90.0, &name(1, height));
-        for (at, row, label) in &marks {
-            let head = top - MARK_ROW * (rows - 1.0 - *row as f64) - 5.0;
-            svg.line((*at, head + 3.0), (*at, foot), Stroke::new(SOFT, 1.0).dashes("4 3"));
-            let half = text_width(label, 11.0) / 2.0;
-            let middle = at.clamp(LEFT + half, SIZE.0 - RIGHT - half);
-            svg.text((middle, head), Anchor::Middle, 11.0, SOFT, label);
-        }
-        for (k, (_, points)) in self.lines.iter().enumerate() {
-            // More points than the plot has room for are noise around a trend: they stand back.
-            let stroke = if points.len() > 400 { style(k, 1.0).opacity(0.45) } else { style(k, 2.0) };
-            for run in runs(points, |p| self.shown(p)) {
-                svg.polyline(&thinned(run.iter().map(to), 0.5), stroke);
-            }
-        }
-        for (k, p) in best {
-            self.label_best(&mut svg, k, p, to(&p), top);
-        }
-        Ok(svg)
-    }
-}
-
-impl LineChart {
-    /// A ring around the best point and what it is, beside it on the side that has room.
-    fn label_best(&self, svg: &mut Svg, line: usize, (x, y): (f64, f64), at: (f64, f64), top: f64) {
-        svg.circle(at, 5.0, "#ffffff", Stroke::new(style(line, 2.0).colour, 2.0));
-        let name = if self.lines.len() > 1 || !self.lines[line].0.is_empty() {
-            format!("best of {}: {} at {}", self.lines[line].0, tidy(y), tidy(x))
-        } else {
-            format!("best: {} at {}", tidy(y), tidy(x))
-        };
-        let text = shortened(&name, 12.0, 300.0);
-        let wide = text_width(&text, 12.0);
-        let left = (at.0 - wide / 2.0).clamp(LEFT + 4.0, SIZE.0 - RIGHT - 4.0 - wide);
-        let base = if at.1 - 30.0 < top { at.1 + 22.0 } else { at.1 - 12.0 };
-        svg.halo((left - 3.0, base - 12.0), (wide + 6.0, 16.0));
-        svg.text((left, base), Anchor::Start, 12.0, INK, &text);
+        legend
     }
 }
 
@@ -258,21 +265,25 @@ mod tests {
     #[test]
     fn labels_of_marks_never_meet() {
         let mut chart = LineChart::new("t").line("x", &[(0.0, 1.0), (100.0, 2.0)]);
-        for k in 0..40 {
-            chart = chart.mark(f64::from(k) * 2.5, &format!("grid {k}"));
+        for k in 0..80 {
+            chart = chart.mark(f64::from(k) * 1.25, &format!("grid {k}"));
         }
-        let marks = chart.mark_rows(|x| LEFT + x * 6.0);
-        assert_eq!(marks.len(), 40);
+        let marks = chart.placed(|x| 60.0 + x * 6.0, (60.0, 660.0));
+        assert_eq!(marks.len(), 80);
+        assert!(marks.iter().any(|m| m.row.is_none()), "not all have room");
         for row in 0..MARK_ROWS {
-            let labels: Vec<_> = marks.iter().filter(|m| m.1 == row && !m.2.is_empty()).collect();
-            assert!(!labels.is_empty());
-            for pair in labels.windows(2) {
-                let half = |m: &(f64, usize, String)| text_width(&m.2, 11.0) / 2.0;
-                assert!(pair[0].0 + half(pair[0]) < pair[1].0 - half(pair[1]) || row == 0);
-            }
+            let spans = marks.iter().filter(|m| m.row == Some(row)).map(|m| {
+                let half = text_width(&m.label, MARK_SIZE) / 2.0;
+                (m.middle - half, m.middle + half)
+            });
+            let spans: Vec<_> = spans.collect();
+            assert!(spans.len() > 5 && spans[0].0 >= 60.0 && spans.iter().all(|s| s.1 <= 660.0));
+            assert!(spans.windows(2).all(|w| w[0].1 < w[1].0), "{spans:?}");
         }
+        let e = chart.clone().mark(f64::NAN, "lost").to_svg().unwrap_err().to_string();
+        assert!(e.contains("the mark `lost` at NaN; it must be finite"), "{e}");
         let svg = chart.to_svg().unwrap();
-        assert_eq!(svg.matches("stroke-dasharray=\"4 3\"").count(), 40);
+        assert_eq!(svg.matches("stroke-dasharray=\"4 3\"").count(), 80);
     }
 
     #[test]

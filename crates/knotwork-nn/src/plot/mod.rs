@@ -11,10 +11,12 @@ mod error;
 mod figure;
 #[cfg(feature = "png")]
 mod font;
+mod frame;
 mod gallery;
 mod heat;
 mod legend;
 mod line;
+mod names;
 #[cfg(feature = "png")]
 mod png;
 mod svg;

@@ -47,3 +47,18 @@ pub(super) fn saved(svg: &Svg) -> PngSize {
     let (w, h) = svg.size();
     PngSize::Scale(SAVED.min((MOST as f64 / (w * h)).sqrt() * 0.999))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_pictures_are_saved_smaller_rather_than_not_at_all() {
+        assert_eq!(saved(&Svg::new(720.0, 400.0)), PngSize::Scale(2.0));
+        for (w, h) in [(1500.0, 40_000.0), (1e5, 1e5), (5001.0, 5001.0)] {
+            let PngSize::Scale(scale) = saved(&Svg::new(w, h)) else { panic!("a scale") };
+            let pixels = (w * scale).round() * (h * scale).round();
+            assert!(scale < 2.0 && pixels <= MOST as f64 && pixels > 0.99 * MOST as f64, "{w} {h}: {pixels}");
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::{
     Diagram, DiagramEdge, MARGIN, Signs,
-    layout::{Band, LABEL_LINE, LABEL_SIZE, Layout, NAME_SIZE, Placed, Row, TRACK, end_of},
+    layout::{Band, LABEL_LINE, LABEL_SIZE, Layout, NAME_GAP, Placed, Row, TRACK, end_of},
 };
 use crate::plot::{
     curve::{extent, placeable, runs, thinned},
@@ -17,15 +17,18 @@ const RADIUS: f64 = 9.0;
 /// The lines of more edges are thinner.
 const CROWD: usize = 40;
 
-/// What has to be explained.
-pub(super) fn signs(diagram: &Diagram) -> Signs {
-    let edges = || diagram.layers.iter().flat_map(|l| &l.edges);
-    let rows = 0..=diagram.layers.len();
+/// What has to be explained of what is drawn.
+pub(super) fn signs(diagram: &Diagram, layout: &Layout) -> Signs {
+    let edges = || layout.bands.iter().flat_map(|b| &b.boxes).map(|b| b.edge);
+    let idle = |(k, row): (usize, &Row)| {
+        let busy = busy(diagram, k);
+        row.nodes.iter().any(|n| busy.get(n.index) == Some(&false))
+    };
     Signs {
         symbolic: edges().any(|e| e.label.is_some()),
         unknown: edges().any(|e| e.importance.is_nan()),
         product: diagram.layers.iter().any(|l| !l.multiplications.is_empty()),
-        idle: rows.into_iter().any(|row| busy(diagram, row).contains(&false)),
+        idle: layout.rows.iter().enumerate().any(idle),
     }
 }
 
@@ -233,18 +236,6 @@ fn caption(svg: &mut Svg, k: usize, band: &Band) {
 
 fn names(svg: &mut Svg, layout: &Layout) {
     let (Some(bottom), Some(top)) = (layout.rows.first(), layout.rows.last()) else { return };
-    for (node, name) in bottom.nodes.iter().zip(&layout.inputs.texts) {
-        if layout.inputs.slanted {
-            svg.turned((node.x + 5.0, bottom.y + 17.0), Anchor::End, NAME_SIZE, INK, -45.0, name);
-        } else {
-            svg.text((node.x, bottom.y + 22.0), Anchor::Middle, NAME_SIZE, INK, name);
-        }
-    }
-    for (node, name) in top.nodes.iter().zip(&layout.outputs.texts) {
-        if layout.outputs.slanted {
-            svg.turned((node.x + 2.0, top.y - 15.0), Anchor::Start, NAME_SIZE, INK, -45.0, name);
-        } else {
-            svg.text((node.x, top.y - 16.0), Anchor::Middle, NAME_SIZE, INK, name);
-        }
-    }
+    layout.inputs.below(svg, bottom.y + NAME_GAP - 2.0, INK);
+    layout.outputs.above(svg, top.y - NAME_GAP, INK);
 }

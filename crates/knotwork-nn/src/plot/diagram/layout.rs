@@ -4,7 +4,7 @@
 //! more tiers, so that the lines from a node to its boxes never cross those of another; the node stands below their middle.
 
 use super::{Diagram, DiagramEdge, DiagramLayer, MARGIN};
-use crate::plot::text::{shortened, text_width};
+use crate::plot::{names::Names, text::text_width};
 
 /// Captions stand left of the network, this wide.
 const CAPTIONS: f64 = 112.0;
@@ -32,8 +32,9 @@ pub(super) const FACTOR_DROP: f64 = 36.0;
 /// A row of more nodes shows only those with an edge that is drawn.
 const NODES: usize = 24;
 /// Names of inputs and outputs.
-pub(super) const NAME_SIZE: f64 = 13.0;
-const NAME_MOST: f64 = 170.0;
+const NAME_SIZE: f64 = 13.0;
+/// How far they stand from their nodes.
+pub(super) const NAME_GAP: f64 = 16.0;
 /// Labels of edges.
 pub(super) const LABEL_SIZE: f64 = 10.5;
 pub(super) const LABEL_LINE: f64 = 12.0;
@@ -76,12 +77,6 @@ pub(super) struct Row {
     pub y: f64,
     /// How many there are, drawn or not.
     pub count: usize,
-}
-
-/// Names beside a row of nodes.
-pub(super) struct Names {
-    pub texts: Vec<String>,
-    pub slanted: bool,
 }
 
 pub(super) struct Layout<'a> {
@@ -130,7 +125,7 @@ impl<'a> Layout<'a> {
         let inputs = names(&diagram.inputs, "x", &nodes[0], &centres[0]);
         let top = nodes.len() - 1;
         let outputs = names(&diagram.outputs, "y", &nodes[top], &centres[top]);
-        let mut y = outputs.height() + 16.0;
+        let mut y = outputs.height() + NAME_GAP;
         let mut ys = vec![0.0; nodes.len()];
         ys[top] = y;
         let mut bands: Vec<Band> = Vec::new();
@@ -173,7 +168,7 @@ impl<'a> Layout<'a> {
             });
         let rows = rows.collect();
         let overhang = outputs.overhang().max(8.0);
-        let (width, height) = (left + inner + overhang + MARGIN, y + 16.0 + inputs.height());
+        let (width, height) = (left + inner + overhang + MARGIN, y + NAME_GAP + inputs.height() + 10.0);
         Self { width, height, cell, bands, rows, inputs, outputs }
     }
 
@@ -345,32 +340,8 @@ fn shapes(shown: &[Vec<&DiagramEdge>], groups: &[Vec<Group>]) -> ((f64, f64), Ve
     found
 }
 
-/// The names of a row, cut where they are too long, and slanted where they would meet.
+/// The names of a row; its indices where it has none.
 fn names(given: &[String], letter: &str, nodes: &[usize], centres: &[f64]) -> Names {
-    let name = |&k: &usize| {
-        given.get(k).map_or_else(|| format!("{letter}{k}"), |n| shortened(n, NAME_SIZE, NAME_MOST))
-    };
-    let texts: Vec<String> = nodes.iter().map(name).collect();
-    let meet = |k: usize| {
-        let half = |k: usize| text_width(&texts[k], NAME_SIZE) / 2.0;
-        half(k) + half(k + 1) + 8.0 > centres[k + 1] - centres[k]
-    };
-    let slanted = (0..texts.len().saturating_sub(1)).any(meet);
-    Names { texts, slanted }
-}
-
-impl Names {
-    fn longest(&self) -> f64 {
-        self.texts.iter().map(|t| text_width(t, NAME_SIZE)).fold(0.0, f64::max)
-    }
-
-    /// How far they reach from their nodes, up or down.
-    fn height(&self) -> f64 {
-        if self.slanted { 0.71 * self.longest() + 22.0 } else { 24.0 }
-    }
-
-    /// How far slanted names reach to a side.
-    fn overhang(&self) -> f64 {
-        if self.slanted { 0.71 * self.longest() } else { 0.0 }
-    }
+    let name = |k: usize| given.get(k).cloned().unwrap_or_else(|| format!("{letter}{k}"));
+    Names::new(centres.iter().zip(nodes).map(|(x, k)| (*x, name(*k))), NAME_SIZE)
 }

@@ -221,9 +221,9 @@ impl Diagram {
         let words = text_width(&self.title, 16.0).max(text_width(&subtitle, 12.0)).min(900.0);
         let width = layout.width.max(words + 2.0 * MARGIN);
         let room = width - 2.0 * MARGIN;
-        let signs = draw::signs(self);
+        let signs = draw::signs(self, &layout);
         let legend = if legend { signs.legend() } else { Legend::default() };
-        let head = 54.0 + legend.height(room) + spare;
+        let head = 64.0 + legend.height(room) + spare;
         let mut svg = Svg::new(width, head + layout.height);
         svg.text((MARGIN, 26.0), Anchor::Start, 16.0, INK, &shortened(&self.title, 16.0, room));
         svg.text((MARGIN, 45.0), Anchor::Start, 12.0, SOFT, &shortened(&subtitle, 12.0, room));
