@@ -39,7 +39,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Steps of L-BFGS on each grid.
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, default_value_t = 150)]
     steps: usize,
     /// The folder of the pictures.
     #[arg(long, value_name = "FOLDER", default_value = "target/kan_pictures")]
@@ -125,6 +125,12 @@ fn spelled(fit: &Fit, name: &str) -> String {
     fit.edge.of(&Expression::variable(name)).rounded_significant(3).to_string()
 }
 
+/// The points of a curve between the least and the largest of the data.
+fn within(points: &[(f64, f64)], data: &[f64]) -> Vec<(f64, f64)> {
+    let (low, high) = data.iter().fold((f64::MAX, f64::MIN), |(a, b), &x| (a.min(x), b.max(x)));
+    points.iter().filter(|p| (low..=high).contains(&p.0)).copied().collect()
+}
+
 /// The points of the grid behind the sum.
 fn knots(model: &Kan) -> Result<Vec<f64>> {
     let spline = model.basis(1)?.spline().context("the network has splines")?;
@@ -153,7 +159,13 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     fits.iter().zip(&labels).for_each(|(fit, label)| println!("edge        {label}, r² {:.7}", fit.r2));
 
     fs::create_dir_all(&arguments.out)?;
-    let layers = [DiagramLayer::learned(2, 1, first), DiagramLayer::learned(1, 1, second.clone())];
+    // The boxes show the functions where there are data: beyond them nothing was learned.
+    let data = [column(0), column(1), hidden.clone()];
+    let seen = |edge: &Edge, data: &[f64]| Edge { points: within(&edge.points, data), ..*edge };
+    let layers = [
+        DiagramLayer::learned(2, 1, [seen(&first[0], &data[0]), seen(&first[1], &data[1])]),
+        DiagramLayer::learned(1, 1, [seen(&second[0], &data[2])]),
+    ];
     let names = |diagram: Diagram| diagram.names(&["x", "y"], &["f"]);
     let error = format!("test RMSE {rmse:.1e}");
     let learned = |title: &str| names(Diagram::new(title)).layers(layers.clone()).note(&error);
@@ -178,8 +190,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         training = training.mark(*step, &format!("grid {grid}"));
     }
     let mut symbolic = layers.clone();
-    let all = symbolic.iter_mut().flat_map(|l| &mut l.edges);
-    all.zip(&labels).for_each(|(edge, label)| edge.label = Some(label.clone()));
+    for (edge, (fit, label)) in symbolic.iter_mut().flat_map(|l| &mut l.edges).zip(fits.iter().zip(&labels)) {
+        edge.label = Some(label.clone());
+        edge.points.iter_mut().for_each(|p| p.1 = fit.edge.value(p.0));
+    }
     let least = fits.iter().map(|f| f.r2).fold(1.0, f64::min);
     let formulas = names(Diagram::new("formulas")).layers(symbolic).note(&format!("r² at least {least:.6}"));
     let comparison = Comparison::new("exp(sin(πx) + y²)").diagram(learned("learned")).diagram(formulas);
