@@ -6,7 +6,8 @@ use super::{error::PlotError, svg::Svg};
 
 /// A picture that can be drawn; [`figure!`] gives it its public methods.
 pub(super) trait Draw {
-    /// What errors call it.
+    /// What errors about its PNG call it.
+    #[cfg_attr(not(feature = "png"), expect(dead_code, reason = "only a PNG has errors of its own"))]
     fn title(&self) -> &str;
 
     /// The picture.

@@ -72,17 +72,17 @@ impl OutlineBuilder for Pen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plot::text::text_width;
+    use crate::plot::text::exact;
 
     #[test]
     fn widths_are_those_of_the_font() {
         let font = Font::new();
         let ascii: String = (' '..='~').collect();
         let outline = font.outline(&ascii);
-        assert!((outline.width / outline.units - text_width(&ascii, 1.0)).abs() < 1e-9);
+        assert!((outline.width / outline.units - exact(&ascii, 1.0)).abs() < 1e-9);
         for c in ' '..='~' {
             let outline = font.outline(&c.to_string());
-            assert_eq!(outline.width / outline.units, text_width(&c.to_string(), 1.0), "{c}");
+            assert_eq!(outline.width / outline.units, exact(&c.to_string(), 1.0), "{c}");
         }
     }
 

@@ -230,7 +230,7 @@ const AXIS: Stroke = Stroke::new("#b3bec5", 1.0);
 
 /// A name of the legend with its line before it and the gap behind it.
 fn legend_width(name: &str) -> f64 {
-    28.0 + text_width(name, 12.0) + 18.0
+    28.0 + text_width(name, 12.0) + 12.0
 }
 
 /// A text in lines of at most `most` characters: two that part at a comma where that can be, the most even ones.

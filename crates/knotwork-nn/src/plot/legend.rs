@@ -98,7 +98,7 @@ pub(super) fn idle(svg: &mut Svg, at: (f64, f64), radius: f64) {
 const ROW: f64 = 19.0;
 const SIZE: f64 = 12.0;
 /// Between an entry and the next.
-const APART: f64 = 20.0;
+const APART: f64 = 14.0;
 
 /// The entries of a legend, in order.
 #[derive(Clone, Debug, Default)]

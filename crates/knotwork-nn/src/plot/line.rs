@@ -104,7 +104,7 @@ impl LineChart {
     }
 
     /// The lowest points asked for, with their lines' numbers.
-    fn lowest(&self) -> Result<Vec<(usize, (f64, f64))>, PlotError> {
+    fn lowest(&self) -> Result<Vec<Best>, PlotError> {
         let find = |name: &String| {
             let line = self.lines.iter().position(|(n, _)| n == name).ok_or_else(|| {
                 let names: Vec<&str> = self.lines.iter().map(|l| l.0.as_str()).collect();
@@ -139,6 +139,9 @@ impl LineChart {
         marks.into_iter().map(place).collect()
     }
 }
+
+/// The number of a line and its lowest point.
+type Best = (usize, (f64, f64));
 
 /// A mark in its place.
 struct Mark {
@@ -210,7 +213,7 @@ impl Draw for LineChart {
 
 impl LineChart {
     /// The lines where there are several, and the best points.
-    fn legend(&self, best: &[(usize, (f64, f64))]) -> Legend {
+    fn legend(&self, best: &[Best]) -> Legend {
         let mut legend = Legend::default();
         if self.lines.len() > 1 {
             self.lines

@@ -183,7 +183,8 @@ fn what_does_not_fit_is_refused() {
         change(&mut layer);
         error(vec![layer])
     };
-    let cases: [(fn(&mut DiagramLayer), &str); 11] = [
+    type Case = (fn(&mut DiagramLayer), &'static str);
+    let cases: [Case; 11] = [
         (|l| l.inputs = 0, "layer 0 goes from 0 inputs to 2 nodes"),
         (|l| l.sums = 0, "layer 0 goes from 2 inputs to 0 nodes"),
         (|l| l.inputs = usize::MAX, "at most 1000000 can be drawn"),
