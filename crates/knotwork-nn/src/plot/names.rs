@@ -14,7 +14,7 @@ pub(super) struct Names {
 }
 
 /// Longer ones are cut.
-const MOST: f64 = 170.0;
+const MOST: f64 = 200.0;
 /// The least between two.
 const APART: f64 = 8.0;
 /// The sine of 45 degrees.
