@@ -199,6 +199,12 @@ impl Knots {
         &self.all[self.order..self.all.len() - self.order]
     }
 
+    /// The grid's ends, t_0 and t_G.
+    #[must_use]
+    pub fn range(&self) -> (f64, f64) {
+        (self.all[self.order], self.all[self.all.len() - 1 - self.order])
+    }
+
     /// All knots, from t_{−k} on.
     #[must_use]
     pub fn all(&self) -> &[f64] {
