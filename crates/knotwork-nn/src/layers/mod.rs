@@ -1,5 +1,7 @@
 //! Layers: parameters of a graph with names, and what they compute.
 
+mod kan_conv;
 mod linear;
 
+pub use kan_conv::{Each, KanConv, KanConv1d, KanConv2d, KanConvBuilder};
 pub use linear::{Linear, LinearBuilder};
