@@ -2,6 +2,8 @@
 
 mod kan_conv;
 mod linear;
+mod rational;
 
 pub use kan_conv::{Each, KanConv, KanConv1d, KanConv2d, KanConvBuilder};
 pub use linear::{Linear, LinearBuilder};
+pub use rational::{GrKan, GrKanBuilder, GroupRational, GroupRationalBuilder, RationalFit};
