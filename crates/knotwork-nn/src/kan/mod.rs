@@ -26,6 +26,7 @@ use std::{fmt, sync::Arc};
 
 use knotwork_core::{DType, Graph, Tensor, device::Params};
 
+pub(crate) use self::edge::mean_square;
 use self::layer::Layer;
 pub use self::{
     attribution::Attribution,
