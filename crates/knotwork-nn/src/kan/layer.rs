@@ -301,26 +301,8 @@ impl Layer {
             })?;
             nodes.extend(product);
         }
-        concat(&nodes, -1)
+        Ok(Tensor::concat(&nodes.iter().collect::<Vec<_>>(), -1)?)
     }
-}
-
-pub(super) fn concat(nodes: &[Tensor], dim: isize) -> Result<Tensor> {
-    let mut total: Option<Tensor> = None;
-    let mut before = 0;
-    let at =
-        |t: &Tensor| t.shape().dims()[if dim < 0 { t.rank() - 1 } else { dim as usize }].fixed().unwrap_or(1);
-    let width: usize = nodes.iter().map(at).sum();
-    for node in nodes {
-        let wide = at(node);
-        let padded = node.pad(dim, before, width - before - wide)?;
-        total = Some(match total {
-            Some(t) => t.add(&padded)?,
-            None => padded,
-        });
-        before += wide;
-    }
-    total.ok_or_else(|| Error::setting("Network: a layer has no outputs"))
 }
 
 /// Zeros [..., n] for the rows of x.
