@@ -5,10 +5,13 @@ mod banded;
 mod base;
 mod builder;
 mod description;
+mod draw;
 mod edge;
 mod file;
 mod fit;
 mod formula;
+#[cfg(test)]
+mod formula_tests;
 mod functions;
 mod grid;
 mod knots;
