@@ -15,9 +15,12 @@ use std::{
 use anyhow::{Context, Result};
 use clap::Parser;
 use knotwork::{
-    nn::{self, Generator, Kan, Lbfgs, kan::{Fit, GridUpdate}},
-    prelude::*,
+    nn::{
+        self, Generator, Kan, Lbfgs,
+        kan::{Fit, GridUpdate},
+    },
     ops::Outside,
+    prelude::*,
 };
 use knotwork_examples::device_name;
 use serde_json::json;
@@ -64,27 +67,58 @@ fn main() -> Result<()> {
     let start = Instant::now();
     let mut errors = serde_json::Map::new();
     let env = |k: &str, d: f64| std::env::var(k).ok().and_then(|v| v.parse().ok()).unwrap_or(d);
-    let update = GridUpdate::new().shared(env("SHARED", 1.0) > 0.0).uniform(env("UNIFORM", 1.0)).margin(env("MARGIN", 0.0));
+    let update = GridUpdate::new()
+        .shared(env("SHARED", 1.0) > 0.0)
+        .uniform(env("UNIFORM", 1.0))
+        .margin(env("MARGIN", 0.0));
     let lbfgs = Lbfgs::new().history(env("HIST", 10.0) as usize);
     let mut best: Option<(f64, nn::kan::Network)> = None;
     for start in 0..env("STARTS", 1.0) as u64 {
         let outside = if env("LINEAR", 1.0) > 0.0 { Outside::Linear } else { Outside::Zero };
-        let network = Kan::new(&Graph::new(), "kan", [2, 1, 1]).grid(GRIDS[0]).outside(outside).layer_range(1, HIDDEN.0, HIDDEN.1).seed(100 * arguments.seed + start).network()?;
-        let fitted = Fit::new().steps(env("TRY", 100.0) as usize).lbfgs(lbfgs.clone()).update_grids(update.clone().margin(env("M3", 0.02)), 10, 50).run(&network, &device, &x, &y)?;
+        let network = Kan::new(&Graph::new(), "kan", [2, 1, 1])
+            .grid(GRIDS[0])
+            .outside(outside)
+            .layer_range(1, HIDDEN.0, HIDDEN.1)
+            .seed(100 * arguments.seed + start)
+            .network()?;
+        let fitted = Fit::new()
+            .steps(env("TRY", 100.0) as usize)
+            .lbfgs(lbfgs.clone())
+            .update_grids(update.clone().margin(env("M3", 0.02)), 10, 50)
+            .run(&network, &device, &x, &y)?;
         let loss = fitted.network.rmse(&device, &x, &y)?;
-        if best.as_ref().is_none_or(|b| loss < b.0) { best = Some((loss, fitted.network)); }
+        if best.as_ref().is_none_or(|b| loss < b.0) {
+            best = Some((loss, fitted.network));
+        }
     }
     let mut network = best.unwrap().1;
     for grid in GRIDS {
-        if grid != 3 { network = network.refine(grid)?; }
-        let mut fit = Fit::new().steps(arguments.steps).lbfgs(lbfgs.clone()).sparsity(nn::kan::Sparsity { smoothness: env("SMOOTH", 0.0), ..Default::default() });
+        if grid != 3 {
+            network = network.refine(grid)?;
+        }
+        let mut fit = Fit::new()
+            .steps(arguments.steps)
+            .lbfgs(lbfgs.clone())
+            .sparsity(nn::kan::Sparsity { smoothness: env("SMOOTH", 0.0), ..Default::default() });
         let times = env("TIMES", 5.0) as usize;
-        if times > 0 { fit = fit.update_grids(update.clone().margin(env(&format!("M{grid}"), 0.0)), times, env("UNTIL", 200.0) as usize); }
+        if times > 0 {
+            fit = fit.update_grids(
+                update.clone().margin(env(&format!("M{grid}"), 0.0)),
+                times,
+                env("UNTIL", 200.0) as usize,
+            );
+        }
         let fitted = fit.run(&network, &device, &x, &y)?;
         network = fitted.network;
         let rmse = network.rmse(&device, &test_x, &test_y)?;
-        println!("grid {grid:>3}    test {rmse:.2e}, training {:.2e}; {} steps, {} evaluations, {:.2} s  {:?}",
-            fitted.steps.last().map_or(0.0, |s| s.loss.sqrt()), fitted.steps.len(), fitted.evaluations, start.elapsed().as_secs_f64(), network.layers()[1].range(0));
+        println!(
+            "grid {grid:>3}    test {rmse:.2e}, training {:.2e}; {} steps, {} evaluations, {:.2} s  {:?}",
+            fitted.steps.last().map_or(0.0, |s| s.loss.sqrt()),
+            fitted.steps.len(),
+            fitted.evaluations,
+            start.elapsed().as_secs_f64(),
+            network.layers()[1].range(0)
+        );
         errors.insert(grid.to_string(), rmse.into());
     }
     if let Some(path) = &arguments.json {

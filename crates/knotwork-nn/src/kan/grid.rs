@@ -91,7 +91,10 @@ impl Network {
         update: &GridUpdate,
     ) -> Result<Self> {
         if !(0.0..=1.0).contains(&update.margin) {
-            return Err(Error::setting(format!("GridUpdate: margin is {}; it must be from 0 to 1", update.margin)));
+            return Err(Error::setting(format!(
+                "GridUpdate: margin is {}; it must be from 0 to 1",
+                update.margin
+            )));
         }
         let given = self.activations(device, x)?;
         let mut updated = self.clone();
