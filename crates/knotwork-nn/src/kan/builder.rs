@@ -242,7 +242,7 @@ impl KanBuilder {
         }
         let outputs = layers.last().map_or(0, NetworkLayer::outputs);
         let (inputs, outputs) = Network::default_names(self.widths[0], outputs);
-        Ok(Network { inputs, outputs, layers })
+        Ok(Network { inputs, outputs, layers, units: [Vec::new(), Vec::new()] })
     }
 
     /// The inputs and sums of every layer.

@@ -251,7 +251,7 @@ impl Network {
     /// Where an edge is still a learned function: the message names the first.
     #[track_caller]
     pub fn formulas(&self) -> Result<Vec<Expression>> {
-        let mut now: Vec<Expression> = self.inputs.iter().map(Expression::variable).collect();
+        let mut now = self.inputs_as_formulas();
         for (l, layer) in self.layers.iter().enumerate() {
             if let Some(edge) = (0..layer.mask.len()).find(|edge| layer.learned(*edge)) {
                 return Err(Error::setting(format!(
@@ -270,7 +270,7 @@ impl Network {
                 })
                 .collect();
         }
-        Ok(now)
+        Ok(self.outputs_as_formulas(now))
     }
 }
 

@@ -41,7 +41,7 @@ impl Kan {
                 x.meta()
             )));
         }
-        let mut x = x.clone();
+        let mut x = self.inwards(x)?;
         let mut all = Vec::with_capacity(self.depth());
         for (l, layer) in self.layers.iter().enumerate() {
             let shape = &self.network.layers[l];
