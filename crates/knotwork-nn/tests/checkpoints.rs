@@ -231,7 +231,7 @@ fn layers_of_learned_functions_come_back() {
     };
     let (mut first, mut second) = (build(1), build(2));
     let x = HostTensor::new(&(0..64).map(|i| (i as f32 * 0.7).sin()).collect::<Vec<_>>(), [2, 4, 8]).unwrap();
-    let mut run = |p: &mut Program| p.run([("x", &x)]).unwrap().wait().unwrap()[0].clone();
+    let run = |p: &mut Program| p.run([("x", &x)]).unwrap().wait().unwrap()[0].clone();
     let want = run(&mut first);
     assert_ne!(run(&mut second), want);
     save(&path, &first, 0).unwrap();
