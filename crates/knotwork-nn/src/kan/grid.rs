@@ -13,7 +13,9 @@ use crate::{Error, Result};
 pub struct GridUpdate {
     grid: Option<usize>,
     uniform: f64,
+    margin: f64,
     shared: bool,
+    inputs: bool,
 }
 
 impl Default for GridUpdate {
@@ -26,7 +28,7 @@ impl GridUpdate {
     /// A grid for each input, with as many cells as before: 2 % evenly spaced points, 98 % quantiles (pykan's `grid_eps`).
     #[must_use]
     pub fn new() -> Self {
-        Self { grid: None, uniform: 0.02, shared: false }
+        Self { grid: None, uniform: 0.02, margin: 0.0, shared: false, inputs: true }
     }
 
     /// So many cells.
@@ -40,6 +42,22 @@ impl GridUpdate {
     #[must_use]
     pub fn uniform(mut self, part: f64) -> Self {
         self.uniform = part;
+        self
+    }
+
+    /// Widens every grid at both ends by this part of the samples' range, 0 unless set: room for samples that were not there.
+    /// The polynomials at the samples' ends go on into it. Less than a cell, or whole cells: functions that only just reach
+    /// the samples are learned slowly.
+    #[must_use]
+    pub fn margin(mut self, part: f64) -> Self {
+        self.margin = part;
+        self
+    }
+
+    /// Whether the first layer's grids move too, as they do unless told: inputs of a known range need not.
+    #[must_use]
+    pub fn inputs(mut self, inputs: bool) -> Self {
+        self.inputs = inputs;
         self
     }
 
@@ -82,9 +100,16 @@ impl Network {
         x: &HostTensor,
         update: &GridUpdate,
     ) -> Result<Self> {
+        if !(0.0..=1.0).contains(&update.margin) {
+            return Err(Error::setting(format!(
+                "GridUpdate: margin is {}; it must be from 0 to 1",
+                update.margin
+            )));
+        }
         let given = self.activations(device, x)?;
         let mut updated = self.clone();
-        for (l, (layer, given)) in updated.layers.iter_mut().zip(&given).enumerate() {
+        let first = usize::from(!update.inputs);
+        for (l, (layer, given)) in updated.layers.iter_mut().zip(&given).enumerate().skip(first) {
             let (values, inputs) = (given.to_f64(), layer.inputs);
             if let Some(at) = values.iter().position(|v| !v.is_finite()) {
                 return Err(Error::setting(format!(
@@ -96,18 +121,21 @@ impl Network {
             }
             let columns: Vec<Vec<f64>> =
                 (0..inputs).map(|i| values.iter().skip(i).step_by(inputs).copied().collect()).collect();
+            // A margin's functions go on as they are where the samples end.
+            let known: Vec<(f64, f64)> =
+                if update.margin > 0.0 { columns.iter().map(|c| ends(c)).collect() } else { Vec::new() };
             for b in 0..layer.branches.len() {
                 let before = &layer.branches[b].functions;
                 let Some((cells, order, outside)) = before.spline() else { continue };
                 let cells = update.grid.unwrap_or(cells);
                 let functions = if update.shared {
-                    shared(&values, cells, order, outside)?
+                    shared(&values, cells, order, outside, update.margin)?
                 } else {
                     let old = |i: usize| before.knots(i);
-                    own(&columns, old, cells, update.uniform, order)?.map(|k| Functions::OnKnots(k, outside))
+                    own(&columns, old, cells, order, update)?.map(|k| Functions::OnKnots(k, outside))
                 };
                 if let Some(functions) = functions {
-                    layer.put(l, b, functions)?;
+                    layer.put(l, b, functions, &known)?;
                 }
             }
         }
@@ -117,12 +145,19 @@ impl Network {
 
 /// One even grid over all samples; none where they are one number.
 #[track_caller]
-fn shared(samples: &[f64], cells: usize, order: usize, outside: Outside) -> Result<Option<Functions>> {
+fn shared(
+    samples: &[f64],
+    cells: usize,
+    order: usize,
+    outside: Outside,
+    margin: f64,
+) -> Result<Option<Functions>> {
     let (low, high) = ends(samples);
     if low == high {
         return Ok(None);
     }
-    Ok(Some(BSpline::new(cells, order)?.range(low, high)?.outside(outside).into()))
+    let room = margin * (high - low);
+    Ok(Some(BSpline::new(cells, order)?.range(low - room, high + room)?.outside(outside).into()))
 }
 
 fn ends(samples: &[f64]) -> (f64, f64) {
@@ -135,14 +170,14 @@ fn own(
     columns: &[Vec<f64>],
     old: impl Fn(usize) -> Option<Knots>,
     cells: usize,
-    uniform: f64,
     order: usize,
+    update: &GridUpdate,
 ) -> Result<Option<Vec<Knots>>> {
     let mut all = Vec::with_capacity(columns.len());
     for (i, samples) in columns.iter().enumerate() {
         let (low, high) = ends(samples);
         all.push(if low < high {
-            Knots::of_samples(samples, cells, order, uniform)?
+            Knots::of_samples(samples, cells, order, update.uniform)?.widened(update.margin)?
         } else {
             match old(i) {
                 Some(knots) => knots.resampled(cells)?,

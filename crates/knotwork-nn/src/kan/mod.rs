@@ -4,7 +4,14 @@ mod attribution;
 mod banded;
 mod base;
 mod builder;
+mod description;
+mod draw;
 mod edge;
+mod file;
+mod fit;
+mod formula;
+#[cfg(test)]
+mod formula_tests;
 mod functions;
 mod grid;
 mod knots;
@@ -30,6 +37,8 @@ pub use self::{
     attribution::Attribution,
     base::Base,
     builder::KanBuilder,
+    fit::{Fit, FitStep, Fitted},
+    formula::{AutoSymbolic, FixedEdge},
     functions::Functions,
     grid::GridUpdate,
     knots::Knots,
