@@ -56,8 +56,8 @@ impl Network {
             }
             layers.push(DiagramLayer {
                 inputs: layer.inputs,
-                sums: layer.plain(),
-                multiplications: layer.multiply.clone(),
+                sums: layer.sums,
+                multiply: layer.multiply.clone(),
                 edges,
             });
         }

@@ -26,6 +26,7 @@ mod sparsity;
 mod symbols;
 #[cfg(test)]
 mod tests;
+mod workflow;
 
 use std::{fmt, sync::Arc};
 
@@ -45,6 +46,7 @@ pub use self::{
     network::{Network, NetworkLayer},
     scales::EdgeScales,
     sparsity::Sparsity,
+    workflow::{Outcome, Split, Stage, Workflow},
 };
 use crate::{Error, Result, plot::Edge};
 
