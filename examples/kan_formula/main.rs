@@ -59,9 +59,11 @@ fn formula(x: f64, y: f64) -> f64 {
     ((PI * x).sin() + y * y).exp()
 }
 
-/// Points [n, 2] in [−1, 1]² and the formula's values [n, 1].
+/// Points and the formula's values there.
 pub struct Samples {
+    /// [n, 2], in [−1, 1]².
     pub x: HostTensor,
+    /// [n, 1].
     pub y: HostTensor,
 }
 
