@@ -11,7 +11,7 @@ pub fn of(run: impl FnOnce([String; 4]) -> Result<()>) -> (Value, TempDir) {
     let shown = |path: &std::path::Path| path.display().to_string();
     run(["--json".into(), shown(&json), "--out".into(), shown(out.path())]).unwrap();
     let figures: Value = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
-    assert!(figures["device"].as_str().unwrap().starts_with("cpu") && figures["seed"].is_u64(), "{figures}");
+    assert!(figures["device"].is_string() && figures["seed"].is_u64(), "{figures}");
     (figures, out)
 }
 

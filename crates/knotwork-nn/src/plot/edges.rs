@@ -93,10 +93,6 @@ impl EdgeSheet {
         let name = |names: &[String], k: usize| names.get(k).cloned().unwrap_or_else(|| k.to_string());
         let longest = rows.iter().map(|&r| name(&self.inputs, r).chars().count()).max().unwrap_or(1);
         let (left, top) = (38.0 + 6.6 * longest as f64, 66.0);
-        let width = (left + columns.len() as f64 * (CELL.0 + GAP) + 18.0).max(400.0);
-        let height = top + rows.len() as f64 * (CELL.1 + GAP) + 30.0;
-        let mut svg = Svg::new(width, height);
-        svg.text((16.0, 26.0), Anchor::Start, 16.0, INK, &self.title);
         let foot = format!(
             "inputs (rows) to outputs (columns); x from {} to {}, y from {} to {}",
             tidy(x0),
@@ -104,6 +100,13 @@ impl EdgeSheet {
             tidy(y0),
             tidy(y1)
         );
+        // There are no font metrics here: 6.2 is a little more than a character of 11 pixels takes.
+        let width = (left + columns.len() as f64 * (CELL.0 + GAP) + 18.0)
+            .max(400.0)
+            .max(32.0 + 6.2 * foot.chars().count() as f64);
+        let height = top + rows.len() as f64 * (CELL.1 + GAP) + 30.0;
+        let mut svg = Svg::new(width, height);
+        svg.text((16.0, 26.0), Anchor::Start, 16.0, INK, &self.title);
         svg.text((16.0, height - 12.0), Anchor::Start, 11.0, SOFT, &foot);
         let corner = |r: usize, c: usize| (left + c as f64 * (CELL.0 + GAP), top + r as f64 * (CELL.1 + GAP));
         for (r, &input) in rows.iter().enumerate() {

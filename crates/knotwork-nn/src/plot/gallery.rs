@@ -139,7 +139,7 @@ impl Gallery {
             .map(|lines| NAME + LINE * lines + 7.0)
             .collect();
         let columns = self.columns.min(self.panels.len());
-        let width = (2.0 * EDGE + columns as f64 * (WIDTH + GAP.0) - GAP.0).max(400.0);
+        let width = (2.0 * EDGE + columns as f64 * (WIDTH + GAP.0) - GAP.0).max(400.0).max(self.head_width());
         let height = TOP + heads.iter().map(|head| head + plot.1 + GAP.1).sum::<f64>();
         let mut svg = Svg::new(width, height);
         self.head(&mut svg);
@@ -166,13 +166,22 @@ impl Gallery {
         for (k, name) in self.legend.iter().enumerate() {
             svg.line((x, 46.0), (x + 22.0, 46.0), COLOURS[k % COLOURS.len()], 2.5);
             svg.text((x + 28.0, 50.0), Anchor::Start, 12.0, INK, name);
-            // There are no font metrics here: 6.6 a character is a little more than sans-serif text takes.
-            x += 28.0 + 6.6 * name.chars().count() as f64 + 18.0;
+            x += legend_width(name);
         }
+        svg.text((x, 50.0), Anchor::Start, 12.0, SOFT, &self.window_text());
+    }
+
+    /// What every panel shows.
+    fn window_text(&self) -> String {
         let ((x0, x1), (y0, y1)) = (self.x, self.y);
         let ticks = if SPAN >= (x1 - x0).max(y1 - y0) { "; ticks at whole numbers" } else { "" };
-        let window = format!("x from {x0} to {x1}, y from {y0} to {y1}{ticks}");
-        svg.text((x, 50.0), Anchor::Start, 12.0, SOFT, &window.replace('-', "−"));
+        format!("x from {x0} to {x1}, y from {y0} to {y1}{ticks}").replace('-', "−")
+    }
+
+    /// What the line below the title takes, both edges included.
+    fn head_width(&self) -> f64 {
+        let legend: f64 = self.legend.iter().map(|name| legend_width(name)).sum();
+        2.0 * EDGE + legend + CHARACTER * self.window_text().chars().count() as f64
     }
 
     /// Frame, axes with a tick at each whole number, curves.
@@ -219,6 +228,13 @@ impl Gallery {
 }
 
 const AXIS: &str = "#b3bec5";
+/// There are no font metrics here: a little more than a character of 12 pixels takes in sans-serif.
+const CHARACTER: f64 = 6.6;
+
+/// A name of the legend with its line before it and the gap behind it.
+fn legend_width(name: &str) -> f64 {
+    28.0 + CHARACTER * name.chars().count() as f64 + 18.0
+}
 
 /// A text in lines of at most `most` characters: two that part at a comma where that can be, the most even ones.
 fn broken(text: &str, most: usize) -> Vec<String> {
@@ -312,6 +328,17 @@ mod tests {
         assert_eq!(broken("a\u{a0}=\u{a0}1, b\u{a0}=\u{a0}2", 9), ["a\u{a0}=\u{a0}1,", "b\u{a0}=\u{a0}2"]);
         assert_eq!(broken("unbreakable x", 6), ["unbre…", "x"]);
         assert!(broken("", 6).is_empty());
+    }
+
+    #[test]
+    fn a_narrow_gallery_has_room_for_its_legend() {
+        let width = |names: &[&str]| -> f64 {
+            let svg = Gallery::new("g").legend(names).panels([Panel::new("p")]).to_svg().unwrap();
+            svg.split("width=\"").nth(1).unwrap().split('"').next().unwrap().parse().unwrap()
+        };
+        let long = "a name that takes much more than a panel of its own takes";
+        assert!(width(&[long, long]) > width(&[long]) + 6.0 * long.len() as f64);
+        assert!(width(&[long]) > 6.0 * long.len() as f64 + 240.0, "{}", width(&[long]));
     }
 
     #[test]
