@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use knotwork::{Counters, Device, DeviceInfo, Tensor, nn::Linear, plan::DeviceKind};
+use knotwork::{
+    Counters, Device, DeviceInfo, Program, Tensor, graph::SlotGroup, nn::Linear, plan::DeviceKind,
+};
 
 /// The path of a file of `examples/data`.
 #[must_use]
@@ -80,6 +82,13 @@ pub fn folder(path: &Path) -> Result<()> {
 pub fn rmse(got: &[f64], want: &[f64]) -> f64 {
     let sum: f64 = got.iter().zip(want).map(|(a, b)| (a - b).powi(2)).sum();
     (sum / got.len() as f64).sqrt()
+}
+
+/// How many numbers training finds.
+#[must_use]
+pub fn parameters(program: &Program) -> usize {
+    let all = program.params().list().into_iter().filter(|p| p.group == SlotGroup::Parameter);
+    all.map(|p| p.shape.iter().product::<usize>()).sum()
 }
 
 /// The plain network that KANs are held against: affine layers through these widths, with a function between them.

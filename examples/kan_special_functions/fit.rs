@@ -5,7 +5,7 @@ use knotwork::{
     nn::{Generator, Kan, Lbfgs, optim::LbfgsFit},
     prelude::*,
 };
-use knotwork_examples::{mlp as plain, rmse};
+use knotwork_examples::{mlp as plain, parameters, rmse};
 
 use super::functions::Special;
 
@@ -75,7 +75,7 @@ pub fn kan(device: &Device, samples: &Samples, grids: &[usize], steps: usize, se
         let y = model.forward(&x)?;
         let fit = descend(device, &y, &samples.train, steps)?;
         let found =
-            Fit { test: error(&fit, &y, &samples.test)?, parameters: parameters(&model.parameters()), grid };
+            Fit { test: error(&fit, &y, &samples.test)?, parameters: parameters(fit.program()), grid };
         let choose = error(&fit, &y, &samples.choose)?;
         if best.as_ref().is_none_or(|(least, _)| choose < *least) {
             best = Some((choose, found));
@@ -91,8 +91,7 @@ pub fn mlp(device: &Device, samples: &Samples, steps: usize, seed: u64) -> Resul
     let x = g.input("x", DType::F32, [SAMPLES, 2])?;
     let y = plain(&x, "mlp", &MLP, seed, 1.5, Tensor::tanh)?;
     let fit = descend(device, &y, &samples.train, steps)?;
-    let parameters = MLP.windows(2).map(|w| (w[0] + 1) * w[1]).sum();
-    Ok(Fit { test: error(&fit, &y, &samples.test)?, parameters, grid: 0 })
+    Ok(Fit { test: error(&fit, &y, &samples.test)?, parameters: parameters(fit.program()), grid: 0 })
 }
 
 fn descend(device: &Device, y: &Tensor, set: &Set, steps: usize) -> Result<LbfgsFit> {
@@ -110,8 +109,4 @@ fn error(fit: &LbfgsFit, y: &Tensor, set: &Set) -> Result<f64> {
     let mut predict = fit.program().sibling(&[y], &[])?;
     let found = predict.run([("x", &set.x)])?.wait()?;
     Ok(rmse(&found.first().context("the program has one output")?.to_f64(), &set.y.to_f64()))
-}
-
-fn parameters(all: &[&Tensor]) -> usize {
-    all.iter().filter_map(|p| p.shape().fixed()).map(|s| s.iter().product::<usize>()).sum()
 }
