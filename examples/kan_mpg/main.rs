@@ -8,8 +8,8 @@
 //!
 //!     cargo run --release --example kan_mpg -- --device cpu --seed 1
 
-mod folds;
-mod linear;
+pub mod folds;
+pub mod linear;
 mod network;
 mod picture;
 
