@@ -15,8 +15,9 @@ use std::{
 use anyhow::{Context, Result};
 use clap::Parser;
 use knotwork::{
-    nn::{Generator, Kan, Lbfgs},
+    nn::{self, Generator, Kan, Lbfgs, kan::{Fit, GridUpdate}},
     prelude::*,
+    ops::Outside,
 };
 use knotwork_examples::device_name;
 use serde_json::json;
@@ -62,42 +63,29 @@ fn main() -> Result<()> {
     let [test_x, test_y] = samples(2 * arguments.seed + 2)?;
     let start = Instant::now();
     let mut errors = serde_json::Map::new();
-    let mut before: Option<(Kan, Program)> = None;
+    let env = |k: &str, d: f64| std::env::var(k).ok().and_then(|v| v.parse().ok()).unwrap_or(d);
+    let update = GridUpdate::new().shared(env("SHARED", 1.0) > 0.0).uniform(env("UNIFORM", 1.0)).margin(env("MARGIN", 0.0));
+    let lbfgs = Lbfgs::new().history(env("HIST", 10.0) as usize);
+    let mut best: Option<(f64, nn::kan::Network)> = None;
+    for start in 0..env("STARTS", 1.0) as u64 {
+        let outside = if env("LINEAR", 1.0) > 0.0 { Outside::Linear } else { Outside::Zero };
+        let network = Kan::new(&Graph::new(), "kan", [2, 1, 1]).grid(GRIDS[0]).outside(outside).layer_range(1, HIDDEN.0, HIDDEN.1).seed(100 * arguments.seed + start).network()?;
+        let fitted = Fit::new().steps(env("TRY", 100.0) as usize).lbfgs(lbfgs.clone()).update_grids(update.clone().margin(env("M3", 0.02)), 10, 50).run(&network, &device, &x, &y)?;
+        let loss = fitted.network.rmse(&device, &x, &y)?;
+        if best.as_ref().is_none_or(|b| loss < b.0) { best = Some((loss, fitted.network)); }
+    }
+    let mut network = best.unwrap().1;
     for grid in GRIDS {
-        let g = Graph::new();
-        let model = match &before {
-            None => Kan::new(&g, "kan", [2, 1, 1])
-                .grid(grid)
-                .layer_range(1, HIDDEN.0, HIDDEN.1)
-                .seed(arguments.seed)
-                .build()?,
-            Some((coarser, program)) => coarser.refine(program.params(), &g, grid)?,
-        };
-        let input = g.input("x", DType::F32, [SAMPLES, 2])?;
-        let target = g.input("y", DType::F32, [SAMPLES, 1])?;
-        let loss = model.forward(&input)?.mse_loss(&target)?;
-        let mut fit = Lbfgs::new().compile(&device, &loss)?;
-        let mut evaluate = fit.program().sibling(&[&loss], &[])?;
-        let feeds = [("x", &x), ("y", &y)];
-        let mut last = None;
-        for _ in 0..arguments.steps {
-            let step = fit.step(&feeds)?;
-            last = Some(step.loss);
-            if step.converged {
-                break;
-            }
-        }
-        let test = evaluate.run([("x", &test_x), ("y", &test_y)])?.wait()?[0].item::<f32>()?;
-        let rmse = f64::from(test).sqrt();
-        println!(
-            "grid {grid:>3}    test {rmse:.2e}, training {:.2e}; {} steps, {} evaluations, {:.2} s",
-            last.unwrap_or(f64::NAN).sqrt(),
-            fit.steps(),
-            fit.evaluations(),
-            start.elapsed().as_secs_f64()
-        );
+        if grid != 3 { network = network.refine(grid)?; }
+        let mut fit = Fit::new().steps(arguments.steps).lbfgs(lbfgs.clone()).sparsity(nn::kan::Sparsity { smoothness: env("SMOOTH", 0.0), ..Default::default() });
+        let times = env("TIMES", 5.0) as usize;
+        if times > 0 { fit = fit.update_grids(update.clone().margin(env(&format!("M{grid}"), 0.0)), times, env("UNTIL", 200.0) as usize); }
+        let fitted = fit.run(&network, &device, &x, &y)?;
+        network = fitted.network;
+        let rmse = network.rmse(&device, &test_x, &test_y)?;
+        println!("grid {grid:>3}    test {rmse:.2e}, training {:.2e}; {} steps, {} evaluations, {:.2} s  {:?}",
+            fitted.steps.last().map_or(0.0, |s| s.loss.sqrt()), fitted.steps.len(), fitted.evaluations, start.elapsed().as_secs_f64(), network.layers()[1].range(0));
         errors.insert(grid.to_string(), rmse.into());
-        before = Some((model, evaluate));
     }
     if let Some(path) = &arguments.json {
         write(

@@ -1,32 +1,66 @@
-//! The functions on the edges of a KAN layer, evaluated on the host.
+//! The functions on the edges of a network, sampled for pictures; and how large a basis' functions are.
 
 use knotwork_core::ops::Basis;
 
-use crate::{Result, plot::Edge};
+use super::{Network, NetworkLayer};
+use crate::{Error, Result, plot::Edge};
 
-/// φ(x) = w silu(x) + Σ_m c_m φ_m(x) of one edge at evenly spaced x; `coef` is [I, n, O], `base` [I, O].
-pub(super) fn sample(
-    basis: &Basis,
-    coef: &[f64],
-    base: Option<&[f64]>,
-    [_, outputs]: [usize; 2],
-    input: usize,
-    output: usize,
-    samples: usize,
-) -> Result<Edge> {
-    let (low, high) = basis.range();
-    let n = basis.count();
-    let points = (0..samples)
-        .map(|k| {
-            let x = low + (high - low) * k as f64 / (samples - 1) as f64;
-            let functions = basis.evaluate(x, 0).unwrap_or_default();
-            let spline: f64 =
-                functions.iter().enumerate().map(|(m, b)| coef[(input * n + m) * outputs + output] * b).sum();
-            let weight = base.map_or(0.0, |w| w[input * outputs + output]);
-            (x, weight * x / (1.0 + (-x).exp()) + spline)
-        })
-        .collect();
-    Ok(Edge { input, output, points })
+/// So many points from one end of a range to the other.
+pub(super) fn spread((low, high): (f64, f64), samples: usize) -> impl Iterator<Item = f64> {
+    let last = samples.max(2) - 1;
+    (0..samples).map(move |k| low + (high - low) * k as f64 / last as f64)
+}
+
+impl NetworkLayer {
+    /// Where an input's functions are made for: of several kinds all ranges together.
+    #[must_use]
+    pub fn range(&self, input: usize) -> (f64, f64) {
+        let ranges = self.functions().map(|f| f.range(input));
+        ranges.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).unwrap_or((-1.0, 1.0))
+    }
+}
+
+impl Network {
+    /// The function of one edge, sampled evenly over its input's [range](NetworkLayer::range) in f64.
+    ///
+    /// # Errors
+    /// Where there is no such layer, input or sum, or fewer than 2 samples.
+    #[track_caller]
+    pub fn edge_curve(&self, layer: usize, input: usize, output: usize, samples: usize) -> Result<Edge> {
+        let range = self.layer_of(layer, input, output)?.range(input);
+        enough(samples)?;
+        let x: Vec<f64> = spread(range, samples).collect();
+        let y = self.edge_values(layer, input, output, &x)?;
+        Ok(Edge { input, output, points: x.into_iter().zip(y).collect() })
+    }
+
+    /// The functions of all edges of a layer, those of input 0 first; 0 where there is no edge.
+    ///
+    /// # Errors
+    /// Where there is no such layer, or fewer than 2 samples.
+    #[track_caller]
+    pub fn edge_curves(&self, layer: usize, samples: usize) -> Result<Vec<Edge>> {
+        let found = self.layer(layer)?;
+        enough(samples)?;
+        let mut all = Vec::with_capacity(found.inputs * found.sums);
+        for input in 0..found.inputs {
+            let rows: Vec<(f64, Vec<f64>)> =
+                spread(found.range(input), samples).map(|x| (x, found.values(input, x))).collect();
+            all.extend((0..found.sums).map(|output| {
+                let points = rows.iter().map(|(x, y)| (*x, y[output])).collect();
+                Edge { input, output, points }
+            }));
+        }
+        Ok(all)
+    }
+}
+
+#[track_caller]
+fn enough(samples: usize) -> Result<()> {
+    if samples >= 2 {
+        return Ok(());
+    }
+    Err(Error::setting(format!("Network: {samples} samples of an edge; there must be at least 2")))
 }
 
 /// The mean of Σ_m φ_m(x)² over the functions' range; over a cell of the grid for B-splines, where it is 151/315 for order 3,

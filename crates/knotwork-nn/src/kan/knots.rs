@@ -120,6 +120,19 @@ impl Knots {
         Self::through(&points, order)
     }
 
+    /// The grid's ends moved outwards by a part of its width.
+    #[track_caller]
+    pub(super) fn widened(self, margin: f64) -> Result<Self> {
+        if margin == 0.0 {
+            return Ok(self);
+        }
+        let mut points = self.grid().to_vec();
+        let ((low, high), last) = (self.range(), points.len() - 1);
+        let room = margin * (high - low);
+        (points[0], points[last]) = (low - room, high + room);
+        Self::through(&points, self.order)
+    }
+
     /// The coefficients whose spline is nearest to samples (x, y) in the sum of squares, with `smoothing` times the squares of
     /// the coefficients' second differences beside it (relative to the system's mean diagonal element): in a gap of the data the
     /// function is straight. Samples beyond the grid do not count.
@@ -197,6 +210,12 @@ impl Knots {
     #[must_use]
     pub fn grid(&self) -> &[f64] {
         &self.all[self.order..self.all.len() - self.order]
+    }
+
+    /// The grid's ends, t_0 and t_G.
+    #[must_use]
+    pub fn range(&self) -> (f64, f64) {
+        (self.all[self.order], self.all[self.all.len() - 1 - self.order])
     }
 
     /// All knots, from t_{−k} on.

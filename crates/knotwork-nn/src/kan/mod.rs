@@ -1,26 +1,57 @@
-//! Stacks of KAN layers.
+//! Kolmogorov–Arnold networks: in a graph ([`Kan`]), and as data ([`Network`]) that grids, pruning and formulas change.
 
+mod attribution;
 mod banded;
+mod base;
 mod builder;
 mod edge;
+mod fit;
+mod formula;
+mod functions;
+mod grid;
 mod knots;
+mod layer;
+mod network;
 mod project;
+mod prune;
 mod refine;
+mod run;
+mod scales;
+mod sparsity;
+mod symbols;
+#[cfg(test)]
+mod tests;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
-use knotwork_core::{Graph, Tensor, device::Params, ops::Basis};
+use knotwork_core::{DType, Graph, Tensor, device::Params};
 
-pub use builder::KanBuilder;
-pub use knots::Knots;
-
+use self::layer::Layer;
+pub use self::{
+    attribution::Attribution,
+    base::Base,
+    builder::KanBuilder,
+    fit::{Fit, FitStep, Fitted},
+    formula::{AutoSymbolic, FixedEdge},
+    functions::Functions,
+    grid::GridUpdate,
+    knots::Knots,
+    network::{Network, NetworkLayer},
+    scales::EdgeScales,
+    sparsity::Sparsity,
+};
 use crate::{Error, Result, plot::Edge};
 
 /// A Kolmogorov–Arnold network (Liu et al. 2024): layers whose every edge is a learned function of one variable,
-/// φ(x) = w silu(x) + Σ_m c_m φ_m(x), over B-splines or the functions of another [`Basis`], layer by layer.
+/// φ(x) = w silu(x) + Σ_m c_m φ_m(x), over B-splines or the functions of another [`Basis`](knotwork_core::ops::Basis), layer by
+/// layer or edge by edge.
 ///
-/// Layer l has the parameters `name.l.coef` [in, functions, out], `name.l.base` [in, out] and, where a bias is asked for,
-/// `name.l.bias` `[out]`: the order in which kernels read them.
+/// Layer l has the parameters `name.l.coef` [in, functions, out] (`coef1` … where edges have different functions),
+/// `name.l.base` [in, out], `name.l.scale` [in, out] and `name.l.bias` `[out]` where they were asked for: the order in which
+/// kernels read them. Edges that are formulas have `name.l.symbolic` [4, formulas]. Splines on knots of each input's own
+/// keep them in `name.l.knots`, a parameter that is not trained.
+///
+/// Its structure is a [`Network`], which a trained model gives back ([`network`](Self::network)).
 ///
 /// ```
 /// use knotwork_core::{DType, Device, Graph, HostTensor};
@@ -40,16 +71,46 @@ use crate::{Error, Result, plot::Edge};
 #[derive(Clone, Debug)]
 pub struct Kan {
     name: String,
+    /// The structure, with the values that training began with.
+    network: Arc<Network>,
     layers: Vec<Layer>,
 }
 
-#[derive(Clone, Debug)]
-struct Layer {
-    widths: [usize; 2],
-    basis: Basis,
-    coef: Tensor,
-    base: Option<Tensor>,
-    bias: Option<Tensor>,
+impl Network {
+    /// Adds the network's parameters to a graph, as f32 and named `name.…`.
+    ///
+    /// # Errors
+    /// Where the graph has parameters of these names: nothing was added then.
+    #[track_caller]
+    pub fn build(&self, graph: &Graph, name: &str) -> Result<Kan> {
+        self.build_as(graph, name, DType::F32)
+    }
+
+    /// [`build`](Self::build) with parameters of another float type: f64 runs on the CPU.
+    ///
+    /// # Errors
+    /// As of `build`.
+    #[track_caller]
+    pub fn build_as(&self, graph: &Graph, name: &str, dtype: DType) -> Result<Kan> {
+        for (l, layer) in self.layers.iter().enumerate() {
+            for (what, _, values) in layer.slots() {
+                let name = format!("{name}.{l}.{what}");
+                if graph.get(&name).is_some() {
+                    return Err(Error::setting(format!(
+                        "Kan: the graph has a `{name}` already: give this network another name, or another graph"
+                    )));
+                }
+                if let Some(value) = values.iter().find(|v| !v.is_finite()) {
+                    return Err(Error::setting(format!(
+                        "Kan: `{name}` holds {value}; a network's values must be finite"
+                    )));
+                }
+            }
+        }
+        let layers = self.layers.iter().enumerate();
+        let layers = layers.map(|(l, layer)| Layer::add(graph, &format!("{name}.{l}"), layer, dtype));
+        Ok(Kan { name: name.into(), network: Arc::new(self.clone()), layers: layers.collect::<Result<_>>()? })
+    }
 }
 
 impl Kan {
@@ -64,26 +125,79 @@ impl Kan {
     /// The network of x [..., in]: [..., out].
     ///
     /// # Errors
-    /// Where the last dimension of x is not the network's, or x is no f32.
+    /// Where the last dimension of x is not the network's, or its type not that of the parameters.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let mut x = x.clone();
-        for Layer { basis, coef, base, bias, .. } in &self.layers {
-            // Views only: the layer turns them back to the order of the parameters.
-            let coef = coef.permute(&[2, 0, 1])?;
-            let base = base.as_ref().map(|w| w.transpose(0, 1)).transpose()?;
-            x = x.kan_layer(&coef, base.as_ref(), bias.as_ref(), basis)?;
+        for l in 0..self.depth() {
+            x = Layer::multiplied(&self.sums(l, &x)?, &self.network.layers[l])?;
         }
         Ok(x)
     }
 
-    /// The functions that a layer's edges are sums of.
+    /// What every layer is given, and at last the outputs: x [..., in] itself, then the outputs of layer 0, and so on.
+    ///
+    /// # Errors
+    /// As of [`forward`](Self::forward).
+    #[track_caller]
+    pub fn activations(&self, x: &Tensor) -> Result<Vec<Tensor>> {
+        let mut all = vec![x.clone()];
+        for l in 0..self.depth() {
+            all.push(Layer::multiplied(&self.sums(l, &all[l])?, &self.network.layers[l])?);
+        }
+        Ok(all)
+    }
+
+    /// The sums that a layer makes of its inputs [..., in]: [..., sums], of which its outputs are, or are products.
+    #[track_caller]
+    fn sums(&self, layer: usize, x: &Tensor) -> Result<Tensor> {
+        let found = &self.network.layers[layer];
+        if x.shape().dims().last().and_then(|d| d.fixed()) != Some(found.inputs) {
+            return Err(Error::setting(format!(
+                "Kan `{}`: layer {layer} has {} inputs; x is {}",
+                self.name,
+                found.inputs,
+                x.meta()
+            )));
+        }
+        self.layers[layer].sums(x, found)
+    }
+
+    /// The parameters' type.
+    #[must_use]
+    pub fn dtype(&self) -> DType {
+        self.parameters().first().map_or(DType::F32, |p| p.dtype())
+    }
+
+    /// The structure, with the values that training began with; [`network`](Self::network) has those of now.
+    #[must_use]
+    pub fn structure(&self) -> &Network {
+        &self.network
+    }
+
+    /// The network with the values that a program holds now.
+    ///
+    /// # Errors
+    /// Where `params` are of another network or hold no finite numbers.
+    #[track_caller]
+    pub fn network(&self, params: &Params) -> Result<Network> {
+        let mut network = Network::clone(&self.network);
+        for (l, layer) in network.layers.iter_mut().enumerate() {
+            layer.read(|what, shape| {
+                layer::finite(params, &self.name, &format!("{}.{l}.{what}", self.name), shape)
+            })?;
+        }
+        Ok(network)
+    }
+
+    /// The functions that a layer's edges are sums of; the first of several kinds.
     ///
     /// # Errors
     /// Where there is no such layer.
     #[track_caller]
-    pub fn basis(&self, layer: usize) -> Result<&Basis> {
-        Ok(&self.layer(layer)?.basis)
+    pub fn functions(&self, layer: usize) -> Result<&Functions> {
+        let found = self.network.layer(layer)?;
+        found.functions().next().ok_or_else(|| Error::setting(format!("Kan: layer {layer} has no functions")))
     }
 
     /// The number of layers.
@@ -92,31 +206,45 @@ impl Kan {
         self.layers.len()
     }
 
-    /// The widths: inputs, those between, outputs.
+    /// The numbers of nodes: inputs, those between, outputs.
     #[must_use]
     pub fn widths(&self) -> Vec<usize> {
-        let first = self.layers.first().map(|l| l.widths[0]);
-        first.into_iter().chain(self.layers.iter().map(|l| l.widths[1])).collect()
+        self.network.widths()
     }
 
-    /// All its parameters.
+    /// All its parameters that training may change.
     #[must_use]
     pub fn parameters(&self) -> Vec<&Tensor> {
-        self.layers.iter().flat_map(|l| std::iter::once(&l.coef).chain(&l.base).chain(&l.bias)).collect()
+        self.layers.iter().flat_map(Layer::parameters).collect()
     }
 
+    /// A layer's parameters that training may change: for optimizers that treat layers differently, and to
+    /// [freeze](Graph::freeze) them.
+    ///
+    /// ```
+    /// use knotwork_core::{DType, Graph};
+    /// use knotwork_nn::{Kan, optim::Adam};
+    /// let g = Graph::new();
+    /// let x = g.input("x", DType::F32, [8, 2])?;
+    /// let model = Kan::new(&g, "kan", [2, 3, 1]).build()?;
+    /// let loss = model.forward(&x)?.square()?.mean(&[0, 1], false)?;
+    /// // Layer 0 learns a tenth as fast as layer 1.
+    /// let slow = Adam::new(1e-3).named("slow").parameters(&model.layer_parameters(0)?).minimize(&loss)?;
+    /// let fast = Adam::new(1e-2).named("fast").parameters(&model.layer_parameters(1)?).minimize(&loss)?;
+    /// let both = slow.and(fast)?;
+    /// # let _ = both;
+    /// # Ok::<(), knotwork_nn::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Where there is no such layer.
     #[track_caller]
-    fn layer(&self, layer: usize) -> Result<&Layer> {
-        self.layers.get(layer).ok_or_else(|| {
-            Error::setting(format!(
-                "Kan `{}`: there is no layer {layer}; there are {}",
-                self.name,
-                self.layers.len()
-            ))
-        })
+    pub fn layer_parameters(&self, layer: usize) -> Result<Vec<&Tensor>> {
+        self.network.layer(layer)?;
+        Ok(self.layers[layer].parameters().collect())
     }
 
-    /// The learned function of one edge, sampled evenly over the basis' range in f64.
+    /// The learned function of one edge, sampled evenly over its functions' range in f64.
     ///
     /// # Errors
     /// Where there is no such layer, input or output, or fewer than 2 samples.
@@ -129,16 +257,8 @@ impl Kan {
         output: usize,
         samples: usize,
     ) -> Result<Edge> {
-        let Layer { widths, basis, .. } = self.layer(layer)?;
-        if input >= widths[0] || output >= widths[1] || samples < 2 {
-            return Err(Error::setting(format!(
-                "Kan `{}`: no edge from {input} to {output} by {samples} samples; layer {layer} goes from {} to {}, and samples \
-                 must be at least 2",
-                self.name, widths[0], widths[1]
-            )));
-        }
-        let (coef, base) = self.values(params, layer)?;
-        edge::sample(basis, &coef, base.as_deref(), *widths, input, output, samples)
+        self.network.layer_of(layer, input, output)?;
+        self.network(params)?.edge_curve(layer, input, output, samples)
     }
 
     /// The learned functions of all edges of a layer, for an [`EdgeSheet`](crate::plot::EdgeSheet).
@@ -147,41 +267,20 @@ impl Kan {
     /// As [`edge`](Self::edge).
     #[track_caller]
     pub fn edges(&self, params: &Params, layer: usize, samples: usize) -> Result<Vec<Edge>> {
-        let Layer { widths, basis, .. } = self.layer(layer)?;
-        if samples < 2 {
-            return Err(Error::setting(format!(
-                "Kan `{}`: {samples} samples; there must be at least 2",
-                self.name
-            )));
-        }
-        let (coef, base) = self.values(params, layer)?;
-        (0..widths[0] * widths[1])
-            .map(|k| {
-                let (input, output) = (k / widths[1], k % widths[1]);
-                edge::sample(basis, &coef, base.as_deref(), *widths, input, output, samples)
-            })
-            .collect()
-    }
-
-    fn values(&self, params: &Params, layer: usize) -> Result<(Vec<f64>, Option<Vec<f64>>)> {
-        let get = |what: &str| params.get(&format!("{}.{layer}.{what}", self.name)).map(|t| t.to_f64());
-        let base = self.layer(layer)?.base.as_ref().map(|_| get("base")).transpose()?;
-        Ok((get("coef")?, base))
+        self.network.layer(layer)?;
+        self.network(params)?.edge_curves(layer, samples)
     }
 }
 
 impl fmt::Display for Kan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Kan {:?}", self.widths())?;
-        let mut all: Vec<String> = self.layers.iter().map(|l| l.basis.to_string()).collect();
-        all.dedup();
-        all.iter().try_for_each(|basis| write!(f, ", {basis}"))
+        write!(f, "{}", self.network)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use knotwork_core::{DType, Device, HostTensor};
+mod model_tests {
+    use knotwork_core::{Device, HostTensor, ops::Basis};
 
     use super::*;
     use crate::Generator;
@@ -235,9 +334,9 @@ mod tests {
             .unwrap();
         assert_eq!(
             model.to_string(),
-            "Kan [2, 40, 30, 3], rbf n=6 range=[-1, 1] width=0.4, chebyshev degree=4, bspline order=3 grid=5 range=[-3, 2]"
+            "KAN [2, 40, 30, 3], rbf n=6 range=[-1, 1] width=0.4, chebyshev degree=4, bspline order=3 grid=5 range=[-3, 2]"
         );
-        assert_eq!(model.basis(1).unwrap().count(), 5);
+        assert_eq!(model.functions(1).unwrap().count(), 5);
         let y = model.forward(&x).unwrap();
         let mut program = Device::cpu().compile(&g, &[&y], &[]).unwrap();
         let xs = Generator::new(5).uniform(&[300, 2], -1.0, 1.0).unwrap();
@@ -264,7 +363,7 @@ mod tests {
         assert!(text(Kan::new(&g, "k", [3, 2]).spline_scale(f64::NAN)).contains("spline scale"));
         assert!(g.is_empty(), "nothing was added to the graph");
         let k = Kan::new(&g, "k", [3, 2]).build().unwrap();
-        assert_eq!(k.to_string(), "Kan [3, 2], bspline order=3 grid=5 range=[-1, 1]");
+        assert_eq!(k.to_string(), "KAN [3, 2], bspline order=3 grid=5 range=[-1, 1]");
         let program = Device::cpu().compile(&g, &k.parameters(), &[]).unwrap();
         assert!(
             k.edge(program.params(), 1, 0, 0, 9).is_err() && k.edge(program.params(), 0, 3, 0, 9).is_err()

@@ -1,35 +1,42 @@
 //! The spline over new knots that is nearest to an old one, or to samples: banded least squares.
 
+use knotwork_core::ops::{OnKnots, Outside};
+
 use super::{
     banded::{Banded, Factor},
     knots::Knots,
 };
 
 /// Turns the coefficients over `old`, a column for each function, into those over `new`: exactly where the old knots are
-/// among the new ones, else the nearest in the mean square over the grid.
-pub(super) fn convert(old: &Knots, new: &Knots, columns: &[Vec<f64>]) -> Option<Vec<Vec<f64>>> {
+/// among the new ones, else the nearest in the mean square over the new grid. `outside` says what the functions are
+/// beyond the old grid.
+pub(super) fn convert(
+    old: &Knots,
+    new: &Knots,
+    outside: Outside,
+    columns: &[Vec<f64>],
+) -> Option<Vec<Vec<f64>>> {
     if new.contains(old) {
         return Some(columns.iter().map(|c| new.insert(old, c)).collect());
     }
-    let order = new.order();
-    let (nodes, masses) = gauss(order + 1);
-    let mut points: Vec<f64> = old.grid().iter().chain(new.grid()).copied().collect();
+    let (nodes, masses) = gauss(new.order().max(old.order()) + 1);
+    // Between these both are polynomials.
+    let mut points: Vec<f64> = old.all().iter().chain(new.grid()).copied().collect();
     points.sort_by(f64::total_cmp);
+    let (low, high) = new.range();
     let mut system = System::new(new);
-    let mut old_weights = vec![0.0; old.order() + 1];
     for pair in points.windows(2) {
         let (middle, half) = (0.5 * (pair[0] + pair[1]), 0.5 * (pair[1] - pair[0]));
         // Beyond the new grid the old function is not asked for.
-        let inside = new.grid().first().is_some_and(|t| *t <= middle)
-            && new.grid().last().is_some_and(|t| middle <= *t);
-        if half <= 0.0 || !inside {
+        if half <= 0.0 || middle < low || middle > high {
             continue;
         }
-        let cell = old.cell(middle);
         for (node, mass) in nodes.iter().zip(&masses) {
             let x = middle + half * node;
-            old.weights(cell, x, &mut old_weights);
-            let values = columns.iter().map(|c| old_weights.iter().zip(&c[cell..]).map(|(w, c)| w * c).sum());
+            let functions = OnKnots::evaluate(old.all(), old.order(), outside, x, 0);
+            let first = functions.iter().position(|f| *f != 0.0).unwrap_or(0);
+            let values =
+                columns.iter().map(|c| functions[first..].iter().zip(&c[first..]).map(|(f, c)| f * c).sum());
             system.add(new.cell(middle), x, mass * half, values, columns.len());
         }
     }
@@ -177,7 +184,7 @@ mod tests {
         let cube = |knots: &Knots| -> Vec<f64> {
             (0..knots.count()).map(|j| knots.all()[j + 1..j + 4].iter().product()).collect()
         };
-        let found = convert(&old, &new, &[cube(&old)]).unwrap().remove(0);
+        let found = convert(&old, &new, Outside::Zero, &[cube(&old)]).unwrap().remove(0);
         for (got, want) in found.iter().zip(cube(&new)) {
             assert!((got - want).abs() < 1e-9, "{got}, {want}");
         }
@@ -192,7 +199,7 @@ mod tests {
         // The residual is orthogonal to the new functions, so any change makes the distance larger.
         let (old, new) = (uniform(7, 3), uniform(10, 3));
         let c: Vec<f64> = (0..old.count()).map(|j| (1.3 * j as f64).sin()).collect();
-        let found = convert(&old, &new, std::slice::from_ref(&c)).unwrap().remove(0);
+        let found = convert(&old, &new, Outside::Zero, std::slice::from_ref(&c)).unwrap().remove(0);
         let distance = |d: &[f64]| -> f64 {
             (0..2000)
                 .map(|i| -1.0 + (f64::from(i) + 0.5) / 1000.0)

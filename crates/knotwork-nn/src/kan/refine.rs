@@ -1,15 +1,22 @@
 //! The same network on another grid.
 
-use knotwork_core::{Graph, HostTensor, device::Params, ops::BSpline};
+use knotwork_core::{
+    Graph,
+    device::Params,
+    ops::{BSpline, Outside},
+};
 
-use super::{Kan, Layer, knots::Knots, project};
+use super::{
+    Functions, Kan, Network,
+    knots::Knots,
+    network::{Branch, NetworkLayer},
+    project,
+};
 use crate::{Error, Result};
 
 impl Kan {
-    /// The network with so many intervals over each layer's range, its parameters added to `graph` (another one: names stay)
-    /// with values that keep every edge's function: by exact knot insertion where the old grid's points are among the new
-    /// ones (G to 2 G, 3 G …), else the nearest splines in the mean square over the range. Beyond the range, where splines
-    /// fade to 0, they fade over intervals of another width. Layers over other functions than splines stay as they are.
+    /// The network with so many intervals over each layer's range ([`Network::refine`]), its parameters added to `graph`
+    /// (another one: names stay).
     ///
     /// ```
     /// use knotwork_core::{DType, Device, Graph, HostTensor};
@@ -36,90 +43,100 @@ impl Kan {
     /// parameters of these names.
     #[track_caller]
     pub fn refine(&self, params: &Params, graph: &Graph, grid: usize) -> Result<Self> {
-        // Everything that can go wrong comes before the first parameter is added.
-        let mut made = Vec::with_capacity(self.layers.len());
-        for (l, layer) in self.layers.iter().enumerate() {
-            let [inputs, outputs] = layer.widths;
-            let get = |what: &str, want: &[usize]| {
-                self.finite(params, graph, &format!("{}.{l}.{what}", self.name), want)
-            };
-            let coef = get("coef", &[inputs, layer.basis.count(), outputs])?;
-            let base = layer.base.as_ref().map(|_| get("base", &[inputs, outputs])).transpose()?;
-            let bias = layer.bias.as_ref().map(|_| get("bias", &[outputs])).transpose()?;
-            let (basis, coef) = match layer.basis.spline() {
-                None => (layer.basis, coef),
-                Some(spline) => {
-                    let (low, high) = spline.ends();
-                    let basis = BSpline::new(grid, spline.order())?.range(low, high)?;
-                    let found = convert(
-                        &Knots::uniform(spline),
-                        &Knots::uniform(&basis),
-                        &coef.to_f64(),
-                        layer.widths,
-                    );
-                    let found = found.ok_or_else(|| {
-                        Error::setting(format!("Kan `{}`: layer {l} cannot be put on {basis}", self.name))
-                    })?;
-                    (basis.into(), HostTensor::from_vec(found, [inputs, basis.count(), outputs])?)
-                }
-            };
-            made.push((basis, coef, base, bias));
-        }
-        let mut layers = Vec::with_capacity(self.layers.len());
-        for (l, (layer, (basis, coef, base, bias))) in self.layers.iter().zip(made).enumerate() {
-            let add = |what: &str, value| graph.parameter(&format!("{}.{l}.{what}", self.name), value);
-            let coef = add("coef", coef)?;
-            let base = base.map(|value| add("base", value)).transpose()?;
-            let bias = bias.map(|value| add("bias", value)).transpose()?;
-            layers.push(Layer { widths: layer.widths, basis, coef, base, bias });
-        }
-        Ok(Self { name: self.name.clone(), layers })
-    }
-
-    /// A parameter's values, which must have this network's shape and be finite, for a graph that has none of its name.
-    #[track_caller]
-    fn finite(&self, params: &Params, graph: &Graph, name: &str, want: &[usize]) -> Result<HostTensor> {
-        let refuse = |what: String| Err(Error::setting(format!("Kan `{}`: {what}", self.name)));
-        if graph.get(name).is_some() {
-            return refuse(format!(
-                "the graph has a `{name}` already; the refined network goes into another one"
-            ));
-        }
-        let found = params.get(name)?;
-        if found.shape() != want {
-            return refuse(format!(
-                "`{name}` has shape {:?} there; this network's has {want:?}",
-                found.shape()
-            ));
-        }
-        match found.to_f64().iter().enumerate().find(|(_, value)| !value.is_finite()) {
-            Some((at, value)) => {
-                refuse(format!("element {at} of `{name}` is {value}; only finite ones can be refined"))
-            }
-            None => Ok(found),
-        }
+        self.network(params)?.refine(grid)?.build_as(graph, &self.name, self.dtype())
     }
 }
 
-/// Coefficients [I, n, O] over other knots, the same for each input.
-fn convert(old: &Knots, new: &Knots, coef: &[f64], [inputs, outputs]: [usize; 2]) -> Option<Vec<f32>> {
-    let (from, to) = (old.count(), new.count());
-    let column = |edge: usize| {
-        (0..from).map(|m| coef[(edge / outputs * from + m) * outputs + edge % outputs]).collect()
-    };
-    let columns: Vec<Vec<f64>> = (0..inputs * outputs).map(column).collect();
-    let mut all = vec![0.0; inputs * to * outputs];
-    for (edge, column) in project::convert(old, new, &columns)?.iter().enumerate() {
-        for (m, c) in column.iter().enumerate() {
-            all[(edge / outputs * to + m) * outputs + edge % outputs] = *c as f32;
+impl Network {
+    /// The network with so many intervals over each grid, its edges' functions kept: by exact knot insertion where the old
+    /// grid's points are among the new ones (G to 2 G, 3 G …), else the nearest splines in the mean square over the range.
+    /// Beyond the range, where splines fade to 0, they fade over intervals of another width. Layers over other functions
+    /// than splines stay as they are. Grids of inputs' own keep their shape: new points lie evenly between old ones.
+    ///
+    /// # Errors
+    /// Where the grid cannot be taken.
+    #[track_caller]
+    pub fn refine(&self, grid: usize) -> Result<Self> {
+        let mut refined = self.clone();
+        for (l, layer) in refined.layers.iter_mut().enumerate() {
+            for b in 0..layer.branches.len() {
+                let functions = match &layer.branches[b].functions {
+                    Functions::Basis(basis) => match basis.spline() {
+                        None => continue,
+                        Some(spline) => {
+                            let (low, high) = spline.ends();
+                            let finer = BSpline::new(grid, spline.order())?.range(low, high)?;
+                            Functions::Basis(finer.outside(spline.policy()).into())
+                        }
+                    },
+                    Functions::OnKnots(knots, outside) => {
+                        let finer = knots.iter().map(|k| k.resampled(grid));
+                        Functions::OnKnots(finer.collect::<Result<_>>()?, *outside)
+                    }
+                };
+                layer.put(l, b, functions)?;
+            }
         }
+        Ok(refined)
     }
-    Some(all)
+}
+
+impl NetworkLayer {
+    /// Puts the splines of a branch onto other knots, their functions kept as well as those can.
+    #[track_caller]
+    pub(super) fn put(&mut self, layer: usize, branch: usize, functions: Functions) -> Result<()> {
+        let (inputs, sums) = (self.inputs, self.sums);
+        let Branch { functions: before, coef, .. } = &self.branches[branch];
+        let outside = before.spline().map_or(Outside::Zero, |s| s.2);
+        let (from, to) = (before.count(), functions.count());
+        let mut all = vec![0.0; inputs * to * sums];
+        for input in 0..inputs {
+            let column = |o: usize| (0..from).map(|m| coef[(input * from + m) * sums + o]).collect();
+            let columns: Vec<Vec<f64>> = (0..sums).map(column).collect();
+            let found = before.knots(input).zip(functions.knots(input)).and_then(|(old, new)| {
+                if old == new { Some(columns) } else { project::convert(&old, &new, outside, &columns) }
+            });
+            let found = found.filter(|columns| columns.iter().flatten().all(|c| c.is_finite()));
+            let found = found.ok_or_else(|| {
+                Error::setting(format!(
+                    "Network: input {input} of layer {layer} cannot be put on {functions}: its coefficients are not unique"
+                ))
+            })?;
+            for (o, column) in found.iter().enumerate() {
+                for (m, c) in column.iter().enumerate() {
+                    all[(input * to + m) * sums + o] = *c;
+                }
+            }
+        }
+        let branch = &mut self.branches[branch];
+        (branch.functions, branch.coef) = (functions, all);
+        Ok(())
+    }
+}
+
+impl Knots {
+    /// So many cells over the same range, dense where these are: a point at each part of the cells.
+    #[track_caller]
+    pub(super) fn resampled(&self, grid: usize) -> Result<Self> {
+        if !(1..=1 << 20).contains(&grid) {
+            return Err(Error::setting(format!("Knots: grid is {grid}; it must be from 1 to {}", 1 << 20)));
+        }
+        let (points, cells) = (self.grid(), self.cells());
+        let at = |j: usize| {
+            let (whole, rest) = (j * cells / grid, j * cells % grid);
+            let part = rest as f64 / grid as f64;
+            match points.get(whole + 1) {
+                Some(next) if rest > 0 => (1.0 - part) * points[whole] + part * next,
+                _ => points[whole],
+            }
+        };
+        Self::through(&(0..=grid).map(at).collect::<Vec<_>>(), self.order())
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use knotwork_core::{DType, Device};
+    use knotwork_core::{DType, Device, HostTensor};
 
     use super::*;
 
@@ -144,7 +161,7 @@ mod tests {
         };
         let (program, before) = run(&coarse, &model);
         let refined = model.refine(program.params(), &fine, finer).unwrap();
-        assert_eq!(refined.basis(1).unwrap().spline().unwrap().grid(), finer);
+        assert_eq!(refined.functions(1).unwrap().spline().unwrap().0, finer);
         assert_eq!(refined.widths(), model.widths());
         (before, run(&fine, &refined).1)
     }

@@ -2,12 +2,13 @@
 
 use std::{fmt, sync::Arc};
 
-use knotwork_core::Site;
+use knotwork_core::{Site, Tensor};
 
 use super::{SymbolicError, domain::Domain, protected::Protection, spelling::Spelling, symmetry::Symmetry};
 
 type Scalar = Arc<dyn Fn(f64) -> f64 + Send + Sync>;
 type InPlace = Arc<dyn Fn(&mut [f64]) + Send + Sync>;
+type OnTensor = Arc<dyn Fn(&Tensor) -> knotwork_core::Result<Tensor> + Send + Sync>;
 
 /// A function f of one variable that an edge may turn out to be, in f64: its value, its derivative, its complexity,
 /// where it is defined, its form without singularities, and its spelling as text, LaTeX and Rust.
@@ -38,6 +39,7 @@ struct Description {
     value: Scalar,
     in_place: InPlace,
     derivative: Option<Scalar>,
+    tensor: Option<OnTensor>,
     protection: Protection,
     domain: Domain,
     symmetry: Symmetry,
@@ -62,6 +64,7 @@ impl Function {
             value,
             in_place: Arc::new(in_place),
             derivative: None,
+            tensor: None,
             protection: Protection::None,
             domain: Domain::All,
             symmetry: Symmetry::None,
@@ -77,6 +80,22 @@ impl Function {
     #[must_use]
     pub fn derivative(self, derivative: impl Fn(f64) -> f64 + Send + Sync + 'static) -> Self {
         self.with(|d| d.derivative = Some(Arc::new(derivative)))
+    }
+
+    /// Sets f of every element of a tensor, by which networks run with the function on an edge; its gradients are those of the
+    /// operations it is made of.
+    ///
+    /// ```
+    /// use knotwork_nn::symbolic::Function;
+    /// let bump = Function::new("bump", |u| u * (-u * u).exp()).tensor(|u| u.mul(&u.square()?.neg()?.exp()?));
+    /// assert!(bump.is_on_tensors());
+    /// ```
+    #[must_use]
+    pub fn tensor(
+        self,
+        tensor: impl Fn(&Tensor) -> knotwork_core::Result<Tensor> + Send + Sync + 'static,
+    ) -> Self {
+        self.with(|d| d.tensor = Some(Arc::new(tensor)))
     }
 
     /// Sets the complexity, from 0: the greater, the later the function is suggested. Those of the library reach 5.
@@ -155,6 +174,32 @@ impl Function {
                 let (low, high) = (u - h, u + h);
                 (self.value(high) - self.value(low)) / (high - low)
             }
+        }
+    }
+
+    /// Whether [`of_tensor`](Self::of_tensor) can be taken: it can of all functions of the library.
+    #[must_use]
+    pub fn is_on_tensors(&self) -> bool {
+        self.0.tensor.is_some()
+    }
+
+    /// f of every element, as nodes of the tensor's graph; NaN or an infinity where f is not defined.
+    ///
+    /// # Errors
+    /// [`SymbolicError::Function`] where a function of the user was not told how ([`tensor`](Self::tensor)), and what the
+    /// operations refuse.
+    #[track_caller]
+    pub fn of_tensor(&self, u: &Tensor) -> crate::Result<Tensor> {
+        match &self.0.tensor {
+            Some(tensor) => Ok(tensor(u)?),
+            None => Err(SymbolicError::Function {
+                name: self.name().into(),
+                problem: "it has no form of tensors, so that no network can run with it: give it one by \
+                          `Function::tensor`"
+                    .into(),
+                site: Site::here(),
+            }
+            .into()),
         }
     }
 

@@ -35,6 +35,7 @@ mod spline;
 mod split;
 #[cfg(test)]
 mod tests;
+mod text;
 mod values;
 mod wavelet;
 

@@ -138,6 +138,23 @@ impl OnKnots {
         Ok((column(self.order)?, column(self.order + self.grid)?))
     }
 
+    /// The derivative of order `d` at x of every function over one row of knots t_{−k} … t_{G+k}, in f64 on the host, as
+    /// [`BSpline::evaluate`](super::BSpline::evaluate) has it: no function at all where there are not 2k + 2 knots, NaN where
+    /// they fall.
+    ///
+    /// ```
+    /// use knotwork_core::ops::{OnKnots, Outside};
+    /// let hats = OnKnots::evaluate(&[-1.0, 0.0, 1.0, 3.0, 4.0], 1, Outside::Zero, 2.0, 0);
+    /// assert_eq!(hats, [0.0, 0.5, 0.5]);
+    /// ```
+    #[must_use]
+    pub fn evaluate(knots: &[f64], order: usize, outside: Outside, x: f64, d: usize) -> Vec<f64> {
+        if knots.len() < 2 * order + 2 {
+            return Vec::new();
+        }
+        super::spline::evaluate(knots, order, outside, x, d)
+    }
+
     /// The ends between which functions are evaluated: the kernels take b itself to the last interval.
     pub(super) fn bounds(&self) -> Result<Ends> {
         let (low, high) = self.ends()?;

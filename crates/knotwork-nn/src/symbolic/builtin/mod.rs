@@ -2,6 +2,7 @@
 
 mod elementary;
 mod powers;
+mod tensors;
 
 use super::Function;
 
@@ -9,7 +10,7 @@ use super::Function;
 pub(super) fn all() -> Vec<Function> {
     let mut all = powers::all();
     all.extend(elementary::all());
-    all
+    all.into_iter().map(tensors::on_tensors).collect()
 }
 
 /// Second names, as pykan has them, and the names that they stand for.
@@ -106,6 +107,34 @@ mod tests {
                 seen += 1;
             }
             assert!(seen > 100, "{f}: {seen} points");
+        }
+    }
+
+    #[test]
+    fn tensors_have_the_values_and_slopes() {
+        use knotwork_core::{DType, Device, Graph, HostTensor};
+        for f in Library::standard().iter() {
+            // Away from kinks and from poles.
+            let xs: Vec<f64> = points(f.domain_of())
+                .filter(|u| u.abs() > 0.05 && (u.abs() - 1.0).abs() > 0.02 && f.value(*u).abs() < 1e3)
+                .collect();
+            let g = Graph::new();
+            let x = g.input("x", DType::F64, [xs.len()]).unwrap();
+            let y = f.of_tensor(&x).unwrap();
+            let slope = y.sum(&[0], false).unwrap().gradients(&[&x]).unwrap().remove(0);
+            let slope = slope.unwrap_or_else(|| g.tensor(HostTensor::zeros(DType::F64, [xs.len()])).unwrap());
+            let mut program = Device::cpu().compile(&g, &[&y, &slope], &[]).unwrap();
+            let given = HostTensor::new(&xs, [xs.len()]).unwrap();
+            let out = program.run([("x", &given)]).unwrap().wait().unwrap();
+            for ((u, got), slope) in xs.iter().zip(out[0].to_f64()).zip(out[1].to_f64()) {
+                let (want, steep) = (f.value(*u), f.derivative_at(*u));
+                assert!((got - want).abs() <= 1e-12 * want.abs().max(1.0), "{f}({u}) = {got}, not {want}");
+                assert!(
+                    (slope - steep).abs() <= 1e-9 * steep.abs().max(1.0),
+                    "{f}'({u}) = {slope}, not {steep}"
+                );
+            }
+            assert!(xs.len() > 80, "{f}: {} points", xs.len());
         }
     }
 

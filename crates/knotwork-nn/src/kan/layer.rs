@@ -1,0 +1,353 @@
+//! One layer of a network in a graph: its parameters, and what they compute.
+
+use knotwork_core::{
+    DType, Graph, HostTensor, Tensor,
+    device::Params,
+    ops::{Basis, OnKnots},
+};
+
+use super::{Base, Functions, network::NetworkLayer, symbols::Symbols};
+use crate::{Error, Result};
+
+/// The parameters of a layer, named `name.l.…`.
+#[derive(Clone, Debug)]
+pub(super) struct Layer {
+    branches: Vec<Learned>,
+    base: Option<Tensor>,
+    scale: Option<Tensor>,
+    bias: Option<Tensor>,
+    /// 1 where an edge is a learned function, [inputs, sums]; none where all are.
+    learned: Option<Tensor>,
+    symbols: Option<Symbols>,
+}
+
+/// Functions with their coefficients.
+#[derive(Clone, Debug)]
+struct Learned {
+    functions: Placed,
+    coef: Tensor,
+    /// 1 where an edge has them, [inputs, 1, sums]; none where all do.
+    edges: Option<Tensor>,
+}
+
+#[derive(Clone, Debug)]
+enum Placed {
+    Basis(Basis),
+    OnKnots(OnKnots),
+}
+
+/// The name of a branch's coefficients, or knots.
+fn numbered(what: &str, branch: usize) -> String {
+    if branch == 0 { what.to_owned() } else { format!("{what}{branch}") }
+}
+
+/// Values as a tensor.
+pub(super) fn host(values: &[f64], shape: &[usize], dtype: DType) -> Result<HostTensor> {
+    Ok(HostTensor::new(values, shape)?.cast(dtype))
+}
+
+impl NetworkLayer {
+    /// Whether any edge is a learned function.
+    pub(super) fn learns(&self) -> bool {
+        (0..self.mask.len()).any(|edge| self.learned(edge))
+    }
+
+    /// What the layer has in a graph, in order: names, shapes and values.
+    pub(super) fn slots(&self) -> Vec<(String, Vec<usize>, Vec<f64>)> {
+        let (i, o) = (self.inputs, self.sums);
+        let mut all = Vec::new();
+        if self.learns() {
+            for (b, branch) in self.branches.iter().enumerate() {
+                if let Functions::OnKnots(knots, _) = &branch.functions {
+                    let wide = knots.first().map_or(0, |k| k.all().len());
+                    let values = knots.iter().flat_map(|k| k.all().iter().copied()).collect();
+                    all.push((numbered("knots", b), vec![i, wide], values));
+                }
+                all.push((numbered("coef", b), vec![i, branch.functions.count(), o], branch.coef.clone()));
+            }
+            if self.base != Base::None {
+                all.push(("base".into(), vec![i, o], self.base_weight.clone()));
+            }
+            if !self.scale.is_empty() {
+                all.push(("scale".into(), vec![i, o], self.scale.clone()));
+            }
+        }
+        if !self.bias.is_empty() {
+            all.push(("bias".into(), vec![o], self.bias.clone()));
+        }
+        let formulas: Vec<_> = self.formulas().collect();
+        if !formulas.is_empty() {
+            let row =
+                |number: fn(&crate::symbolic::Affine) -> f64| formulas.iter().map(move |(_, _, f)| number(f));
+            let values = row(|f| f.a).chain(row(|f| f.b)).chain(row(|f| f.c)).chain(row(|f| f.d)).collect();
+            all.push(("symbolic".into(), vec![4, formulas.len()], values));
+        }
+        all
+    }
+
+    /// The edges that are formulas, those of one function together, in the order of their first edges.
+    pub(super) fn formulas(&self) -> impl Iterator<Item = (usize, usize, &crate::symbolic::Affine)> {
+        let at = |edge: usize| self.symbolic[edge].as_ref().filter(|_| self.mask[edge]);
+        let all: Vec<usize> = (0..self.mask.len()).filter(|edge| at(*edge).is_some()).collect();
+        let first = |edge: usize| {
+            all.iter().position(|e| at(*e).map(|f| &f.function) == at(edge).map(|f| &f.function))
+        };
+        let mut sorted = all.clone();
+        sorted.sort_by_key(|edge| first(*edge));
+        sorted.into_iter().filter_map(move |edge| Some((edge / self.sums, edge % self.sums, at(edge)?)))
+    }
+
+    /// With the values that a program holds now. `finite` reads one of them.
+    pub(super) fn read(&mut self, mut finite: impl FnMut(&str, &[usize]) -> Result<Vec<f64>>) -> Result<()> {
+        for (what, shape, _) in self.slots() {
+            let values = finite(&what, &shape)?;
+            let branch = |prefix: &str| what.strip_prefix(prefix).map(|n| n.parse().unwrap_or(0));
+            if let Some(b) = branch("coef") {
+                let b: usize = b;
+                if let Some(branch) = self.branches.get_mut(b) {
+                    branch.coef = values;
+                }
+            } else if what.starts_with("knots") {
+                // Knots are constants of training: the structure has them in full.
+            } else {
+                match what.as_str() {
+                    "base" => self.base_weight = values,
+                    "scale" => self.scale = values,
+                    "bias" => self.bias = values,
+                    _ => self.read_formulas(&values),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn read_formulas(&mut self, values: &[f64]) {
+        let edges: Vec<usize> = self.formulas().map(|(i, o, _)| self.edge(i, o)).collect();
+        let n = edges.len();
+        for (k, edge) in edges.into_iter().enumerate() {
+            if let Some(formula) = &mut self.symbolic[edge] {
+                (formula.a, formula.b) = (values[k], values[n + k]);
+                (formula.c, formula.d) = (values[2 * n + k], values[3 * n + k]);
+            }
+        }
+    }
+}
+
+impl Layer {
+    /// Adds the layer's parameters to a graph.
+    pub fn add(graph: &Graph, prefix: &str, layer: &NetworkLayer, dtype: DType) -> Result<Self> {
+        let mut slots = layer.slots().into_iter();
+        let mut next = || -> Result<Option<Tensor>> {
+            slots
+                .next()
+                .map(|(what, shape, values)| {
+                    let parameter =
+                        graph.parameter(&format!("{prefix}.{what}"), host(&values, &shape, dtype)?)?;
+                    if what.starts_with("knots") {
+                        graph.freeze(&parameter)?;
+                    }
+                    Ok(parameter)
+                })
+                .transpose()
+        };
+        let (mut branches, mut base, mut scale, mut learned) = (Vec::new(), None, None, None);
+        let (i, o) = (layer.inputs, layer.sums);
+        let ones = |of: &dyn Fn(usize) -> bool, shape: &[usize]| -> Result<Option<Tensor>> {
+            let all: Vec<f64> = (0..i * o).map(|edge| f64::from(u8::from(of(edge)))).collect();
+            if all.iter().all(|one| *one == 1.0) {
+                return Ok(None);
+            }
+            Ok(Some(graph.tensor(host(&all, shape, dtype)?)?))
+        };
+        if layer.learns() {
+            for branch in &layer.branches {
+                let functions = match &branch.functions {
+                    Functions::Basis(basis) => Some(Placed::Basis(*basis)),
+                    Functions::OnKnots(knots, outside) => {
+                        let order = knots.first().map_or(0, super::Knots::order);
+                        next()?
+                            .map(|t| {
+                                Ok::<_, Error>(Placed::OnKnots(OnKnots::new(&t, order)?.outside(*outside)))
+                            })
+                            .transpose()?
+                    }
+                };
+                if let (Some(functions), Some(coef)) = (functions, next()?) {
+                    let of = |edge: usize| layer.learned(edge) && branch.has(edge);
+                    branches.push(Learned { functions, coef, edges: ones(&of, &[i, 1, o])? });
+                }
+            }
+            base = if layer.base == Base::None { None } else { next()? };
+            scale = if layer.scale.is_empty() { None } else { next()? };
+            learned = ones(&|edge| layer.learned(edge), &[i, o])?;
+        }
+        let bias = if layer.bias.is_empty() { None } else { next()? };
+        let symbols = match next()? {
+            Some(numbers) => Some(Symbols::new(graph, layer, numbers, dtype)?),
+            None => None,
+        };
+        Ok(Self { branches, base, scale, bias, learned, symbols })
+    }
+
+    /// All parameters, in the order in which they were added.
+    pub fn parameters(&self) -> impl Iterator<Item = &Tensor> {
+        let coefs = self.branches.iter().map(|b| &b.coef);
+        let symbols = self.symbols.as_ref().map(Symbols::numbers);
+        coefs.chain(&self.base).chain(&self.scale).chain(&self.bias).chain(symbols)
+    }
+
+    /// What a branch's coefficients are in effect: scaled, and 0 on the edges that have none.
+    pub fn coefficients(&self, branch: usize) -> Result<Tensor> {
+        let Learned { coef, edges, .. } = &self.branches[branch];
+        let mut coef = coef.clone();
+        if let Some(scale) = &self.scale {
+            coef = coef.mul(&scale.unsqueeze(1)?)?;
+        }
+        Ok(match edges {
+            Some(edges) => coef.mul(edges)?,
+            None => coef,
+        })
+    }
+
+    /// The base's weights in effect.
+    pub fn base_weights(&self) -> Result<Option<Tensor>> {
+        Ok(match (&self.base, &self.learned) {
+            (Some(base), Some(learned)) => Some(base.mul(learned)?),
+            (base, _) => base.clone(),
+        })
+    }
+
+    /// How many branches there are.
+    pub fn branches(&self) -> usize {
+        self.branches.len()
+    }
+
+    /// A branch's functions as a layer of their own, over the given coefficients [inputs, n, outputs].
+    pub fn over(&self, branch: usize, x: &Tensor, coef: &Tensor) -> Result<Tensor> {
+        Ok(match &self.branches[branch].functions {
+            Placed::Basis(basis) => x.kan_layer_native(coef, None, None, basis)?,
+            Placed::OnKnots(knots) => x.kan_layer_on_knots_native(coef, None, None, knots)?,
+        })
+    }
+
+    /// The knots' tensor of a branch, where its inputs have their own.
+    pub fn on_knots(&self, branch: usize) -> Option<&OnKnots> {
+        match &self.branches[branch].functions {
+            Placed::OnKnots(knots) => Some(knots),
+            Placed::Basis(_) => None,
+        }
+    }
+
+    /// The formulas' part.
+    pub fn symbols(&self) -> Option<&Symbols> {
+        self.symbols.as_ref()
+    }
+
+    /// The sums of x [..., inputs]: [..., sums].
+    pub fn sums(&self, x: &Tensor, layer: &NetworkLayer) -> Result<Tensor> {
+        let mut total: Option<Tensor> = None;
+        let mut add = |part: Tensor| -> Result<()> {
+            total = Some(match total.take() {
+                Some(total) => total.add(&part)?,
+                None => part,
+            });
+            Ok(())
+        };
+        let weights = self.base_weights()?;
+        // The kernels of layers have silu and the bias within.
+        let within = weights.as_ref().filter(|_| layer.base == Base::Silu);
+        for (b, branch) in self.branches.iter().enumerate() {
+            let (within, bias) = if b == 0 { (within, self.bias.as_ref()) } else { (None, None) };
+            let coef = self.coefficients(b)?;
+            add(match &branch.functions {
+                Placed::Basis(basis) => x.kan_layer_native(&coef, within, bias, basis)?,
+                Placed::OnKnots(knots) => x.kan_layer_on_knots_native(&coef, within, bias, knots)?,
+            })?;
+        }
+        if let Some(weights) = weights.filter(|_| layer.base != Base::Silu || self.branches.is_empty()) {
+            add(layer.base.of_tensor(x)?.matmul(&weights)?)?;
+        }
+        if let Some(bias) = self.bias.as_ref().filter(|_| self.branches.is_empty()) {
+            add(bias.clone())?;
+        }
+        if let Some(symbols) = &self.symbols {
+            add(symbols.sums(x)?)?;
+        }
+        match total {
+            // A bias alone has no rows yet.
+            Some(total) if self.branches.is_empty() && self.symbols.is_none() => {
+                Ok(nothing(x, layer.sums)?.add(&total)?)
+            }
+            Some(total) => Ok(total),
+            None => nothing(x, layer.sums),
+        }
+    }
+
+    /// The outputs that sums make: those that are not multiplied, then the products.
+    pub fn multiplied(sums: &Tensor, layer: &NetworkLayer) -> Result<Tensor> {
+        if layer.multiply.is_empty() {
+            return Ok(sums.clone());
+        }
+        let mut nodes: Vec<Tensor> = Vec::new();
+        if layer.plain() > 0 {
+            nodes.push(sums.slice(-1, 0, layer.plain())?);
+        }
+        for node in layer.plain()..layer.outputs() {
+            let mut factors = layer.sums_of(node).map(|s| sums.slice(-1, s, s + 1));
+            let first = factors.next().transpose()?;
+            let product = factors.try_fold(first, |product, factor| {
+                let factor = factor?;
+                product.map(|p| p.mul(&factor)).transpose()
+            })?;
+            nodes.extend(product);
+        }
+        concat(&nodes, -1)
+    }
+}
+
+pub(super) fn concat(nodes: &[Tensor], dim: isize) -> Result<Tensor> {
+    let mut total: Option<Tensor> = None;
+    let mut before = 0;
+    let at =
+        |t: &Tensor| t.shape().dims()[if dim < 0 { t.rank() - 1 } else { dim as usize }].fixed().unwrap_or(1);
+    let width: usize = nodes.iter().map(at).sum();
+    for node in nodes {
+        let wide = at(node);
+        let padded = node.pad(dim, before, width - before - wide)?;
+        total = Some(match total {
+            Some(t) => t.add(&padded)?,
+            None => padded,
+        });
+        before += wide;
+    }
+    total.ok_or_else(|| Error::setting("Network: a layer has no outputs"))
+}
+
+/// Zeros [..., n] for the rows of x.
+fn nothing(x: &Tensor, n: usize) -> Result<Tensor> {
+    let mut shape = x.shape().dims().to_vec();
+    if let Some(last) = shape.last_mut() {
+        *last = n.into();
+    }
+    // Of x, so that a program has its rows.
+    Ok(x.slice(-1, 0, 1)?.mul(0.0)?.broadcast_to(shape)?)
+}
+
+/// A parameter's values, which must have this network's shape and be finite.
+#[track_caller]
+pub(super) fn finite(params: &Params, model: &str, name: &str, want: &[usize]) -> Result<Vec<f64>> {
+    let found = params.get(name)?;
+    if found.shape() != want {
+        let shape = found.shape();
+        return Err(Error::setting(format!(
+            "Kan `{model}`: `{name}` has shape {shape:?} there; this network's has {want:?}"
+        )));
+    }
+    let values = found.to_f64();
+    match values.iter().enumerate().find(|(_, value)| !value.is_finite()) {
+        Some((at, value)) => Err(Error::setting(format!(
+            "Kan `{model}`: element {at} of `{name}` is {value}; a network's values must be finite"
+        ))),
+        None => Ok(values),
+    }
+}

@@ -1,0 +1,92 @@
+//! The edges of a layer that are formulas, in a graph: c f(a x + b) + d with a, b, c and d as parameters.
+
+use std::ops::Range;
+
+use knotwork_core::{DType, Graph, Tensor};
+
+use super::{layer::host, network::NetworkLayer};
+use crate::{Result, symbolic::Function};
+
+/// The formulas of a layer.
+#[derive(Clone, Debug)]
+pub(super) struct Symbols {
+    /// a, b, c and d of every formula, [4, formulas].
+    numbers: Tensor,
+    groups: Vec<Group>,
+}
+
+/// The edges with one function, side by side.
+#[derive(Clone, Debug)]
+struct Group {
+    function: Function,
+    /// Which columns of the numbers are theirs.
+    columns: Range<usize>,
+    /// [inputs, edges]: 1 where an edge begins.
+    from: Tensor,
+    /// [edges, sums]: 1 where an edge ends.
+    to: Tensor,
+    /// The inputs and sums, edge by edge.
+    edges: Vec<(usize, usize)>,
+}
+
+impl Symbols {
+    /// The formulas of a layer over their numbers, [4, formulas].
+    pub fn new(graph: &Graph, layer: &NetworkLayer, numbers: Tensor, dtype: DType) -> Result<Self> {
+        let all: Vec<_> = layer.formulas().collect();
+        let mut groups = Vec::new();
+        let mut start = 0;
+        for same in all.chunk_by(|a, b| a.2.function == b.2.function) {
+            let n = same.len();
+            let (mut from, mut to) = (vec![0.0; layer.inputs * n], vec![0.0; n * layer.sums]);
+            for (k, (input, sum, _)) in same.iter().enumerate() {
+                from[input * n + k] = 1.0;
+                to[k * layer.sums + sum] = 1.0;
+            }
+            groups.push(Group {
+                function: same[0].2.function.clone(),
+                columns: start..start + n,
+                from: graph.tensor(host(&from, &[layer.inputs, n], dtype)?)?,
+                to: graph.tensor(host(&to, &[n, layer.sums], dtype)?)?,
+                edges: same.iter().map(|(i, o, _)| (*i, *o)).collect(),
+            });
+            start += n;
+        }
+        Ok(Self { numbers, groups })
+    }
+
+    /// a, b, c and d of every formula, [4, formulas].
+    pub fn numbers(&self) -> &Tensor {
+        &self.numbers
+    }
+
+    /// Each group's edges, and their values for x [..., inputs]: [..., edges].
+    pub fn values(&self, x: &Tensor) -> Result<Vec<(&[(usize, usize)], &Tensor, Tensor)>> {
+        let mut all = Vec::with_capacity(self.groups.len());
+        for group in &self.groups {
+            let number = |row: usize| {
+                let row = self.numbers.slice(0, row, row + 1)?;
+                row.slice(1, group.columns.start, group.columns.end)
+            };
+            let u = x.matmul(&group.from)?.mul(&number(0)?)?.add(&number(1)?)?;
+            let value = group.function.of_tensor(&u)?.mul(&number(2)?)?.add(&number(3)?)?;
+            all.push((&group.edges[..], &group.to, value));
+        }
+        Ok(all)
+    }
+
+    /// Their sums for x [..., inputs]: [..., sums].
+    pub fn sums(&self, x: &Tensor) -> Result<Tensor> {
+        let mut total: Option<Tensor> = None;
+        for (_, to, value) in self.values(x)? {
+            let part = value.matmul(to)?;
+            total = Some(match total {
+                Some(total) => total.add(&part)?,
+                None => part,
+            });
+        }
+        match total {
+            Some(total) => Ok(total),
+            None => Err(crate::Error::setting("Network: a layer has no formulas")),
+        }
+    }
+}
