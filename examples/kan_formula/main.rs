@@ -14,18 +14,14 @@ use std::{
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use knotwork::{
-    nn::{self, Generator, Kan, Lbfgs, kan::{Fit, GridUpdate}},
-    prelude::*,
-    ops::Outside,
-};
+use knotwork::{nn::Generator, prelude::*};
 use knotwork_examples::device_name;
 use serde_json::json;
 
+mod discover;
+mod grids;
+
 const SAMPLES: usize = 1000;
-const GRIDS: [usize; 4] = [3, 10, 20, 50];
-/// The range of the grid of the layer behind the sum.
-const HIDDEN: (f64, f64) = (-2.0, 2.0);
 
 /// Learns exp(sin(πx) + y²).
 #[derive(Debug, Parser)]
@@ -48,55 +44,75 @@ fn formula(x: f64, y: f64) -> f64 {
     ((PI * x).sin() + y * y).exp()
 }
 
-/// Samples [n, 2] in [−1, 1]² and the formula's values [n, 1].
-fn samples(seed: u64) -> Result<[HostTensor; 2]> {
-    let x = Generator::new(seed).uniform(&[SAMPLES, 2], -1.0, 1.0)?;
-    let y: Vec<f32> = x.to_f64().chunks_exact(2).map(|p| formula(p[0], p[1]) as f32).collect();
-    Ok([x, HostTensor::from_vec(y, [SAMPLES, 1])?])
+/// Points [n, 2] in [−1, 1]² and the formula's values [n, 1].
+pub struct Samples {
+    pub x: HostTensor,
+    pub y: HostTensor,
+}
+
+impl Samples {
+    fn of(x: HostTensor) -> Result<Self> {
+        let y: Vec<f32> = x.to_f64().chunks_exact(2).map(|p| formula(p[0], p[1]) as f32).collect();
+        let y = HostTensor::from_vec(y, [x.shape()[0], 1])?;
+        Ok(Self { x, y })
+    }
+
+    /// Drawn at random.
+    fn random(seed: u64) -> Result<Self> {
+        Self::of(Generator::new(seed).uniform(&[SAMPLES, 2], -1.0, 1.0)?)
+    }
+
+    /// Spread evenly, from a random first point on: the additive sequence of 1/g and 1/g² (Roberts 2018), g³ = g + 1. Training
+    /// may choose where it looks, and by chance 1,000 random points can leave a corner of the square out.
+    fn spread(seed: u64) -> Result<Self> {
+        const G: f64 = 1.324_717_957_244_746;
+        let first = Generator::new(seed).uniform(&[2], 0.0, 1.0)?.to_f64();
+        let at = |k: usize, d: usize| (first[d] + k as f64 / G.powi(d as i32 + 1)).fract() * 2.0 - 1.0;
+        let x: Vec<f32> = (0..2 * SAMPLES).map(|k| at(k / 2, k % 2) as f32).collect();
+        Self::of(HostTensor::from_vec(x, [SAMPLES, 2])?)
+    }
 }
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let device = knotwork::open_device(arguments.device.as_deref())?;
     println!("device      {}", device_name(device.info()));
-    let [x, y] = samples(2 * arguments.seed + 1)?;
-    let [test_x, test_y] = samples(2 * arguments.seed + 2)?;
+    let train = if std::env::var("RANDOM").is_ok() { Samples::random } else { Samples::spread }(
+        2 * arguments.seed + 1,
+    )?;
+    let test = Samples::random(2 * arguments.seed + 2)?;
     let start = Instant::now();
-    let mut errors = serde_json::Map::new();
-    let env = |k: &str, d: f64| std::env::var(k).ok().and_then(|v| v.parse().ok()).unwrap_or(d);
-    let update = GridUpdate::new().shared(env("SHARED", 1.0) > 0.0).uniform(env("UNIFORM", 1.0)).margin(env("MARGIN", 0.0));
-    let lbfgs = Lbfgs::new().history(env("HIST", 10.0) as usize);
-    let mut best: Option<(f64, nn::kan::Network)> = None;
-    for start in 0..env("STARTS", 1.0) as u64 {
-        let outside = if env("LINEAR", 1.0) > 0.0 { Outside::Linear } else { Outside::Zero };
-        let network = Kan::new(&Graph::new(), "kan", [2, 1, 1]).grid(GRIDS[0]).outside(outside).layer_range(1, HIDDEN.0, HIDDEN.1).seed(100 * arguments.seed + start).network()?;
-        let fitted = Fit::new().steps(env("TRY", 100.0) as usize).lbfgs(lbfgs.clone()).update_grids(update.clone().margin(env("M3", 0.02)), 10, 50).run(&network, &device, &x, &y)?;
-        let loss = fitted.network.rmse(&device, &x, &y)?;
-        if best.as_ref().is_none_or(|b| loss < b.0) { best = Some((loss, fitted.network)); }
+    let rows = grids::refine(&device, arguments.seed, arguments.steps, [&train, &test], |row| {
+        println!(
+            "grid {:>3}    test {:.2e}, training {:.2e}; {} steps, {} evaluations, {:.2} s",
+            row.grid,
+            row.test,
+            row.train,
+            row.steps,
+            row.evaluations,
+            start.elapsed().as_secs_f64()
+        );
+    })?;
+    let errors: serde_json::Map<_, _> = rows.iter().map(|r| (r.grid.to_string(), r.test.into())).collect();
+    if std::env::var("ONLY").is_ok() {
+        return Ok(());
     }
-    let mut network = best.unwrap().1;
-    for grid in GRIDS {
-        if grid != 3 { network = network.refine(grid)?; }
-        let mut fit = Fit::new().steps(arguments.steps).lbfgs(lbfgs.clone()).sparsity(nn::kan::Sparsity { smoothness: env("SMOOTH", 0.0), ..Default::default() });
-        let times = env("TIMES", 5.0) as usize;
-        if times > 0 { fit = fit.update_grids(update.clone().margin(env(&format!("M{grid}"), 0.0)), times, env("UNTIL", 200.0) as usize); }
-        let fitted = fit.run(&network, &device, &x, &y)?;
-        network = fitted.network;
-        let rmse = network.rmse(&device, &test_x, &test_y)?;
-        println!("grid {grid:>3}    test {rmse:.2e}, training {:.2e}; {} steps, {} evaluations, {:.2} s  {:?}",
-            fitted.steps.last().map_or(0.0, |s| s.loss.sqrt()), fitted.steps.len(), fitted.evaluations, start.elapsed().as_secs_f64(), network.layers()[1].range(0));
-        errors.insert(grid.to_string(), rmse.into());
-    }
+    let found = discover::discover(&device, arguments.seed, [&train, &test])?;
+    println!("formula {:?}", found.formula.as_ref().map(|f| f.rounded(4).with_pi(1e-3).to_string()));
+    println!(
+        "raw {:?} {:.2} s",
+        found.formula.as_ref().map(|f| f.to_string()),
+        start.elapsed().as_secs_f64()
+    );
     if let Some(path) = &arguments.json {
-        write(
-            path,
-            &json!({ "device": device_name(device.info()), "seed": arguments.seed, "rmse_by_grid": errors }),
-        )?;
+        let figures =
+            json!({ "device": device_name(device.info()), "seed": arguments.seed, "rmse_by_grid": errors });
+        write(path, &figures)?;
     }
     Ok(())
 }
 
-fn write(path: &Path, value: &serde_json::Value) -> Result<()> {
-    std::fs::write(path, serde_json::to_string_pretty(value)?)
-        .with_context(|| format!("cannot write {}", path.display()))
+fn write(path: &Path, figures: &serde_json::Value) -> Result<()> {
+    std::fs::write(path, format!("{figures:#}\n"))
+        .with_context(|| format!("{} cannot be written", path.display()))
 }

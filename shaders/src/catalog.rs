@@ -72,6 +72,7 @@ pub const SHADERS: &[(&str, &str)] = &[
     ("attention/trees", include_str!("../attention/trees.wgsl")),
     ("cache_append", include_str!("../cache_append.wgsl")),
     ("causal_product", include_str!("../causal_product.wgsl")),
+    ("concat", include_str!("../concat.wgsl")),
     ("conv2d/direct", include_str!("../conv2d/direct.wgsl")),
     ("conv2d/dots", include_str!("../conv2d/dots.wgsl")),
     ("conv2d/places", include_str!("../conv2d/places.wgsl")),

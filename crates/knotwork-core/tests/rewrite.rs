@@ -431,3 +431,23 @@ fn thousands_of_nodes_are_rewritten_the_same_way_each_time() {
     assert_eq!(first, second);
     assert!(first.contains("join 700"), "{}", &first[..200]);
 }
+
+#[test]
+fn computed_parts_of_a_concat_are_stored_where_they_belong() {
+    let g = Graph::new();
+    let x = g.input("x", DType::F32, [4, 6]).unwrap();
+    let w = g.parameter("w", wave(&[5, 6], 0.5)).unwrap();
+    let y = Tensor::concat(&[&x.tanh().unwrap(), &x.linear(&w, None).unwrap(), &x], 1).unwrap();
+    let plan = gpu(&g, &[&y]);
+    assert_eq!(applied(&plan, "join"), 1, "{plan}");
+    // The product and tanh store their parts; only x itself is copied.
+    assert_eq!(plan.steps.len(), 3, "{plan}");
+    check(&g, &[&y], &[("x", wave(&[4, 6], 1.0))]);
+    // Parts that are only there already, or that somebody else sees too, are taken at once.
+    let h = x.tanh().unwrap();
+    let z = Tensor::concat(&[&x, &h], 0).unwrap();
+    let plan = gpu(&g, &[&z, &h]);
+    assert_eq!(applied(&plan, "join"), 0, "{plan}");
+    assert!(plan.steps.iter().any(|s| s.op.name() == "concat"), "{plan}");
+    check(&g, &[&z, &h], &[("x", wave(&[4, 6], 1.0))]);
+}

@@ -118,3 +118,14 @@ fn quantised_products_on_the_device() {
         t[0].quantize_int8()?.matmul_transposed(&t[1].quantize_int8()?)?.relu()
     });
 }
+
+#[test]
+fn every_type_is_joined() {
+    let x = HostTensor::from_vec((0..35).map(|i| i as f32 * 0.37 - 6.0).collect(), [5, 7]).unwrap();
+    for dtype in [DType::F32, DType::F16, DType::I32, DType::U32, DType::Bool] {
+        let parts = [x.cast(dtype), x.cast(dtype)];
+        // Parts at odd offsets, one as it was given, one that is computed and stored where it belongs.
+        check(&parts, |t| Tensor::concat(&[&t[0].slice(1, 1, 4)?, &t[1], &t[0]], 1));
+        check(&parts, |t| Tensor::concat(&[&t[0].cast(DType::I32)?.cast(dtype)?, &t[1].slice(0, 1, 2)?], 0));
+    }
+}

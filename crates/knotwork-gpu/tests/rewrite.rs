@@ -143,3 +143,26 @@ fn sums_that_wait_for_each_others_products_do_not_both_join_them() {
     let (p, q) = (product(&a, &sum(&b)), product(&b, &sum(&a)));
     check(&g, &[&p, &q], &[("a", wave(&[6, 3], 0.5)), ("b", wave(&[6, 3], 0.3))], &["sum_beside_product"]);
 }
+
+#[test]
+fn parts_of_a_concat_are_stored_where_they_belong() {
+    for made in [false, true] {
+        for dim in [0, 1] {
+            for first in [0, 2] {
+                let g = Graph::new();
+                let x = g.input("x", DType::F32, [3, 4]).unwrap();
+                let a = if made { x.sigmoid().unwrap() } else { x.clone() };
+                let parts = [&a.tanh().unwrap(), &a, &a.neg().unwrap()];
+                let joined = Tensor::concat(&parts, dim).unwrap();
+                let y = joined
+                    .slice(dim, first, first + 4)
+                    .unwrap()
+                    .mul(&x.mean(&[0, 1], false).unwrap())
+                    .unwrap();
+                let d = total(&y).grad(&[&x]).unwrap();
+                check(&g, &[&y, &d[0]], &[("x", wave(&[3, 4], 1.0))], &["join"]);
+                check(&g, &[&y, &joined], &[("x", wave(&[3, 4], 1.0))], &["join"]);
+            }
+        }
+    }
+}

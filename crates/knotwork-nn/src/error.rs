@@ -1,6 +1,8 @@
 //! Every way in which this crate can say no.
 
-use crate::{checkpoint::CheckpointError, data::DataError, symbolic::SymbolicError, train::TrainError};
+use crate::{
+    checkpoint::CheckpointError, data::DataError, plot::PlotError, symbolic::SymbolicError, train::TrainError,
+};
 
 /// The result of a fallible call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -30,8 +32,13 @@ pub enum Error {
         site: knotwork_core::Site,
     },
     /// A plot has nothing to show or nowhere to go.
-    #[error("plot: {0}")]
-    Plot(String),
+    #[error("plot: {error} (at {site})")]
+    Plot {
+        /// What is wrong with it.
+        error: PlotError,
+        /// The call that asked for it.
+        site: knotwork_core::Site,
+    },
     /// The core refused a graph, a plan or a run.
     #[error(transparent)]
     Core(#[from] knotwork_core::Error),
@@ -41,5 +48,10 @@ impl Error {
     #[track_caller]
     pub(crate) fn setting(what: impl Into<String>) -> Self {
         Self::Setting { what: what.into(), site: knotwork_core::Site::here() }
+    }
+
+    #[track_caller]
+    pub(crate) fn plot(error: PlotError) -> Self {
+        Self::Plot { error, site: knotwork_core::Site::here() }
     }
 }

@@ -112,6 +112,13 @@ const TABLE: &[Make] = &[
         let (low, high) = (a.slice(d, 0, cut)?.neg()?, a.slice(d, cut, n)?.tanh()?);
         low.pad(d, 0, n - cut)?.add(&high.pad(d, cut, 0)?)
     },
+    |a, b, p| {
+        // Computed values and given ones, side by side.
+        let d = dim(a, p.0);
+        Tensor::concat(&[&a.tanh()?, a, &a.neg()?], d)?
+            .slice(d, from(a, p), from(a, p) + length(a, p) + 1)?
+            .mul(&b.mean(&[0, -1], false)?)
+    },
     |a, b, _| {
         let (q, k) = (a.tanh()?, b.tanh()?);
         q.matmul(&k.transpose(-2, -1)?)?.mul(0.7)?.softmax(-1)?.matmul(&k)

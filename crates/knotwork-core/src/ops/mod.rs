@@ -5,6 +5,7 @@ mod attention_decode;
 mod cache_append;
 mod case;
 mod causal_product;
+mod concat;
 mod conv2d;
 pub(crate) mod cross_entropy;
 mod cumsum;

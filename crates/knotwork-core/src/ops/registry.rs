@@ -64,6 +64,7 @@ pub fn families() -> Vec<(&'static str, Vec<Registered>)> {
             gather_rows::REGISTERED,
             scatter_add_rows::REGISTERED,
             pad::REGISTERED,
+            concat::REGISTERED,
             views::REGISTERED,
         ]),
         ("Losses", vec![

@@ -20,6 +20,11 @@ pub enum Role {
         /// Zeros in front.
         before: usize,
     },
+    /// Values one behind the other along one dimension.
+    Concat {
+        /// The dimension.
+        dim: usize,
+    },
     /// The cross-entropy of logits and class indices, or its gradient.
     CrossEntropy {
         /// The smoothing of the target.

@@ -51,11 +51,18 @@ impl Checkpoint {
     /// [`CheckpointError::Write`] where the disk refuses, [`CheckpointError::NotFinite`] where a value is NaN or
     /// infinite; an older checkpoint at `path` is unchanged then.
     pub fn save(path: impl AsRef<Path>, params: &Params, mut metadata: Metadata) -> Result<()> {
-        let path = path.as_ref();
         let (list, values): (Vec<ParamInfo>, Vec<HostTensor>) = params.snapshot()?.into_iter().unzip();
         let tensors: Vec<(String, HostTensor)> =
             list.iter().map(|info| info.name.clone()).zip(values).collect();
-        for (name, value) in &tensors {
+        metadata.scalars = params.scalars();
+        metadata.parameters =
+            list.iter().filter(|i| i.group == SlotGroup::Parameter).map(|i| i.name.clone()).collect();
+        Self::write(path.as_ref(), &tensors, metadata)
+    }
+
+    /// Saves tensors by name, without a program.
+    pub(crate) fn write(path: &Path, tensors: &[(String, HostTensor)], mut metadata: Metadata) -> Result<()> {
+        for (name, value) in tensors {
             if let Some(value) = not_finite(value) {
                 return Err(
                     CheckpointError::NotFinite { path: path.into(), name: name.clone(), value }.into()
@@ -63,10 +70,7 @@ impl Checkpoint {
             }
         }
         metadata.version = FORMAT_VERSION;
-        metadata.scalars = params.scalars();
-        metadata.parameters =
-            list.iter().filter(|i| i.group == SlotGroup::Parameter).map(|i| i.name.clone()).collect();
-        replace(path, &[&encode(path, &tensors, &metadata)?])?;
+        replace(path, &[&encode(path, tensors, &metadata)?])?;
         Ok(())
     }
 

@@ -44,7 +44,7 @@ impl Base {
     }
 
     /// β of every element.
-    pub(super) fn of_tensor(self, x: &Tensor) -> Result<Tensor> {
+    pub(crate) fn of_tensor(self, x: &Tensor) -> Result<Tensor> {
         Ok(match self {
             Self::None => x.mul(0.0)?,
             Self::Silu => x.silu()?,

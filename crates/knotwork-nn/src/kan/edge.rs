@@ -65,7 +65,7 @@ fn enough(samples: usize) -> Result<()> {
 
 /// The mean of Σ_m φ_m(x)² over the functions' range; over a cell of the grid for B-splines, where it is 151/315 for order 3,
 /// whatever the grid.
-pub(super) fn mean_square(basis: &Basis) -> f64 {
+pub(crate) fn mean_square(basis: &Basis) -> f64 {
     let (low, wide, samples) = match basis.spline() {
         Some(spline) => (spline.ends().0, spline.step(), 64),
         None => (basis.range().0, basis.range().1 - basis.range().0, 1024),

@@ -42,14 +42,10 @@ impl AutoSymbolic {
         let miss = |c: &Candidate| 1.0 - c.fit.r2;
         let best = found.candidates.iter().map(miss).fold(f64::INFINITY, f64::min);
         let most = (self.slack * best).max(self.enough);
-        found
-            .candidates
-            .iter()
-            .filter(|c| miss(c) <= most && c.fit.r2 >= self.threshold)
-            .min_by(|a, b| {
-                let complexity = |c: &Candidate| c.fit.edge.function.complexity_of();
-                complexity(a).total_cmp(&complexity(b)).then(miss(a).total_cmp(&miss(b)))
-            })
+        found.candidates.iter().filter(|c| miss(c) <= most && c.fit.r2 >= self.threshold).min_by(|a, b| {
+            let complexity = |c: &Candidate| c.fit.edge.function.complexity_of();
+            complexity(a).total_cmp(&complexity(b)).then(miss(a).total_cmp(&miss(b)))
+        })
     }
 }
 

@@ -15,6 +15,7 @@ pub struct GridUpdate {
     uniform: f64,
     margin: f64,
     shared: bool,
+    inputs: bool,
 }
 
 impl Default for GridUpdate {
@@ -27,7 +28,7 @@ impl GridUpdate {
     /// A grid for each input, with as many cells as before: 2 % evenly spaced points, 98 % quantiles (pykan's `grid_eps`).
     #[must_use]
     pub fn new() -> Self {
-        Self { grid: None, uniform: 0.02, margin: 0.0, shared: false }
+        Self { grid: None, uniform: 0.02, margin: 0.0, shared: false, inputs: true }
     }
 
     /// So many cells.
@@ -45,9 +46,18 @@ impl GridUpdate {
     }
 
     /// Widens every grid at both ends by this part of the samples' range, 0 unless set: room for samples that were not there.
+    /// The polynomials at the samples' ends go on into it. Less than a cell, or whole cells: functions that only just reach
+    /// the samples are learned slowly.
     #[must_use]
     pub fn margin(mut self, part: f64) -> Self {
         self.margin = part;
+        self
+    }
+
+    /// Whether the first layer's grids move too, as they do unless told: inputs of a known range need not.
+    #[must_use]
+    pub fn inputs(mut self, inputs: bool) -> Self {
+        self.inputs = inputs;
         self
     }
 
@@ -91,11 +101,15 @@ impl Network {
         update: &GridUpdate,
     ) -> Result<Self> {
         if !(0.0..=1.0).contains(&update.margin) {
-            return Err(Error::setting(format!("GridUpdate: margin is {}; it must be from 0 to 1", update.margin)));
+            return Err(Error::setting(format!(
+                "GridUpdate: margin is {}; it must be from 0 to 1",
+                update.margin
+            )));
         }
         let given = self.activations(device, x)?;
         let mut updated = self.clone();
-        for (l, (layer, given)) in updated.layers.iter_mut().zip(&given).enumerate() {
+        let first = usize::from(!update.inputs);
+        for (l, (layer, given)) in updated.layers.iter_mut().zip(&given).enumerate().skip(first) {
             let (values, inputs) = (given.to_f64(), layer.inputs);
             if let Some(at) = values.iter().position(|v| !v.is_finite()) {
                 return Err(Error::setting(format!(
@@ -107,6 +121,9 @@ impl Network {
             }
             let columns: Vec<Vec<f64>> =
                 (0..inputs).map(|i| values.iter().skip(i).step_by(inputs).copied().collect()).collect();
+            // A margin's functions go on as they are where the samples end.
+            let known: Vec<(f64, f64)> =
+                if update.margin > 0.0 { columns.iter().map(|c| ends(c)).collect() } else { Vec::new() };
             for b in 0..layer.branches.len() {
                 let before = &layer.branches[b].functions;
                 let Some((cells, order, outside)) = before.spline() else { continue };
@@ -118,7 +135,7 @@ impl Network {
                     own(&columns, old, cells, order, update)?.map(|k| Functions::OnKnots(k, outside))
                 };
                 if let Some(functions) = functions {
-                    layer.put(l, b, functions)?;
+                    layer.put(l, b, functions, &known)?;
                 }
             }
         }

@@ -61,6 +61,27 @@ impl Knots {
         Ok(Self { order, all: before.chain(points.iter().copied()).chain(after).collect() })
     }
 
+    /// From t_{−k} … t_{G+k}, which rise within the grid and do not fall beyond it.
+    ///
+    /// # Errors
+    /// Where there are fewer than 2 k + 2, one is not finite or below the one before, or two of the grid are equal.
+    #[track_caller]
+    pub fn from_all(all: &[f64], order: usize) -> Result<Self> {
+        if order > MAX_ORDER || all.len() < 2 * order + 2 {
+            return Err(Error::setting(format!(
+                "Knots: {} knots of order {order}; the order must be at most {MAX_ORDER}, and the knots at least twice as many and 2",
+                all.len()
+            )));
+        }
+        let grid = &all[order..all.len() - order];
+        if !all.iter().all(|t| t.is_finite()) || !all.is_sorted() || grid.windows(2).any(|t| t[0] >= t[1]) {
+            return Err(Error::setting(
+                "Knots: the knots must be finite and not fall, and those of the grid must rise",
+            ));
+        }
+        Ok(Self { order, all: all.to_vec() })
+    }
+
     /// Knots where samples are: `uniform` times evenly spaced points over the samples' range and 1 − `uniform` times their
     /// quantiles (pykan's `grid_eps`), no cell narrower than a thousandth of an even one. Repeated samples count
     /// as often as they are there; those that are no numbers do not.

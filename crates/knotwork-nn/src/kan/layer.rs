@@ -54,9 +54,14 @@ impl NetworkLayer {
 
     /// What the layer has in a graph, in order: names, shapes and values.
     pub(super) fn slots(&self) -> Vec<(String, Vec<usize>, Vec<f64>)> {
+        self.values_by_name(self.learns())
+    }
+
+    /// The same with the learned functions' values or without.
+    pub(super) fn values_by_name(&self, learned: bool) -> Vec<(String, Vec<usize>, Vec<f64>)> {
         let (i, o) = (self.inputs, self.sums);
         let mut all = Vec::new();
-        if self.learns() {
+        if learned {
             for (b, branch) in self.branches.iter().enumerate() {
                 if let Functions::OnKnots(knots, _) = &branch.functions {
                     let wide = knots.first().map_or(0, |k| k.all().len());
@@ -101,24 +106,31 @@ impl NetworkLayer {
     pub(super) fn read(&mut self, mut finite: impl FnMut(&str, &[usize]) -> Result<Vec<f64>>) -> Result<()> {
         for (what, shape, _) in self.slots() {
             let values = finite(&what, &shape)?;
-            let branch = |prefix: &str| what.strip_prefix(prefix).map(|n| n.parse().unwrap_or(0));
-            if let Some(b) = branch("coef") {
-                let b: usize = b;
-                if let Some(branch) = self.branches.get_mut(b) {
-                    branch.coef = values;
-                }
-            } else if what.starts_with("knots") {
-                // Knots are constants of training: the structure has them in full.
-            } else {
-                match what.as_str() {
-                    "base" => self.base_weight = values,
-                    "scale" => self.scale = values,
-                    "bias" => self.bias = values,
-                    _ => self.read_formulas(&values),
-                }
-            }
+            self.set(&what, values);
         }
         Ok(())
+    }
+
+    /// Takes values by their name in [`slots`](Self::slots).
+    pub(super) fn set(&mut self, what: &str, values: Vec<f64>) {
+        let branch = |prefix: &str| {
+            let number = what.strip_prefix(prefix)?;
+            Some(if number.is_empty() { 0 } else { number.parse::<usize>().unwrap_or(usize::MAX) })
+        };
+        if let Some(b) = branch("coef") {
+            if let Some(branch) = self.branches.get_mut(b) {
+                branch.coef = values;
+            }
+        } else {
+            match what {
+                "base" => self.base_weight = values,
+                "scale" => self.scale = values,
+                "bias" => self.bias = values,
+                "symbolic" => self.read_formulas(&values),
+                // Knots are constants of training: the structure has them in full.
+                _ => {}
+            }
+        }
     }
 
     fn read_formulas(&mut self, values: &[f64]) {
@@ -301,26 +313,8 @@ impl Layer {
             })?;
             nodes.extend(product);
         }
-        concat(&nodes, -1)
+        Ok(Tensor::concat(&nodes.iter().collect::<Vec<_>>(), -1)?)
     }
-}
-
-pub(super) fn concat(nodes: &[Tensor], dim: isize) -> Result<Tensor> {
-    let mut total: Option<Tensor> = None;
-    let mut before = 0;
-    let at =
-        |t: &Tensor| t.shape().dims()[if dim < 0 { t.rank() - 1 } else { dim as usize }].fixed().unwrap_or(1);
-    let width: usize = nodes.iter().map(at).sum();
-    for node in nodes {
-        let wide = at(node);
-        let padded = node.pad(dim, before, width - before - wide)?;
-        total = Some(match total {
-            Some(t) => t.add(&padded)?,
-            None => padded,
-        });
-        before += wide;
-    }
-    total.ok_or_else(|| Error::setting("Network: a layer has no outputs"))
 }
 
 /// Zeros [..., n] for the rows of x.

@@ -4,7 +4,9 @@ mod attribution;
 mod banded;
 mod base;
 mod builder;
+mod description;
 mod edge;
+mod file;
 mod fit;
 mod formula;
 mod functions;
@@ -26,6 +28,7 @@ use std::{fmt, sync::Arc};
 
 use knotwork_core::{DType, Graph, Tensor, device::Params};
 
+pub(crate) use self::edge::mean_square;
 use self::layer::Layer;
 pub use self::{
     attribution::Attribution,

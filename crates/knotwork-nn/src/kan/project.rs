@@ -9,21 +9,32 @@ use super::{
 
 /// Turns the coefficients over `old`, a column for each function, into those over `new`: exactly where the old knots are
 /// among the new ones, else the nearest in the mean square over the new grid. `outside` says what the functions are
-/// beyond the old grid.
+/// beyond the old grid. Beyond `known`, where it lies in the old grid, the polynomials of the cells at its ends go on instead:
+/// no sample has said anything there.
 pub(super) fn convert(
     old: &Knots,
     new: &Knots,
     outside: Outside,
+    known: Option<(f64, f64)>,
     columns: &[Vec<f64>],
 ) -> Option<Vec<Vec<f64>>> {
-    if new.contains(old) {
+    if new.contains(old) && known.is_none() {
         return Some(columns.iter().map(|c| new.insert(old, c)).collect());
     }
     let (nodes, masses) = gauss(new.order().max(old.order()) + 1);
     // Between these both are polynomials.
-    let mut points: Vec<f64> = old.all().iter().chain(new.grid()).copied().collect();
+    let ends = known.map_or(Vec::new(), |(low, high)| vec![low, high]);
+    let mut points: Vec<f64> = old.all().iter().chain(new.grid()).chain(&ends).copied().collect();
     points.sort_by(f64::total_cmp);
     let (low, high) = new.range();
+    let (start, end) = old.range();
+    // The cell whose polynomial goes on at a point.
+    let goes_on = |x: f64| {
+        let (first, last) = known?;
+        let from = if x < first { first } else { last };
+        ((x < first || x > last) && (start..=end).contains(&from)).then(|| old.cell(from))
+    };
+    let mut cell_weights = vec![0.0; old.order() + 1];
     let mut system = System::new(new);
     for pair in points.windows(2) {
         let (middle, half) = (0.5 * (pair[0] + pair[1]), 0.5 * (pair[1] - pair[0]));
@@ -33,10 +44,18 @@ pub(super) fn convert(
         }
         for (node, mass) in nodes.iter().zip(&masses) {
             let x = middle + half * node;
-            let functions = OnKnots::evaluate(old.all(), old.order(), outside, x, 0);
-            let first = functions.iter().position(|f| *f != 0.0).unwrap_or(0);
-            let values =
-                columns.iter().map(|c| functions[first..].iter().zip(&c[first..]).map(|(f, c)| f * c).sum());
+            let (first, functions) = match goes_on(middle) {
+                Some(cell) => {
+                    old.weights(cell, x, &mut cell_weights);
+                    (cell, cell_weights.clone())
+                }
+                None => {
+                    let all = OnKnots::evaluate(old.all(), old.order(), outside, x, 0);
+                    let first = all.iter().position(|f| *f != 0.0).unwrap_or(0);
+                    (first, all[first..].to_vec())
+                }
+            };
+            let values = columns.iter().map(|c| functions.iter().zip(&c[first..]).map(|(f, c)| f * c).sum());
             system.add(new.cell(middle), x, mass * half, values, columns.len());
         }
     }
@@ -184,7 +203,7 @@ mod tests {
         let cube = |knots: &Knots| -> Vec<f64> {
             (0..knots.count()).map(|j| knots.all()[j + 1..j + 4].iter().product()).collect()
         };
-        let found = convert(&old, &new, Outside::Zero, &[cube(&old)]).unwrap().remove(0);
+        let found = convert(&old, &new, Outside::Zero, None, &[cube(&old)]).unwrap().remove(0);
         for (got, want) in found.iter().zip(cube(&new)) {
             assert!((got - want).abs() < 1e-9, "{got}, {want}");
         }
@@ -199,7 +218,7 @@ mod tests {
         // The residual is orthogonal to the new functions, so any change makes the distance larger.
         let (old, new) = (uniform(7, 3), uniform(10, 3));
         let c: Vec<f64> = (0..old.count()).map(|j| (1.3 * j as f64).sin()).collect();
-        let found = convert(&old, &new, Outside::Zero, std::slice::from_ref(&c)).unwrap().remove(0);
+        let found = convert(&old, &new, Outside::Zero, None, std::slice::from_ref(&c)).unwrap().remove(0);
         let distance = |d: &[f64]| -> f64 {
             (0..2000)
                 .map(|i| -1.0 + (f64::from(i) + 0.5) / 1000.0)

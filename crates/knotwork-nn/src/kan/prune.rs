@@ -159,6 +159,7 @@ impl NetworkLayer {
             return;
         }
         self.mask[edge] = false;
+        self.symbolic[edge] = None;
         if leaves != 0.0 {
             self.bias.resize(self.sums, 0.0);
             self.bias[sum] += leaves;

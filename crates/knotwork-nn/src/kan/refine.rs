@@ -74,7 +74,7 @@ impl Network {
                         Functions::OnKnots(finer.collect::<Result<_>>()?, *outside)
                     }
                 };
-                layer.put(l, b, functions)?;
+                layer.put(l, b, functions, &[])?;
             }
         }
         Ok(refined)
@@ -82,9 +82,16 @@ impl Network {
 }
 
 impl NetworkLayer {
-    /// Puts the splines of a branch onto other knots, their functions kept as well as those can.
+    /// Puts the splines of a branch onto other knots, their functions kept as well as those can; `known` are the ranges of
+    /// samples of the inputs, where there are any.
     #[track_caller]
-    pub(super) fn put(&mut self, layer: usize, branch: usize, functions: Functions) -> Result<()> {
+    pub(super) fn put(
+        &mut self,
+        layer: usize,
+        branch: usize,
+        functions: Functions,
+        known: &[(f64, f64)],
+    ) -> Result<()> {
         let (inputs, sums) = (self.inputs, self.sums);
         let Branch { functions: before, coef, .. } = &self.branches[branch];
         let outside = before.spline().map_or(Outside::Zero, |s| s.2);
@@ -94,7 +101,11 @@ impl NetworkLayer {
             let column = |o: usize| (0..from).map(|m| coef[(input * from + m) * sums + o]).collect();
             let columns: Vec<Vec<f64>> = (0..sums).map(column).collect();
             let found = before.knots(input).zip(functions.knots(input)).and_then(|(old, new)| {
-                if old == new { Some(columns) } else { project::convert(&old, &new, outside, &columns) }
+                if old == new {
+                    Some(columns)
+                } else {
+                    project::convert(&old, &new, outside, known.get(input).copied(), &columns)
+                }
             });
             let found = found.filter(|columns| columns.iter().flatten().all(|c| c.is_finite()));
             let found = found.ok_or_else(|| {

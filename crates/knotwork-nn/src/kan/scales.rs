@@ -4,7 +4,7 @@ use knotwork_core::{HostTensor, Tensor, ops::OnKnots};
 
 use super::{
     Base, Kan,
-    layer::{Layer, concat, host},
+    layer::{Layer, host},
     network::NetworkLayer,
 };
 use crate::{Error, Result};
@@ -78,8 +78,8 @@ impl Layer {
         }
         if !features.is_empty() {
             // [rows, inputs, functions] and [inputs, functions, sums]
-            let features = concat(&features, 2)?;
-            let weights = concat(&weights, 1)?;
+            let features = Tensor::concat(&features.iter().collect::<Vec<_>>(), 2)?;
+            let weights = Tensor::concat(&weights.iter().collect::<Vec<_>>(), 1)?;
             let mean = features.mean(&[0], true)?;
             let centred = features.sub(&mean)?;
             let rows = centred.permute(&[1, 0, 2])?;
@@ -134,6 +134,6 @@ impl Layer {
             let x = x.slice(1, i, i + 1)?.unsqueeze(2)?;
             all.push(x.kan_layer_on_knots_native(&unit, None, None, &row.outside(knots.policy()))?);
         }
-        concat(&all, 1)
+        Ok(Tensor::concat(&all.iter().collect::<Vec<_>>(), 1)?)
     }
 }

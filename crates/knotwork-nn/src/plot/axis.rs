@@ -1,5 +1,7 @@
 //! Axes: ranges, round numbers to mark, and where values lie.
 
+use super::{curve::drawable, text::short};
+
 /// A scale from values to positions.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Axis {
@@ -14,7 +16,7 @@ impl Axis {
     /// An axis that shows these values; a logarithmic one shows those above 0. `None` where there are none.
     pub fn over(values: impl Iterator<Item = f64>, log: bool, about: usize) -> Option<Self> {
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-        for v in values.filter(|v| v.is_finite() && (!log || *v > 0.0)) {
+        for v in values.filter(|v| drawable(*v) && (!log || *v > 0.0)) {
             (low, high) = (low.min(v), high.max(v));
         }
         if low > high {
@@ -52,15 +54,17 @@ impl Axis {
     fn logarithmic(low: f64, high: f64, about: usize) -> Self {
         let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);
         let every = ((last - first) as usize).div_ceil(about.max(1)).max(1) as i32;
-        let fine: &[f64] = if high.log10() - low.log10() <= 2.0 { &[1.0, 2.0, 5.0] } else { &[1.0] };
-        let marks: Vec<f64> = (first..=last)
-            .filter(|p| (p - first) % every == 0)
-            .flat_map(|p| fine.iter().map(move |m| m * 10f64.powi(p)))
-            .collect();
-        let low_end = marks.iter().copied().filter(|m| *m <= low * (1.0 + 1e-9)).fold(low, |_, m| m);
-        let high_end = marks.iter().copied().find(|m| *m >= high * (1.0 - 1e-9)).unwrap_or(high);
+        let fine: &[f64] = if high.log10() - low.log10() <= 3.0 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+        let marks = |every: i32, fine: &[f64]| -> Vec<f64> {
+            let powers = (first..=last).filter(move |p| (p - first) % every == 0);
+            powers.flat_map(|p| fine.iter().map(move |m| m * 10f64.powi(p))).collect()
+        };
+        // The ends are finer than the ticks, or up to a decade at each would be empty.
+        let ends = marks(1, &[1.0, 2.0, 5.0]);
+        let low_end = ends.iter().copied().filter(|m| *m <= low * (1.0 + 1e-9)).fold(low, |_, m| m);
+        let high_end = ends.iter().copied().find(|m| *m >= high * (1.0 - 1e-9)).unwrap_or(high);
         let high_end = if high_end > low_end { high_end } else { low_end * 10.0 };
-        let ticks = marks
+        let ticks = marks(every, fine)
             .into_iter()
             .filter(|m| (low_end..=high_end).contains(m))
             .map(|m| (m, short(m, m)))
@@ -68,27 +72,16 @@ impl Axis {
         Self { low: low_end, high: high_end, log: true, ticks }
     }
 
+    /// The values at its ends.
+    pub fn ends(&self) -> (f64, f64) {
+        (self.low, self.high)
+    }
+
     /// Where a value lies between the ends, 0 to 1.
     pub fn at(&self, value: f64) -> f64 {
         let f = |v: f64| if self.log { v.max(f64::MIN_POSITIVE).log10() } else { v };
         (f(value) - f(self.low)) / (f(self.high) - f(self.low))
     }
-}
-
-/// A number in few characters, exact to a hundredth of `step`.
-fn short(v: f64, step: f64) -> String {
-    let size = v.abs();
-    if size == 0.0 {
-        return "0".into();
-    }
-    if !(1e-3..1e5).contains(&size) {
-        let text = format!("{v:.2e}");
-        let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-        let mantissa = mantissa.trim_end_matches('0').trim_end_matches('.');
-        return format!("{mantissa}e{exponent}");
-    }
-    let decimals = (-step.log10().floor()).clamp(0.0, 12.0) as usize;
-    format!("{v:.decimals$}")
 }
 
 #[cfg(test)]

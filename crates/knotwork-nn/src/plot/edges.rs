@@ -1,9 +1,14 @@
 //! A sheet of small curves: the learned functions on the edges of a KAN layer.
 
-use std::path::Path;
-
-use super::svg::{Anchor, GRID, INK, SOFT, Svg, write};
-use crate::{Error, Result};
+use super::{
+    PlotError,
+    curve::{extent, placeable, runs, thinned},
+    figure::{Draw, figure},
+    legend::HAIR,
+    names::Names,
+    svg::{Anchor, GRID, INK, LEARNED, PAPER, SOFT, Stroke, Svg, ink},
+    text::{shortened, text_width, tidy},
+};
 
 /// A function on an edge, sampled: from one input to one output.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,32 +72,45 @@ impl EdgeSheet {
         self.outputs = outputs.iter().map(|s| (*s).into()).collect();
         self
     }
+}
 
-    /// The sheet as SVG.
-    ///
-    /// # Errors
-    /// [`Error::Plot`] where no edge has two finite points.
-    pub fn to_svg(&self) -> Result<String> {
+/// Longer names are cut.
+const NAME: f64 = 200.0;
+
+impl Draw for EdgeSheet {
+    fn title(&self) -> &str {
+        &self.title
+    }
+
+    fn draw(&self) -> Result<Svg, PlotError> {
         let mut rows: Vec<usize> = self.edges.iter().map(|e| e.input).collect();
         let mut columns: Vec<usize> = self.edges.iter().map(|e| e.output).collect();
         for indices in [&mut rows, &mut columns] {
             indices.sort_unstable();
             indices.dedup();
         }
-        let finite = |p: &(f64, f64)| p.0.is_finite() && p.1.is_finite();
         let span = |f: fn(&(f64, f64)) -> f64| {
-            let values = self.edges.iter().flat_map(|e| &e.points).filter(|p| finite(p)).map(f);
-            values.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)))
+            extent(self.edges.iter().flat_map(|e| &e.points).filter(|p| placeable(p)).map(f))
         };
-        let ((x0, x1), (y0, y1)) = (span(|p| p.0), span(|p| p.1));
+        let (Some((x0, x1)), Some((y0, y1))) = (span(|p| p.0), span(|p| p.1)) else {
+            return Err(self.nothing());
+        };
         if x0 >= x1 {
-            return Err(Error::Plot(format!("`{}` has no edge of two finite points", self.title)));
+            return Err(self.nothing());
         }
         let (middle, half) = ((y0 + y1) / 2.0, ((y1 - y0) / 2.0).max(1e-12));
         let most = self.edges.iter().map(Edge::importance).filter(|i| i.is_finite()).fold(0.0, f64::max);
-        let name = |names: &[String], k: usize| names.get(k).cloned().unwrap_or_else(|| k.to_string());
-        let longest = rows.iter().map(|&r| name(&self.inputs, r).chars().count()).max().unwrap_or(1);
-        let (left, top) = (38.0 + 6.6 * longest as f64, 66.0);
+        let name = |names: &[String], k: usize, room: f64| {
+            names.get(k).map_or_else(|| k.to_string(), |name| shortened(name, 12.0, room))
+        };
+        let longest =
+            rows.iter().map(|&r| text_width(&name(&self.inputs, r, NAME), 12.0)).fold(0.0, f64::max);
+        let left = 38.0 + longest;
+        let column = |c: usize| left + c as f64 * (CELL.0 + GAP) + CELL.0 / 2.0;
+        let heads =
+            columns.iter().enumerate().map(|(c, &o)| (column(c), name(&self.outputs, o, f64::INFINITY)));
+        let heads = Names::new(heads, 12.0);
+        let top = 54.0 + heads.height();
         let foot = format!(
             "inputs (rows) to outputs (columns); x from {} to {}, y from {} to {}",
             tidy(x0),
@@ -100,36 +118,26 @@ impl EdgeSheet {
             tidy(y0),
             tidy(y1)
         );
-        // There are no font metrics here: 6.2 is a little more than a character of 11 pixels takes.
-        let width = (left + columns.len() as f64 * (CELL.0 + GAP) + 18.0)
-            .max(400.0)
-            .max(32.0 + 6.2 * foot.chars().count() as f64);
+        let room = text_width(&foot, 11.0).max(text_width(&self.title, 16.0).min(900.0)) + 32.0;
+        let width = (left + columns.len() as f64 * (CELL.0 + GAP) + heads.overhang() + 18.0).max(room);
         let height = top + rows.len() as f64 * (CELL.1 + GAP) + 30.0;
         let mut svg = Svg::new(width, height);
-        svg.text((16.0, 26.0), Anchor::Start, 16.0, INK, &self.title);
+        svg.text((16.0, 26.0), Anchor::Start, 16.0, INK, &shortened(&self.title, 16.0, width - 32.0));
         svg.text((16.0, height - 12.0), Anchor::Start, 11.0, SOFT, &foot);
         let corner = |r: usize, c: usize| (left + c as f64 * (CELL.0 + GAP), top + r as f64 * (CELL.1 + GAP));
         for (r, &input) in rows.iter().enumerate() {
             let (_, y) = corner(r, 0);
-            svg.text(
-                (left - 10.0, y + CELL.1 / 2.0 + 4.0),
-                Anchor::End,
-                12.0,
-                SOFT,
-                &name(&self.inputs, input),
-            );
+            let at = (left - 10.0, y + CELL.1 / 2.0 + 4.0);
+            svg.text(at, Anchor::End, 12.0, SOFT, &name(&self.inputs, input, NAME));
         }
-        for (c, &output) in columns.iter().enumerate() {
-            let (x, y) = corner(0, c);
-            svg.text((x + CELL.0 / 2.0, y - 8.0), Anchor::Middle, 12.0, SOFT, &name(&self.outputs, output));
-        }
+        heads.above(&mut svg, top - 8.0, SOFT);
         for edge in &self.edges {
             let (Ok(r), Ok(c)) = (rows.binary_search(&edge.input), columns.binary_search(&edge.output))
             else {
                 continue;
             };
             let (x, y) = corner(r, c);
-            svg.rect((x, y), CELL, "#fafbfc", GRID);
+            svg.rect((x, y), CELL, PAPER, GRID);
             let to = |p: &(f64, f64)| {
                 let across = (p.0 - x0) / (x1 - x0);
                 let up = (p.1 - middle) / half;
@@ -137,33 +145,39 @@ impl EdgeSheet {
             };
             if y0 < 0.0 && y1 > 0.0 {
                 let (_, zero) = to(&(x0, 0.0));
-                svg.line((x + 3.0, zero), (x + CELL.0 - 3.0, zero), GRID, 1.0);
+                svg.line((x + 3.0, zero), (x + CELL.0 - 3.0, zero), HAIR);
             }
             let share = if most > 0.0 { edge.importance() / most } else { 0.0 };
-            // Even the least edge stays visible.
-            let ink = 0.12 + 0.88 * share.clamp(0.0, 1.0);
-            for run in edge.points.split(|p| !finite(p)).filter(|run| !run.is_empty()) {
-                svg.polyline(&run.iter().map(to).collect::<Vec<_>>(), "#0b3c5d", 1.6, ink);
+            for run in runs(&edge.points, placeable) {
+                let stroke = Stroke::new(LEARNED, 1.6).opacity(ink(share));
+                svg.polyline(&thinned(run.iter().map(to), 0.5), stroke);
             }
         }
-        Ok(svg.finish())
-    }
-
-    /// Writes the sheet to a file.
-    ///
-    /// # Errors
-    /// [`Error::Plot`] where there is nothing to show or the file cannot be written.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        write(path.as_ref(), &self.to_svg()?)
+        Ok(svg)
     }
 }
 
-/// Three significant digits.
-fn tidy(x: f64) -> String {
-    if x == 0.0 {
-        return "0".into();
+impl EdgeSheet {
+    fn nothing(&self) -> PlotError {
+        PlotError::Nothing { title: self.title.clone(), what: "no edge of two finite points" }
     }
-    let digits = (2.0 - x.abs().log10().floor()).clamp(0.0, 9.0) as usize;
-    let text = format!("{x:.digits$}");
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').into() } else { text }
+}
+
+figure!(EdgeSheet);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sheet_of_nothing_is_refused() {
+        let edge = |points: &[(f64, f64)]| Edge { input: 0, output: 0, points: points.to_vec() };
+        for points in [&[][..], &[(0.0, f64::NAN), (1.0, f64::NAN)], &[(1.0, 1.0)]] {
+            let e = EdgeSheet::new("s").edges([edge(points)]).to_svg().unwrap_err().to_string();
+            assert!(e.starts_with("plot: `s` has no edge of two finite points"), "{e}");
+        }
+        let far = edge(&[(0.0, 0.0), (1.0, f64::MAX), (2.0, 3.0), (3.0, 1.0)]);
+        let svg = EdgeSheet::new("s").edges([far]).to_svg().unwrap();
+        assert!(!svg.contains("NaN") && !svg.contains("inf") && svg.contains("y from 0 to 3"), "{svg}");
+    }
 }

@@ -1,9 +1,12 @@
 //! A gallery of functions: a grid of small panels, each with its own name, all on the same axes.
 
-use std::path::Path;
-
-use super::svg::{Anchor, COLOURS, GRID, INK, SOFT, Svg, write};
-use crate::{Error, Result};
+use super::{
+    PlotError,
+    curve::{clipped, thinned},
+    figure::{Draw, figure},
+    svg::{Anchor, COLOURS, GRID, INK, PAPER, SOFT, Stroke, Svg},
+    text::text_width,
+};
 
 /// A panel of a [`Gallery`]: a name, what stands below it, and the curves.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,7 +73,7 @@ const TOP: f64 = 66.0;
 /// The baseline of a name and the height of a line of notes.
 const NAME: f64 = 14.0;
 const LINE: f64 = 13.0;
-/// As many characters of 10 pixels as are sure to fit into a panel; there are no font metrics here.
+/// As many characters of 10 pixels as are sure to fit into a panel.
 const CHARACTERS: usize = 34;
 /// Ticks at whole numbers can be told apart over at most so many of them.
 const SPAN: f64 = 20.0;
@@ -113,22 +116,83 @@ impl Gallery {
         self
     }
 
-    /// The gallery as SVG.
-    ///
-    /// # Errors
-    /// [`Error::Plot`] where there is no panel, or the window is empty or more than 100 times as high as wide.
-    pub fn to_svg(&self) -> Result<String> {
+    /// The title, and below it the legend and the window.
+    fn head(&self, svg: &mut Svg) {
+        svg.text((EDGE, 28.0), Anchor::Start, 18.0, INK, &self.title);
+        let mut x = EDGE;
+        for (k, name) in self.legend.iter().enumerate() {
+            svg.line((x, 46.0), (x + 22.0, 46.0), Stroke::new(COLOURS[k % COLOURS.len()], 2.5));
+            svg.text((x + 28.0, 50.0), Anchor::Start, 12.0, INK, name);
+            x += legend_width(name);
+        }
+        svg.text((x, 50.0), Anchor::Start, 12.0, SOFT, &self.window_text());
+    }
+
+    /// What every panel shows.
+    fn window_text(&self) -> String {
+        let ((x0, x1), (y0, y1)) = (self.x, self.y);
+        let ticks = if SPAN >= (x1 - x0).max(y1 - y0) { "; ticks at whole numbers" } else { "" };
+        format!("x from {x0} to {x1}, y from {y0} to {y1}{ticks}").replace('-', "−")
+    }
+
+    /// What the title and the line below it take, both edges included.
+    fn head_width(&self) -> f64 {
+        let legend: f64 = self.legend.iter().map(|name| legend_width(name)).sum();
+        let line = legend + text_width(&self.window_text(), 12.0);
+        2.0 * EDGE + line.max(text_width(&self.title, 18.0))
+    }
+
+    /// Frame, axes with a tick at each whole number, curves.
+    fn plot(&self, svg: &mut Svg, panel: &Panel, at: (f64, f64), size: (f64, f64)) {
+        let ((x0, x1), (y0, y1)) = (self.x, self.y);
+        svg.rect(at, size, PAPER, GRID);
+        let to =
+            |(x, y): (f64, f64)| (at.0 + size.0 * (x - x0) / (x1 - x0), at.1 + size.1 * (y1 - y) / (y1 - y0));
+        let ticks = |low: f64, high: f64| {
+            let count = if high - low <= SPAN { (high.ceil() - low.floor()) as i64 } else { 0 };
+            (0..=count).map(move |k| low.floor() + k as f64).filter(move |&v| v > low && v < high && v != 0.0)
+        };
+        let inside = |low: f64, high: f64| low <= 0.0 && high >= 0.0;
+        if inside(y0, y1) {
+            svg.line(to((x0, 0.0)), to((x1, 0.0)), AXIS);
+            for v in ticks(x0, x1) {
+                let (x, y) = to((v, 0.0));
+                svg.line((x, y - 2.0), (x, y + 2.0), AXIS);
+            }
+        }
+        if inside(x0, x1) {
+            svg.line(to((0.0, y0)), to((0.0, y1)), AXIS);
+            for v in ticks(y0, y1) {
+                let (x, y) = to((0.0, v));
+                svg.line((x - 2.0, y), (x + 2.0, y), AXIS);
+            }
+        }
+        // The first curve lies on top.
+        for (k, curve) in panel.curves.iter().enumerate().rev() {
+            for run in clipped(curve, self.x, self.y) {
+                let run: Vec<(f64, f64)> = run.into_iter().map(to).collect();
+                svg.polyline(&thinned(run, 0.25), Stroke::new(COLOURS[k % COLOURS.len()], 1.8));
+            }
+        }
+    }
+}
+
+impl Draw for Gallery {
+    fn title(&self) -> &str {
+        &self.title
+    }
+
+    fn draw(&self) -> Result<Svg, PlotError> {
         let ((x0, x1), (y0, y1)) = (self.x, self.y);
         let tall = (y1 - y0) / (x1 - x0);
         if !(x1 > x0 && y1 > y0 && tall <= MOST && (x1 - x0).is_finite()) {
-            return Err(Error::Plot(format!(
-                "`{}` has the window {x0}..{x1} by {y0}..{y1}; both must ascend, the second at most {MOST} times the \
-                 first",
-                self.title
-            )));
+            let what = format!(
+                "the window {x0}..{x1} by {y0}..{y1}; both must ascend, the second at most {MOST} times the first"
+            );
+            return Err(PlotError::input(&self.title, what));
         }
         if self.panels.is_empty() {
-            return Err(Error::Plot(format!("`{}` has no panel", self.title)));
+            return Err(PlotError::Nothing { title: self.title.clone(), what: "no panel" });
         }
         let plot = (WIDTH, WIDTH * tall);
         // Plots of a row start at one height, below the longest notes of that row.
@@ -156,84 +220,17 @@ impl Gallery {
             }
             y += head + plot.1 + GAP.1;
         }
-        Ok(svg.finish())
-    }
-
-    /// The title, and below it the legend and the window.
-    fn head(&self, svg: &mut Svg) {
-        svg.text((EDGE, 28.0), Anchor::Start, 18.0, INK, &self.title);
-        let mut x = EDGE;
-        for (k, name) in self.legend.iter().enumerate() {
-            svg.line((x, 46.0), (x + 22.0, 46.0), COLOURS[k % COLOURS.len()], 2.5);
-            svg.text((x + 28.0, 50.0), Anchor::Start, 12.0, INK, name);
-            x += legend_width(name);
-        }
-        svg.text((x, 50.0), Anchor::Start, 12.0, SOFT, &self.window_text());
-    }
-
-    /// What every panel shows.
-    fn window_text(&self) -> String {
-        let ((x0, x1), (y0, y1)) = (self.x, self.y);
-        let ticks = if SPAN >= (x1 - x0).max(y1 - y0) { "; ticks at whole numbers" } else { "" };
-        format!("x from {x0} to {x1}, y from {y0} to {y1}{ticks}").replace('-', "−")
-    }
-
-    /// What the line below the title takes, both edges included.
-    fn head_width(&self) -> f64 {
-        let legend: f64 = self.legend.iter().map(|name| legend_width(name)).sum();
-        2.0 * EDGE + legend + CHARACTER * self.window_text().chars().count() as f64
-    }
-
-    /// Frame, axes with a tick at each whole number, curves.
-    fn plot(&self, svg: &mut Svg, panel: &Panel, at: (f64, f64), size: (f64, f64)) {
-        let ((x0, x1), (y0, y1)) = (self.x, self.y);
-        svg.rect(at, size, "#fafbfc", GRID);
-        let to =
-            |(x, y): (f64, f64)| (at.0 + size.0 * (x - x0) / (x1 - x0), at.1 + size.1 * (y1 - y) / (y1 - y0));
-        let ticks = |low: f64, high: f64| {
-            let count = if high - low <= SPAN { (high.ceil() - low.floor()) as i64 } else { 0 };
-            (0..=count).map(move |k| low.floor() + k as f64).filter(move |&v| v > low && v < high && v != 0.0)
-        };
-        let inside = |low: f64, high: f64| low <= 0.0 && high >= 0.0;
-        if inside(y0, y1) {
-            svg.line(to((x0, 0.0)), to((x1, 0.0)), AXIS, 1.0);
-            for v in ticks(x0, x1) {
-                let (x, y) = to((v, 0.0));
-                svg.line((x, y - 2.0), (x, y + 2.0), AXIS, 1.0);
-            }
-        }
-        if inside(x0, x1) {
-            svg.line(to((0.0, y0)), to((0.0, y1)), AXIS, 1.0);
-            for v in ticks(y0, y1) {
-                let (x, y) = to((0.0, v));
-                svg.line((x - 2.0, y), (x + 2.0, y), AXIS, 1.0);
-            }
-        }
-        // The first curve lies on top.
-        for (k, curve) in panel.curves.iter().enumerate().rev() {
-            for run in clipped(curve, self.x, self.y) {
-                let run: Vec<(f64, f64)> = run.into_iter().map(to).collect();
-                svg.polyline(&run, COLOURS[k % COLOURS.len()], 1.8, 1.0);
-            }
-        }
-    }
-
-    /// Writes the gallery to a file.
-    ///
-    /// # Errors
-    /// [`Error::Plot`] where there is nothing to show or the file cannot be written.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        write(path.as_ref(), &self.to_svg()?)
+        Ok(svg)
     }
 }
 
-const AXIS: &str = "#b3bec5";
-/// There are no font metrics here: a little more than a character of 12 pixels takes in sans-serif.
-const CHARACTER: f64 = 6.6;
+figure!(Gallery);
+
+const AXIS: Stroke = Stroke::new("#b3bec5", 1.0);
 
 /// A name of the legend with its line before it and the gap behind it.
 fn legend_width(name: &str) -> f64 {
-    28.0 + CHARACTER * name.chars().count() as f64 + 18.0
+    28.0 + text_width(name, 12.0) + 12.0
 }
 
 /// A text in lines of at most `most` characters: two that part at a comma where that can be, the most even ones.
@@ -269,56 +266,9 @@ fn filled(text: &str, most: usize) -> Vec<String> {
     lines
 }
 
-/// The parts of a curve within a window, ended exactly at its border.
-fn clipped(curve: &[(f64, f64)], x: (f64, f64), y: (f64, f64)) -> Vec<Vec<(f64, f64)>> {
-    let mut runs: Vec<Vec<(f64, f64)>> = Vec::new();
-    for pair in curve.windows(2) {
-        let (a, b) = (pair[0], pair[1]);
-        if ![a.0, a.1, b.0, b.1].iter().all(|v| v.is_finite()) {
-            continue;
-        }
-        // Liang and Barsky (1984): the share of the segment that lies within both strips.
-        let (mut from, mut to) = (0f64, 1f64);
-        for (start, step, (low, high)) in [(a.0, b.0 - a.0, x), (a.1, b.1 - a.1, y)] {
-            if step == 0.0 {
-                if start < low || start > high {
-                    (from, to) = (1.0, 0.0);
-                }
-            } else {
-                let (s, t) = ((low - start) / step, (high - start) / step);
-                (from, to) = (from.max(s.min(t)), to.min(s.max(t)));
-            }
-        }
-        if from >= to {
-            continue;
-        }
-        let on = |share: f64| (a.0 + share * (b.0 - a.0), a.1 + share * (b.1 - a.1));
-        let start = if from > 0.0 { on(from) } else { a };
-        let end = if to < 1.0 { on(to) } else { b };
-        match runs.last_mut() {
-            Some(run) if run.last() == Some(&start) => run.push(end),
-            _ => runs.push(vec![start, end]),
-        }
-    }
-    runs
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn curves_end_at_the_border_and_at_gaps() {
-        let window = ((-2.0, 2.0), (-1.0, 1.0));
-        let line = [(-4.0, -4.0), (0.0, 0.0), (4.0, 4.0)];
-        assert_eq!(clipped(&line, window.0, window.1), [vec![(-1.0, -1.0), (0.0, 0.0), (1.0, 1.0)]]);
-        let tent = [(-2.0, 0.0), (0.0, 2.0), (2.0, 0.0)];
-        let parts = clipped(&tent, window.0, window.1);
-        assert_eq!(parts, [vec![(-2.0, 0.0), (-1.0, 1.0)], vec![(1.0, 1.0), (2.0, 0.0)]]);
-        let step = [(-1.0, 0.0), (-0.5, 0.0), (0.0, f64::NAN), (0.5, 1.0), (1.0, 1.0)];
-        assert_eq!(clipped(&step, window.0, window.1).len(), 2);
-        assert!(clipped(&[(-1.0, 3.0), (1.0, 3.0)], window.0, window.1).is_empty());
-    }
 
     #[test]
     fn long_notes_are_broken_at_spaces() {
@@ -337,14 +287,14 @@ mod tests {
             svg.split("width=\"").nth(1).unwrap().split('"').next().unwrap().parse().unwrap()
         };
         let long = "a name that takes much more than a panel of its own takes";
-        assert!(width(&[long, long]) > width(&[long]) + 6.0 * long.len() as f64);
-        assert!(width(&[long]) > 6.0 * long.len() as f64 + 240.0, "{}", width(&[long]));
+        assert!(width(&[long, long]) > width(&[long]) + text_width(long, 12.0));
+        assert!(width(&[long]) > text_width(long, 12.0) + 240.0, "{}", width(&[long]));
     }
 
     #[test]
     fn what_cannot_be_drawn_is_refused() {
         let e = Gallery::new("g").to_svg().unwrap_err();
-        assert_eq!(e.to_string(), "plot: `g` has no panel");
+        assert!(e.to_string().starts_with("plot: `g` has no panel (at "), "{e}");
         let e =
             Gallery::new("g").panels([Panel::new("p")]).window((1.0, -1.0), (0.0, 1.0)).to_svg().unwrap_err();
         assert!(e.to_string().contains("the window 1..-1 by 0..1"), "{e}");

@@ -1,8 +1,12 @@
 //! Heat maps: confusion matrices and other tables of numbers.
 
-use std::path::Path;
-
-use super::svg::{Anchor, INK, SOFT, Svg, write};
+use super::{
+    PlotError,
+    figure::{Draw, figure},
+    names::Names,
+    svg::{Anchor, INK, SOFT, Svg},
+    text::{shortened, text_width},
+};
 use crate::{Error, Result};
 
 /// A table of numbers as shades, with the numbers in the cells.
@@ -23,19 +27,20 @@ pub struct HeatMap {
 }
 
 const CELL: f64 = 42.0;
+/// Longer names of rows are cut.
+const NAME: f64 = 200.0;
 
 impl HeatMap {
     /// A table, row-major, with the names of its rows and columns.
     ///
     /// # Errors
     /// [`Error::Plot`] where there are not rows × columns values, or none.
+    #[track_caller]
     pub fn new(title: &str, rows: &[String], columns: &[String], values: &[f64]) -> Result<Self> {
         if values.is_empty() || values.len() != rows.len() * columns.len() {
             let (r, c) = (rows.len(), columns.len());
-            return Err(Error::Plot(format!(
-                "`{title}`: {} values do not fill {r} rows and {c} columns",
-                values.len()
-            )));
+            let what = format!("{} values do not fill {r} rows and {c} columns", values.len());
+            return Err(Error::plot(PlotError::input(title, what)));
         }
         let axes = [String::new(), String::new()];
         Ok(Self {
@@ -58,15 +63,18 @@ impl HeatMap {
     ///
     /// # Errors
     /// [`Error::Plot`] where the numbers of labels differ or one is outside 0..classes.
+    #[track_caller]
     pub fn confusion(truth: &[i32], predicted: &[i32], classes: usize) -> Result<Self> {
         if truth.len() != predicted.len() {
-            return Err(Error::Plot(format!("{} labels, {} predictions", truth.len(), predicted.len())));
+            let what = format!("{} labels, {} predictions", truth.len(), predicted.len());
+            return Err(Error::plot(PlotError::input("Confusion", what)));
         }
         let mut counts = vec![0.0; classes * classes];
         for (&t, &p) in truth.iter().zip(predicted) {
             let class = |c: i32| usize::try_from(c).ok().filter(|c| *c < classes);
             let (Some(t), Some(p)) = (class(t), class(p)) else {
-                return Err(Error::Plot(format!("class {t} taken for {p}: both must lie in 0..{classes}")));
+                let what = format!("class {t} taken for {p}: both must lie in 0..{classes}");
+                return Err(Error::plot(PlotError::input("Confusion", what)));
             };
             counts[t * classes + p] += 1.0;
         }
@@ -80,28 +88,35 @@ impl HeatMap {
         self.title = title.into();
         self
     }
+}
 
-    /// The map as SVG.
-    ///
-    /// # Errors
-    /// None today.
-    pub fn to_svg(&self) -> Result<String> {
-        let longest = self.rows.iter().map(|r| r.chars().count()).max().unwrap_or(1);
-        let (left, top) = (44.0 + 6.6 * longest as f64, 84.0);
+impl Draw for HeatMap {
+    fn title(&self) -> &str {
+        &self.title
+    }
+
+    fn draw(&self) -> Result<Svg, PlotError> {
+        let row = |name: &str| shortened(name, 12.0, NAME);
+        let longest = self.rows.iter().map(|r| text_width(&row(r), 12.0)).fold(0.0, f64::max);
         let (n, m) = (self.rows.len(), self.columns.len());
-        let size = ((left + CELL * m as f64 + 22.0).max(260.0), top + CELL * n as f64 + 22.0);
+        let left = 44.0 + longest;
+        let middle = |c: usize| left + CELL * (c as f64 + 0.5);
+        let names =
+            Names::new(self.columns.iter().enumerate().map(|(c, name)| (middle(c), name.clone())), 12.0);
+        let top = 72.0 + names.height();
+        let wide = left + CELL * m as f64 + names.overhang() + 22.0;
+        let words = text_width(&self.title, 16.0).min(900.0) + 32.0;
+        let size = (wide.max(words).max(260.0), top + CELL * n as f64 + 22.0);
         let mut svg = Svg::new(size.0, size.1);
-        svg.text((16.0, 28.0), Anchor::Start, 16.0, INK, &self.title);
-        svg.text((left + CELL * m as f64 / 2.0, top - 28.0), Anchor::Middle, 13.0, INK, &self.axes[0]);
+        svg.text((16.0, 28.0), Anchor::Start, 16.0, INK, &shortened(&self.title, 16.0, size.0 - 32.0));
+        svg.text((left + CELL * m as f64 / 2.0, 56.0), Anchor::Middle, 13.0, INK, &self.axes[0]);
         svg.turned((20.0, top + CELL * n as f64 / 2.0), Anchor::Middle, 13.0, INK, -90.0, &self.axes[1]);
-        for (c, name) in self.columns.iter().enumerate() {
-            svg.text((left + CELL * (c as f64 + 0.5), top - 8.0), Anchor::Middle, 12.0, SOFT, name);
-        }
+        names.above(&mut svg, top - 8.0, SOFT);
         let finite = || self.values.iter().copied().filter(|v| v.is_finite());
         let (low, high) = (finite().fold(0.0, f64::min), finite().fold(0.0, f64::max));
         for (r, name) in self.rows.iter().enumerate() {
             let y = top + CELL * r as f64;
-            svg.text((left - 9.0, y + CELL / 2.0 + 4.0), Anchor::End, 12.0, SOFT, name);
+            svg.text((left - 9.0, y + CELL / 2.0 + 4.0), Anchor::End, 12.0, SOFT, &row(name));
             for c in 0..m {
                 let (v, x) = (self.values[r * m + c], left + CELL * c as f64);
                 let share = if high > low { (v - low) / (high - low) } else { 0.0 };
@@ -114,17 +129,11 @@ impl HeatMap {
                 }
             }
         }
-        Ok(svg.finish())
-    }
-
-    /// Writes the map to a file.
-    ///
-    /// # Errors
-    /// [`Error::Plot`] where the file cannot be written.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        write(path.as_ref(), &self.to_svg()?)
+        Ok(svg)
     }
 }
+
+figure!(HeatMap);
 
 /// From nearly white to dark blue.
 fn blue(share: f64) -> String {

@@ -1,20 +1,25 @@
 //! Lines over axes: losses over steps, errors over epochs.
 
-use std::path::Path;
-
 use super::{
+    PlotError,
     axis::Axis,
-    svg::{Anchor, COLOURS, GRID, INK, SOFT, Svg, write},
+    curve::{drawable, placeable, runs, thinned},
+    figure::{Draw, figure},
+    frame::{BELOW, BESIDE, Frame},
+    legend::{Legend, Sign, ring},
+    svg::{Anchor, COLOURS, INK, SOFT, Stroke, Svg},
+    text::{shortened, text_width, tidy},
 };
-use crate::{Error, Result};
 
-/// A chart of lines.
+/// A chart of lines, with marks at moments and the best point of a line.
 ///
 /// ```
 /// use knotwork_nn::plot::LineChart;
-/// let loss = [(0.0, 2.3), (100.0, 0.4), (200.0, 0.09)];
-/// let svg = LineChart::new("Training").axes("step", "loss").log_y(true).line("loss", &loss).to_svg()?;
+/// let loss = [(0.0, 2.3), (100.0, 0.4), (200.0, 0.09), (300.0, 0.11)];
+/// let chart = LineChart::new("Training").axes("step", "RMSE").log_y(true).line("train", &loss);
+/// let svg = chart.mark(150.0, "grid 10").best("train").to_svg()?;
 /// assert!(svg.starts_with("<svg") && svg.contains("polyline"));
+/// assert!(svg.contains(">grid 10<") && svg.contains(">best of train: 0.09 at 200<"));
 /// # Ok::<(), knotwork_nn::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -23,17 +28,33 @@ pub struct LineChart {
     axes: [String; 2],
     log_y: bool,
     lines: Vec<(String, Vec<(f64, f64)>)>,
+    marks: Vec<(f64, String)>,
+    best: Vec<String>,
 }
 
-const SIZE: (f64, f64) = (720.0, 420.0);
-/// Left, top, right, bottom.
-const MARGIN: [f64; 4] = [68.0, 46.0, 24.0, 52.0];
+const WIDTH: f64 = 720.0;
+/// The height of the plot.
+const HEIGHT: f64 = 322.0;
+/// Labels of marks stand in so many rows where they would meet.
+const MARK_ROWS: usize = 4;
+const MARK_ROW: f64 = 14.0;
+const MARK_SIZE: f64 = 11.0;
+/// Longer labels of marks are cut.
+const MARK_MOST: f64 = 150.0;
 
 impl LineChart {
     /// A chart with that title.
     #[must_use]
     pub fn new(title: &str) -> Self {
-        Self { title: title.into(), axes: [String::new(), String::new()], log_y: false, lines: Vec::new() }
+        let axes = [String::new(), String::new()];
+        Self {
+            title: title.into(),
+            axes,
+            log_y: false,
+            lines: Vec::new(),
+            marks: Vec::new(),
+            best: Vec::new(),
+        }
     }
 
     /// What the axes show.
@@ -64,71 +85,157 @@ impl LineChart {
         self.line(name, &points)
     }
 
-    /// The chart as SVG.
-    ///
-    /// # Errors
-    /// [`Error::Plot`] where there is no point to show.
-    pub fn to_svg(&self) -> Result<String> {
-        let points = || self.lines.iter().flat_map(|(_, p)| p.iter().copied()).filter(|p| self.shown(*p));
-        let none = || Error::Plot(format!("`{}` has no finite point to show", self.title));
-        let x = Axis::over(points().map(|p| p.0), false, 8).ok_or_else(none)?;
-        let y = Axis::over(points().map(|p| p.1), self.log_y, 6).ok_or_else(none)?;
-        let [left, top, right, bottom] = MARGIN;
-        let (width, height) = (SIZE.0 - left - right, SIZE.1 - top - bottom);
-        let to = |p: (f64, f64)| (left + width * x.at(p.0), top + height * (1.0 - y.at(p.1)));
-        let mut svg = Svg::new(SIZE.0, SIZE.1);
-        svg.text((left, 26.0), Anchor::Start, 16.0, INK, &self.title);
-        for (v, label) in &y.ticks {
-            let at = top + height * (1.0 - y.at(*v));
-            svg.line((left, at), (left + width, at), GRID, 1.0);
-            svg.text((left - 8.0, at + 4.0), Anchor::End, 12.0, SOFT, label);
-        }
-        for (v, label) in &x.ticks {
-            let at = left + width * x.at(*v);
-            svg.line((at, top + height), (at, top + height + 5.0), SOFT, 1.0);
-            svg.text((at, top + height + 19.0), Anchor::Middle, 12.0, SOFT, label);
-        }
-        svg.line((left, top + height), (left + width, top + height), SOFT, 1.0);
-        svg.text((left + width / 2.0, SIZE.1 - 12.0), Anchor::Middle, 13.0, INK, &self.axes[0]);
-        svg.turned((18.0, top + height / 2.0), Anchor::Middle, 13.0, INK, -90.0, &self.axes[1]);
-        for (k, (_, points)) in self.lines.iter().enumerate() {
-            // More points than the plot has room for are noise around a trend: they stand back.
-            let (stroke, opacity) = if points.len() > 400 { (1.0, 0.45) } else { (2.0, 1.0) };
-            for run in points.split(|p| !self.shown(*p)).filter(|run| !run.is_empty()) {
-                let run: Vec<(f64, f64)> = run.iter().map(|p| to(*p)).collect();
-                svg.polyline(&run, COLOURS[k % COLOURS.len()], stroke, opacity);
+    /// A vertical line where something happened, as "grid 10" or "pruned", with its label above it.
+    #[must_use]
+    pub fn mark(mut self, x: f64, label: &str) -> Self {
+        self.marks.push((x, label.into()));
+        self
+    }
+
+    /// Marks the lowest point of the line of that name, the first of several, and says where it is.
+    #[must_use]
+    pub fn best(mut self, line: &str) -> Self {
+        self.best.push(line.into());
+        self
+    }
+
+    fn shown(&self, p: &(f64, f64)) -> bool {
+        placeable(p) && (!self.log_y || p.1 > 0.0)
+    }
+
+    /// The lowest points asked for, with their lines' numbers.
+    fn lowest(&self) -> Result<Vec<Best>, PlotError> {
+        let find = |name: &String| {
+            let line = self.lines.iter().position(|(n, _)| n == name).ok_or_else(|| {
+                let names: Vec<&str> = self.lines.iter().map(|l| l.0.as_str()).collect();
+                PlotError::input(
+                    &self.title,
+                    format!("the best point of `{name}`, but the lines are `{}`", names.join("`, `")),
+                )
+            })?;
+            let points = self.lines[line].1.iter().filter(|p| self.shown(p));
+            let point = points.copied().reduce(|a, b| if b.1 < a.1 { b } else { a });
+            Ok(point.map(|p| (line, p)))
+        };
+        self.best.iter().filter_map(|name| find(name).transpose()).collect()
+    }
+
+    /// Where the marks and their labels stand in a plot between `left` and `right`: a label in the first row where it meets
+    /// none.
+    fn placed(&self, across: impl Fn(f64) -> f64, (left, right): (f64, f64)) -> Vec<Mark> {
+        let mut ends = [f64::NEG_INFINITY; MARK_ROWS];
+        let mut marks: Vec<&(f64, String)> = self.marks.iter().collect();
+        marks.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let place = |(x, label): &(f64, String)| {
+            let label = shortened(label, MARK_SIZE, MARK_MOST);
+            let half = text_width(&label, MARK_SIZE) / 2.0;
+            let middle = across(*x).max(left + half).min(right - half);
+            let free = ends.iter().position(|end| *end + 6.0 <= middle - half);
+            if let Some(row) = free {
+                ends[row] = middle + half;
             }
-        }
-        if self.lines.len() > 1 {
-            self.legend(&mut svg);
-        }
-        Ok(svg.finish())
-    }
-
-    /// One row above the plot, at its right end.
-    fn legend(&self, svg: &mut Svg) {
-        let mut x = SIZE.0 - MARGIN[2];
-        for (k, (name, _)) in self.lines.iter().enumerate().rev() {
-            svg.text((x, 36.0), Anchor::End, 12.0, INK, name);
-            // There are no font metrics here: 6.6 a character is a little more than sans-serif text takes.
-            x -= 6.6 * name.chars().count() as f64 + 6.0;
-            svg.line((x - 18.0, 32.0), (x, 32.0), COLOURS[k % COLOURS.len()], 2.5);
-            x -= 36.0;
-        }
-    }
-
-    fn shown(&self, (x, y): (f64, f64)) -> bool {
-        x.is_finite() && y.is_finite() && (!self.log_y || y > 0.0)
-    }
-
-    /// Writes the chart to a file.
-    ///
-    /// # Errors
-    /// [`Error::Plot`] where there is nothing to show or the file cannot be written.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        write(path.as_ref(), &self.to_svg()?)
+            Mark { at: across(*x), middle, row: free, label }
+        };
+        marks.into_iter().map(place).collect()
     }
 }
+
+/// The number of a line and its lowest point.
+type Best = (usize, (f64, f64));
+
+/// A mark in its place.
+struct Mark {
+    at: f64,
+    /// The middle of the label.
+    middle: f64,
+    /// The label's row; where every row is full the line alone must do.
+    row: Option<usize>,
+    label: String,
+}
+
+impl Draw for LineChart {
+    fn title(&self) -> &str {
+        &self.title
+    }
+
+    fn draw(&self) -> Result<Svg, PlotError> {
+        let points = || self.lines.iter().flat_map(|(_, p)| p).filter(|p| self.shown(p));
+        let none = || PlotError::Nothing { title: self.title.clone(), what: "no finite point to show" };
+        if let Some((x, label)) = self.marks.iter().find(|m| !drawable(m.0)) {
+            return Err(PlotError::input(
+                &self.title,
+                format!("the mark `{label}` at {x}; it must be finite"),
+            ));
+        }
+        let best = self.lowest()?;
+        let marked = self.marks.iter().map(|m| m.0);
+        let x = Axis::over(points().map(|p| p.0).chain(marked), false, 8).ok_or_else(none)?;
+        let y = Axis::over(points().map(|p| p.1), self.log_y, 6).ok_or_else(none)?;
+        let left = Frame::left(&y);
+        let width = WIDTH - left - BESIDE;
+        let legend = self.legend(&best);
+        let marks = self.placed(|v| left + width * x.at(v), (left, left + width));
+        let rows = marks.iter().filter_map(|m| m.row).max().map_or(0.0, |row| row as f64 + 1.0);
+        let top = 46.0 + legend.height(width) + MARK_ROW * rows;
+        let frame = Frame { x: &x, y: &y, at: (left, top), size: (width, HEIGHT) };
+        let foot = top + HEIGHT;
+        let mut svg = Svg::new(WIDTH, foot + BELOW);
+        svg.text((left, 26.0), Anchor::Start, 16.0, INK, &shortened(&self.title, 16.0, width));
+        legend.draw(&mut svg, (left, 36.0), width);
+        frame.upright(&mut svg, &self.axes[1]);
+        frame.level(&mut svg, foot, &self.axes[0]);
+        // The labels interrupt the lines of others.
+        let base = |row: usize| top - MARK_ROW * (rows - 1.0 - row as f64) - 5.0;
+        for mark in &marks {
+            let head = mark.row.map_or(top, |row| base(row) + 3.0);
+            svg.line((mark.at, head), (mark.at, foot), Stroke::new(SOFT, 1.0).dashes("4 3"));
+        }
+        for mark in &marks {
+            if let Some(row) = mark.row {
+                let wide = text_width(&mark.label, MARK_SIZE);
+                svg.halo((mark.middle - wide / 2.0 - 2.0, base(row) - 10.0), (wide + 4.0, 12.0));
+                svg.text((mark.middle, base(row)), Anchor::Middle, MARK_SIZE, SOFT, &mark.label);
+            }
+        }
+        for (k, (_, points)) in self.lines.iter().enumerate() {
+            // More points than the plot has room for are noise around a trend: they stand back.
+            let stroke = if points.len() > 400 { style(k, 1.0).opacity(0.45) } else { style(k, 2.0) };
+            for run in runs(points, |p| self.shown(p)) {
+                svg.polyline(&thinned(run.iter().map(|p| frame.place(p)), 0.5), stroke);
+            }
+        }
+        for (k, p) in best {
+            ring(&mut svg, frame.place(&p), style(k, 2.0));
+        }
+        Ok(svg)
+    }
+}
+
+impl LineChart {
+    /// The lines where there are several, and the best points.
+    fn legend(&self, best: &[Best]) -> Legend {
+        let mut legend = Legend::default();
+        if self.lines.len() > 1 {
+            self.lines
+                .iter()
+                .enumerate()
+                .for_each(|(k, (name, _))| legend.add(Sign::Line(style(k, 2.5)), name));
+        }
+        for (k, (x, y)) in best {
+            let text = format!("best of {}: {} at {}", self.lines[*k].0, tidy(*y), tidy(*x));
+            legend.add(Sign::Ring(style(*k, 2.0)), text);
+        }
+        legend
+    }
+}
+
+/// Colours first, then dashes as well.
+fn style(line: usize, width: f64) -> Stroke {
+    const DASHES: [&str; 3] = ["", "7 4", "2 3"];
+    Stroke::new(COLOURS[line % COLOURS.len()], width).dashes(DASHES[line / COLOURS.len() % DASHES.len()])
+}
+
+figure!(LineChart);
 
 #[cfg(test)]
 mod tests {
@@ -142,7 +249,50 @@ mod tests {
         assert_eq!(svg.matches("<circle").count(), 1);
         assert!(svg.contains("a &lt; b &amp; c"));
         assert!(!svg.contains("NaN") && !svg.contains("inf"));
-        let e = LineChart::new("t").log_y(true).line("x", &[(0.0, 0.0)]).to_svg().unwrap_err();
-        assert_eq!(e.to_string(), "plot: `t` has no finite point to show");
+        let e = LineChart::new("t").log_y(true).line("x", &[(0.0, 0.0)]).to_svg().unwrap_err().to_string();
+        assert!(e.starts_with("plot: `t` has no finite point to show (at "), "{e}");
+        assert!(e.contains("line.rs"), "{e}");
+    }
+
+    #[test]
+    fn the_best_point_is_the_lowest_that_is_shown() {
+        let points = [(0.0, 1.0), (1.0, 0.25), (2.0, -1.0), (3.0, 0.5), (4.0, f64::NAN)];
+        let chart = LineChart::new("t").line("train", &[(0.0, 1.0)]).line("test", &points).best("test");
+        assert_eq!(chart.lowest().unwrap(), [(1, (2.0, -1.0))]);
+        let svg = chart.clone().log_y(true).to_svg().unwrap();
+        assert!(svg.contains(">best of test: 0.25 at 1<"), "{svg}");
+        let e = chart.best("tset").to_svg().unwrap_err().to_string();
+        assert!(e.contains("the best point of `tset`, but the lines are `train`, `test`"), "{e}");
+    }
+
+    #[test]
+    fn labels_of_marks_never_meet() {
+        let mut chart = LineChart::new("t").line("x", &[(0.0, 1.0), (100.0, 2.0)]);
+        for k in 0..80 {
+            chart = chart.mark(f64::from(k) * 1.25, &format!("grid {k}"));
+        }
+        let marks = chart.placed(|x| 60.0 + x * 6.0, (60.0, 660.0));
+        assert_eq!(marks.len(), 80);
+        assert!(marks.iter().any(|m| m.row.is_none()), "not all have room");
+        for row in 0..MARK_ROWS {
+            let spans = marks.iter().filter(|m| m.row == Some(row)).map(|m| {
+                let half = text_width(&m.label, MARK_SIZE) / 2.0;
+                (m.middle - half, m.middle + half)
+            });
+            let spans: Vec<_> = spans.collect();
+            assert!(spans.len() > 5 && spans[0].0 >= 60.0 && spans.iter().all(|s| s.1 <= 660.0));
+            assert!(spans.windows(2).all(|w| w[0].1 < w[1].0), "{spans:?}");
+        }
+        let e = chart.clone().mark(f64::NAN, "lost").to_svg().unwrap_err().to_string();
+        assert!(e.contains("the mark `lost` at NaN; it must be finite"), "{e}");
+        let svg = chart.to_svg().unwrap();
+        assert_eq!(svg.matches("stroke-dasharray=\"4 3\"").count(), 80);
+    }
+
+    #[test]
+    fn a_million_points_are_a_small_file() {
+        let points: Vec<(f64, f64)> = (0..1_000_000).map(|i| (f64::from(i), f64::from(i % 997))).collect();
+        let svg = LineChart::new("t").line("x", &points).to_svg().unwrap();
+        assert!(svg.len() < 200_000, "{}", svg.len());
     }
 }

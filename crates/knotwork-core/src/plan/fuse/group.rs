@@ -69,7 +69,11 @@ impl Group {
 
     /// Where a body finds the value of one of the work's outputs; none where the body does not make it.
     pub fn value(&self, work: &Work, root: RootId) -> Option<Argument> {
-        let at = work.outputs.iter().position(|o| o.root == root)?;
+        self.made_at(work.outputs.iter().position(|o| o.root == root)?)
+    }
+
+    /// Where a body finds the value of the work's output of that number.
+    fn made_at(&self, at: usize) -> Option<Argument> {
         if !self.has_body() {
             return (at == 0).then_some(Argument::Input(0));
         }
@@ -139,8 +143,9 @@ pub(super) fn merge(
     let mut outputs = Vec::new();
     let mut places = Vec::new();
     let store = |o: &Operand, layout: Option<Layout>| Some(Operand { root: o.root, layout: layout? });
-    for output in made.outputs.iter().filter(|o| keep.contains(&o.root)) {
-        let step = match from.value(made, output.root) {
+    // By their numbers: several may be parts of one root.
+    for (at, output) in made.outputs.iter().enumerate().filter(|(_, o)| keep.contains(&o.root)) {
+        let step = match from.made_at(at) {
             Some(Argument::Step(step)) => step,
             Some(argument) => {
                 steps.push(copy_step(argument, DType::F32));

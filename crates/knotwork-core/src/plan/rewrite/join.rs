@@ -1,4 +1,4 @@
-//! A sum of padded parts that together fill the whole is the parts, side by side.
+//! A sum of padded parts that together fill the whole is the parts, side by side; so is what joins values.
 
 use std::sync::Arc;
 
@@ -14,10 +14,12 @@ use crate::{
 
 /// The gradients of slices are padded to the size of what was sliced, and added. Where the slices were all of it and
 /// did not overlap, each is copied straight into its place; fusing may then write it there in the first place. On the
-/// CPU outputs are contiguous, and the sum stays. (A −0 stays −0, where the sum with zeros made it 0.)
+/// CPU outputs are contiguous, and the sum stays. (A −0 stays −0, where the sum with zeros made it 0.) `concat` is split
+/// into such copies where something may write a part into its place; else its own kernel takes several parts at once.
 pub(super) const RULE: Rule = Rule {
     name: "join",
-    about: "a sum of padded parts that fill the whole without overlap becomes copies into the whole's places",
+    about: "a sum of padded parts that fill the whole without overlap, or a concat of values that are computed, becomes \
+            copies into the whole's places",
     apply,
 };
 
@@ -52,11 +54,14 @@ fn apply(draft: &mut Draft, capabilities: &Capabilities) -> usize {
     let mut count = 0;
     // From the last sum on, so that a sum of sums is seen before the sums in it.
     for k in (0..draft.work.len()).rev() {
-        if gone[k] || !is_sum(draft, k) {
-            continue;
-        }
         let mut sums = vec![k];
-        let Some((shape, parts)) = parts(draft, &uses, k, &mut sums) else { continue };
+        let found = match draft.work[k].op.role() {
+            _ if gone[k] => None,
+            Some(Role::Concat { dim }) => joined(draft, &uses, k, dim),
+            _ if is_sum(draft, k) => parts(draft, &uses, k, &mut sums),
+            _ => None,
+        };
+        let Some((shape, parts)) = found else { continue };
         sums.into_iter().for_each(|k| gone[k] = true);
         let whole = Operand { root: draft.work[k].outputs[0].root, layout: Layout::contiguous(&shape) };
         for part in parts {
@@ -76,6 +81,32 @@ fn apply(draft: &mut Draft, capabilities: &Capabilities) -> usize {
 
 fn is_sum(draft: &Draft, k: usize) -> bool {
     single(draft, k).is_some_and(|step| step.function.row.name == "add") && draft.work[k].inputs.len() == 2
+}
+
+/// The parts of what joins values and the shape of the whole, where one of them is made by work that could store it in
+/// its place: nobody else sees it, and it is elementwise or stores through `emit`.
+fn joined(draft: &Draft, uses: &Uses, k: usize, dim: usize) -> Option<(Vec<usize>, Vec<Part>)> {
+    let work = &draft.work[k];
+    let storable = |(i, part): (usize, &Operand)| {
+        let maker = uses.maker(draft, part).map(|made| &draft.work[made].op);
+        uses.only_reader(part.root) == Some((k, i))
+            && maker.is_some_and(|op| op.emits() || op.body().is_some())
+    };
+    if work.inputs.len() > MOST || !work.inputs.iter().enumerate().any(storable) {
+        return None;
+    }
+    let shape = work.outputs[0].layout.shape().to_vec();
+    let mut begin = 0;
+    let mut parts = Vec::with_capacity(work.inputs.len());
+    for from in &work.inputs {
+        let mut start = vec![0; shape.len()];
+        start[dim] = begin;
+        begin += from.layout.shape()[dim];
+        if from.layout.count() > 0 {
+            parts.push(Part { from: from.clone(), start, work: k });
+        }
+    }
+    (!parts.is_empty()).then_some((shape, parts))
 }
 
 /// The parts that a sum is of, and the shape of the whole; the sums within it that only it reads are added to `sums`.

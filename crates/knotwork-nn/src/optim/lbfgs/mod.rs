@@ -19,6 +19,10 @@ use crate::{Error, Result, TrainError};
 /// gradient, as far as a line search finds good. For losses over all data at once, where few parameters must become
 /// exact; with batches that change, take Adam.
 ///
+/// Near a minimum the rounding of f32 hides what a step gains. Where a line search sees nothing lower though the loss has a
+/// slope, the search goes on by slopes (Hager and Zhang 2005, the approximate Wolfe conditions), and lets the loss be higher by
+/// 1e-4 of itself, then 1e-3 and 1e-2: what rounding may have added. The loss is not monotone from there on.
+///
 /// The parameters, the directions and the history stay on the device; the host sees their products only and decides from
 /// them. On the CPU they are kept in f64, and parameters are rounded from there.
 ///
@@ -53,6 +57,10 @@ pub struct Lbfgs {
 
 /// The most pairs that are remembered.
 const MOST: usize = 256;
+/// The parts of a loss that rounding may be taken to hide, from and to.
+const NOISE: (f64, f64) = (1e-4, 1e-2);
+/// Steps without a lower loss after which there is none to be found.
+const STALE: usize = 30;
 
 impl Default for Lbfgs {
     fn default() -> Self {
@@ -68,7 +76,7 @@ impl Lbfgs {
         Self {
             history: 10,
             rate: 1.0,
-            wolfe: Wolfe { c1: 1e-4, c2: 0.9, evaluations: 25 },
+            wolfe: Wolfe { c1: 1e-4, c2: 0.9, evaluations: 25, noise: 0.0 },
             tolerance: 0.0,
             name: "lbfgs".into(),
             parameters: None,
@@ -153,7 +161,7 @@ impl Lbfgs {
         compile: impl FnOnce(programs::Nodes) -> Result<Programs>,
     ) -> Result<LbfgsFit> {
         let refuse = |what: String| Err(Error::Setting { what: format!("{}: {what}", self.name), site });
-        let Wolfe { c1, c2, evaluations } = self.wolfe;
+        let Wolfe { c1, c2, evaluations, .. } = self.wolfe;
         if !(1..=MOST).contains(&self.history) {
             return refuse(format!("history is {}; it must be from 1 to {MOST}", self.history));
         }
@@ -175,6 +183,9 @@ impl Lbfgs {
             programs: compile(nodes)?,
             history: History::new(self.history),
             at: None,
+            noise: 0.0,
+            lowest: f64::INFINITY,
+            stale: 0,
             steps: 0,
             evaluations: 0,
         })
@@ -192,8 +203,8 @@ pub struct LbfgsStep {
     pub gradient: f64,
     /// How often loss and gradient were computed.
     pub evaluations: usize,
-    /// Whether the gradient is shorter than the tolerance, or a line search along the gradient itself saw nothing lower within
-    /// its evaluations, so that another step would not either.
+    /// Whether the gradient is shorter than the tolerance, a line search along the gradient itself saw nothing lower within
+    /// its evaluations, so that another step would not either, or 30 steps found no lower loss.
     pub converged: bool,
 }
 
@@ -205,6 +216,11 @@ pub struct LbfgsFit {
     history: History,
     /// The loss where it stands, once that is known.
     at: Option<f64>,
+    /// The part of the loss that rounding was seen to hide.
+    noise: f64,
+    /// The lowest loss, and the steps since.
+    lowest: f64,
+    stale: usize,
     steps: u64,
     evaluations: u64,
 }
@@ -222,22 +238,23 @@ impl LbfgsFit {
             Some(loss) => loss,
             None => self.begin(feeds)?,
         };
-        let mut found = self.descend(start, feeds)?;
-        if found.is_none() && !self.history.is_empty() {
-            // The estimate led astray: once more along the gradient itself.
-            self.history.forget();
-            found = self.descend(start, feeds)?;
+        let mut found = self.descend_or_restart(start, feeds)?;
+        while found.is_none() && self.noise < NOISE.1 {
+            self.noise = (10.0 * self.noise).max(NOISE.0);
+            found = self.descend_or_restart(start, feeds)?;
         }
         let loss = found.unwrap_or(start);
         self.at = Some(loss);
         self.steps += u64::from(found.is_some());
+        self.stale = if loss < self.lowest { 0 } else { self.stale + 1 };
+        self.lowest = self.lowest.min(loss);
         let gradient = self.history.square.sqrt();
         Ok(LbfgsStep {
             before: start,
             loss,
             gradient,
             evaluations: (self.evaluations - before) as usize,
-            converged: found.is_none() || gradient <= self.settings.tolerance,
+            converged: found.is_none() || self.stale >= STALE || gradient <= self.settings.tolerance,
         })
     }
 
@@ -245,6 +262,7 @@ impl LbfgsFit {
     pub fn restart(&mut self) {
         self.history.forget();
         self.at = None;
+        (self.noise, self.lowest, self.stale) = (0.0, f64::INFINITY, 0);
     }
 
     /// The parameters and states.
@@ -260,7 +278,7 @@ impl LbfgsFit {
         self.programs.loss()
     }
 
-    /// Steps that made the loss lower.
+    /// Steps that were taken.
     #[must_use]
     pub fn steps(&self) -> u64 {
         self.steps
@@ -288,6 +306,20 @@ impl LbfgsFit {
     fn evaluate<V: Borrow<HostTensor>>(&mut self, feeds: &[(&str, V)]) -> Result<(f64, f64)> {
         self.evaluations += 1;
         self.programs.evaluate(feeds)
+    }
+
+    /// A line search along the direction that the history gives or, where that led astray, along the gradient itself.
+    fn descend_or_restart<V: Borrow<HostTensor>>(
+        &mut self,
+        start: f64,
+        feeds: &[(&str, V)],
+    ) -> Result<Option<f64>> {
+        let found = self.descend(start, feeds)?;
+        if found.is_some() || self.history.is_empty() {
+            return Ok(found);
+        }
+        self.history.forget();
+        self.descend(start, feeds)
     }
 
     /// A line search along the direction that the history gives; the loss where it led, none where nowhere lower.
@@ -318,7 +350,7 @@ impl LbfgsFit {
         length: f64,
         feeds: &[(&str, V)],
     ) -> Result<Option<f64>> {
-        let (wolfe, mut last) = (self.settings.wolfe, 0.0);
+        let (wolfe, mut last) = (Wolfe { noise: self.noise, ..self.settings.wolfe }, 0.0);
         let found = wolfe.search(start, length, |t| -> Result<Point> {
             last = t;
             self.programs.walk(t)?;

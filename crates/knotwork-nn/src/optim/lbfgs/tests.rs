@@ -81,7 +81,7 @@ fn steps_are_those_of_the_vectors() {
         let first = if pairs.is_empty() { (1.0 / sum).min(1.0) } else { 1.0 };
         let to = |t: f64| -> Vec<f64> { w.iter().zip(&d).map(|(w, d)| w + t * d).collect() };
         let start = Point { t: 0.0, value, slope: dot(&gradient, &d) };
-        let at = Wolfe { c1: 1e-4, c2: 0.9, evaluations: 25 }
+        let at = Wolfe { c1: 1e-4, c2: 0.9, evaluations: 25, noise: 0.0 }
             .search(start, first, |t| {
                 let (value, gradient) = f(&to(t));
                 Ok::<_, ()>(Point { t, value, slope: dot(&gradient, &d) })
@@ -237,4 +237,35 @@ fn an_input_that_does_not_fit_changes_nothing() {
     assert_eq!(fit.params().get("w").unwrap().to_f64(), before);
     let next = fit.step(&[("x", &one)]).unwrap();
     assert!((next.before - first.loss).abs() < 1e-6 * first.loss.max(1e-6), "{first:?} {next:?}");
+}
+
+/// A sum of squares whose terms are rounded to what is left of them beside 4096: the loss hides small steps, its slopes do not.
+#[test]
+fn rounding_does_not_end_it_early() {
+    let g = Graph::new();
+    let n = 64;
+    let target: Vec<f32> = (0..n).map(|i| (i as f32 * 0.7).sin()).collect();
+    let scale: Vec<f32> = (0..n).map(|i| 1.0 + 30.0 * i as f32 / n as f32).collect();
+    let w = g.parameter("w", HostTensor::zeros(DType::F32, [n])).unwrap();
+    let (target, scale) = (
+        g.tensor(HostTensor::new(&target, [n]).unwrap()).unwrap(),
+        g.tensor(HostTensor::new(&scale, [n]).unwrap()).unwrap(),
+    );
+    let off = w.sub(&target).unwrap().mul(&scale).unwrap();
+    let rounded = off.add(4096.0).unwrap().sub(4096.0).unwrap();
+    // The value is that of the rounded terms, the slope that of the others.
+    let noise = rounded.square().unwrap().sub(&off.square().unwrap()).unwrap().detach().unwrap();
+    let loss = off.square().unwrap().add(&noise).unwrap().mean(&[0], false).unwrap();
+    let mut fit = Lbfgs::new().compile(&Device::cpu(), &loss).unwrap();
+    let none: [(&str, HostTensor); 0] = [];
+    let mut last = f64::INFINITY;
+    for _ in 0..200 {
+        let step = fit.step(&none).unwrap();
+        last = step.gradient;
+        if step.converged {
+            break;
+        }
+    }
+    // Half a unit of rounding beside 4096 is 2.4e-4.
+    assert!(last < 1e-4, "{last} after {} steps", fit.steps());
 }

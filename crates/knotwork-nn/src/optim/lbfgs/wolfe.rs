@@ -16,11 +16,21 @@ pub(super) struct Wolfe {
     pub c2: f64,
     /// Points that may be looked at.
     pub evaluations: usize,
+    /// The part of φ(0) that rounding hides: φ may be so much above, where its slope says that it falls.
+    pub noise: f64,
 }
 
 impl Wolfe {
     fn decreases(&self, start: Point, at: Point) -> bool {
+        // Hager and Zhang 2005, eq. 4: the first condition of a parabola, by slopes alone.
+        let falls = || at.slope <= (2.0 * self.c1 - 1.0) * start.slope;
         at.value <= start.value + self.c1 * at.t * start.slope
+            || (self.noise > 0.0 && at.value <= start.value + self.noise * start.value.abs() && falls())
+    }
+
+    /// Whether a value is not below another's, by more than rounding hides.
+    fn is_above(&self, start: Point, at: Point, other: Point) -> bool {
+        at.value >= other.value + self.noise * start.value.abs()
     }
 
     fn is_flat(&self, start: Point, at: Point) -> bool {
@@ -56,7 +66,7 @@ impl Wolfe {
         let mut t = first;
         let (mut low, mut high) = loop {
             let Some(at) = look(t)? else { return Ok(best) };
-            if !self.decreases(start, at) || (before.t > 0.0 && at.value >= before.value) {
+            if !self.decreases(start, at) || (before.t > 0.0 && self.is_above(start, at, before)) {
                 break (before, at);
             }
             if self.is_flat(start, at) {
@@ -80,7 +90,7 @@ impl Wolfe {
             // Not so near an end that nothing is learned.
             let t = minimum(low, high).unwrap_or(0.5 * (a + b)).clamp(a + 0.1 * wide, b - 0.1 * wide);
             let Some(at) = look(t)? else { return Ok(best) };
-            if !self.decreases(start, at) || at.value >= low.value {
+            if !self.decreases(start, at) || self.is_above(start, at, low) {
                 high = at;
                 continue;
             }
@@ -108,7 +118,7 @@ fn minimum(a: Point, b: Point) -> Option<f64> {
 mod tests {
     use super::*;
 
-    const WOLFE: Wolfe = Wolfe { c1: 1e-4, c2: 0.9, evaluations: 25 };
+    const WOLFE: Wolfe = Wolfe { c1: 1e-4, c2: 0.9, evaluations: 25, noise: 0.0 };
 
     fn run(wolfe: Wolfe, first: f64, f: impl Fn(f64) -> (f64, f64)) -> (Point, usize) {
         let mut looks = 0;
@@ -155,6 +165,18 @@ mod tests {
         let (at, looks) = run(Wolfe { c2: 1e-9, ..WOLFE }, 10.0, f);
         assert!((at.t - 3.0).abs() < 1e-9, "{at:?}");
         assert_eq!(looks, 2);
+    }
+
+    #[test]
+    fn slopes_show_what_rounding_hides() {
+        // A parabola so flat that values of four digits do not fall.
+        let f = |t: f64| (((1.0 + 1e-6 * (t - 3.0).powi(2)) * 1e4).round() / 1e4, 2e-6 * (t - 3.0));
+        assert_eq!(run(WOLFE, 1.0, f).0.t, 0.0);
+        let (at, _) = run(Wolfe { noise: 1e-4, c2: 0.1, ..WOLFE }, 1.0, f);
+        assert!((at.t - 3.0).abs() < 0.31, "{at:?}");
+        // What rises by more than that is still above.
+        let (at, _) = run(Wolfe { noise: 1e-4, ..WOLFE }, 8.0, |t| (1.0 + 1e-3 * t, -1.0));
+        assert_eq!(at.t, 0.0);
     }
 
     #[test]
