@@ -131,10 +131,11 @@ fn within(points: &[(f64, f64)], data: &[f64]) -> Vec<(f64, f64)> {
     points.iter().filter(|p| (low..=high).contains(&p.0)).copied().collect()
 }
 
-/// The points of the grid behind the sum.
-fn knots(model: &Kan) -> Result<Vec<f64>> {
-    let spline = model.basis(1)?.spline().context("the network has splines")?;
-    Ok((0..=spline.grid()).map(|i| spline.ends().0 + spline.step() * i as f64).collect())
+/// The points of the last grid behind the sum.
+fn knots() -> Vec<f64> {
+    let intervals = GRIDS[GRIDS.len() - 1];
+    let step = (HIDDEN.1 - HIDDEN.0) / intervals as f64;
+    (0..=intervals).map(|i| HIDDEN.0 + step * i as f64).collect()
 }
 
 /// Trains, draws, and says what was found.
@@ -173,7 +174,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let edge = EdgePlot::new("The edge behind the sum")
         .axes("h", "φ(h)")
         .curve(&second[0].points)
-        .knots(&knots(&trained.model)?)
+        .knots(&knots())
         .samples(&hidden)
         .fit(
             &labels[2],

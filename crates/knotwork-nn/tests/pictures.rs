@@ -22,7 +22,7 @@ fn edges(inputs: usize, outputs: usize) -> Vec<Edge> {
 }
 
 fn diagram(title: &str) -> Diagram {
-    let first = DiagramLayer { multiplications: vec![2], ..DiagramLayer::learned(2, 1, edges(2, 3)) };
+    let first = DiagramLayer { multiply: vec![2], ..DiagramLayer::learned(2, 3, edges(2, 3)) };
     Diagram::new(title).layers([first, DiagramLayer::learned(2, 1, edges(2, 1))]).names(&["x", "y"], &["f"])
 }
 

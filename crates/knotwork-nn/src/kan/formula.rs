@@ -16,7 +16,8 @@ use crate::{
 /// How [`Network::auto_symbolic`] chooses among the functions of a library.
 ///
 /// With r² of the best candidate of an edge, every candidate fits whose 1 − r² is at most `slack` times the best's, or at
-/// most `enough`; of those the simplest is taken. An edge whose best r² is below `threshold` stays a spline.
+/// most `enough`; of those the simplest is taken, of equally simple ones that with the smallest numbers (a sine at the top of its
+/// wave is a parabola as well, but a flat and high one). An edge whose best r² is below `threshold` stays a spline.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AutoSymbolic {
     /// The least r² of an edge that becomes a formula: 0.99 unless told.
@@ -44,7 +45,11 @@ impl AutoSymbolic {
         let most = (self.slack * best).max(self.enough);
         found.candidates.iter().filter(|c| miss(c) <= most && c.fit.r2 >= self.threshold).min_by(|a, b| {
             let complexity = |c: &Candidate| c.fit.edge.function.complexity_of();
-            complexity(a).total_cmp(&complexity(b)).then(miss(a).total_cmp(&miss(b)))
+            let size = |c: &Candidate| {
+                let Affine { a, b, c, d, .. } = c.fit.edge;
+                a.abs() + b.abs() + c.abs() + d.abs()
+            };
+            complexity(a).total_cmp(&complexity(b)).then(size(a).total_cmp(&size(b)))
         })
     }
 }

@@ -5,10 +5,13 @@ mod banded;
 mod base;
 mod builder;
 mod description;
+mod draw;
 mod edge;
 mod file;
 mod fit;
 mod formula;
+#[cfg(test)]
+mod formula_tests;
 mod functions;
 mod grid;
 mod knots;
@@ -23,6 +26,7 @@ mod sparsity;
 mod symbols;
 #[cfg(test)]
 mod tests;
+mod workflow;
 
 use std::{fmt, sync::Arc};
 
@@ -42,6 +46,7 @@ pub use self::{
     network::{Network, NetworkLayer},
     scales::EdgeScales,
     sparsity::Sparsity,
+    workflow::{Outcome, Split, Stage, Workflow},
 };
 use crate::{Error, Result, plot::Edge};
 

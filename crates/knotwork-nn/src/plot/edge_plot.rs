@@ -27,7 +27,7 @@ use super::{
 /// let plot = EdgePlot::new("x to f").curve(&learned).range(-1.0, 1.0).knots(&knots).samples(&samples);
 /// let svg = plot.fit("sin(3 x)", &sine, 0.9991).axes("x", "φ(x)").to_svg()?;
 /// assert!(svg.contains(">fit, r² = 1 − 9e-4: sin(3 x)<"));
-/// assert!(svg.contains(">1,000 samples, 27.6 % outside of the grid<"));
+/// assert!(svg.contains(">1,000 samples, 27.3 % outside of the grid<"));
 /// # Ok::<(), knotwork_nn::Error>(())
 /// ```
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use crate::plot::{PlotError, curve::placeable};
 
 /// The most layers: a picture of more is a tower that nobody can read.
 const LAYERS: usize = 64;
-/// The most nodes in a row, and places where a layer's edges end.
+/// The most nodes in a row, and sums of a layer.
 const NODES: usize = 1_000_000;
 /// The most factors of one product, all of which are drawn.
 const FACTORS: usize = 64;
@@ -59,24 +59,26 @@ fn layer(k: usize, layer: &DiagramLayer) -> Result<(), String> {
             "layer {k} goes from {inputs} inputs to {nodes} nodes; there must be one of each at least"
         ));
     }
-    if layer.inputs > NODES || layer.ends() > NODES {
-        let (inputs, ends) = (layer.inputs, layer.ends());
+    if layer.inputs > NODES || layer.sums > NODES {
+        let (inputs, ends) = (layer.inputs, layer.sums);
         return Err(format!(
-            "layer {k} goes from {inputs} inputs to {ends} sums and factors; at most {NODES} can be drawn"
+            "layer {k} goes from {inputs} inputs to {ends} sums; at most {NODES} can be drawn"
         ));
     }
-    if let Some((m, arity)) =
-        layer.multiplications.iter().enumerate().find(|(_, a)| !(1..=FACTORS).contains(*a))
-    {
+    if let Some((m, arity)) = layer.multiply.iter().enumerate().find(|(_, a)| !(1..=FACTORS).contains(*a)) {
         return Err(format!("layer {k}: product {m} has {arity} factors; it must have 1 to {FACTORS}"));
+    }
+    if layer.factors() > layer.sums {
+        let (factors, sums) = (layer.factors(), layer.sums);
+        return Err(format!("layer {k}: its products take {factors} factors, but it has {sums} sums"));
     }
     let mut seen = HashSet::new();
     for e in &layer.edges {
         let (input, output) = (e.input, e.output);
-        if input >= layer.inputs || output >= layer.ends() {
-            let (inputs, ends) = (layer.inputs, layer.ends());
+        if input >= layer.inputs || output >= layer.sums {
+            let (inputs, ends) = (layer.inputs, layer.sums);
             return Err(format!(
-                "layer {k} has no edge from {input} to {output}: it has {inputs} inputs and {ends} places where edges end"
+                "layer {k} has no edge from {input} to {output}: it has {inputs} inputs and {ends} sums"
             ));
         }
         if !seen.insert((input, output)) {

@@ -27,7 +27,7 @@ pub(super) fn signs(diagram: &Diagram, layout: &Layout) -> Signs {
     Signs {
         symbolic: edges().any(|e| e.label.is_some()),
         unknown: edges().any(|e| e.importance.is_nan()),
-        product: diagram.layers.iter().any(|l| !l.multiplications.is_empty()),
+        product: diagram.layers.iter().any(|l| !l.multiply.is_empty()),
         idle: layout.rows.iter().enumerate().any(idle),
     }
 }
@@ -181,9 +181,9 @@ fn nodes(svg: &mut Svg, diagram: &Diagram, layout: &Layout, k: usize, row: &Row)
             }
             continue;
         };
-        let factors = node.index.checked_sub(layer.sums).and_then(|m| layer.multiplications.get(m));
-        let first = layer.sums
-            + layer.multiplications.iter().take(node.index.saturating_sub(layer.sums)).sum::<usize>();
+        let nth = node.index.checked_sub(layer.plain());
+        let factors = nth.and_then(|m| layer.multiply.get(m));
+        let first = layer.plain() + layer.multiply.iter().take(nth.unwrap_or(0)).sum::<usize>();
         for factor in 0..factors.copied().unwrap_or(0) {
             if let Some(end) = layout.end(layer, k, first + factor) {
                 svg.line(end, at, Stroke::new(PRODUCT, 1.8));

@@ -135,7 +135,7 @@ impl<'a> Layout<'a> {
             let label = if labels { 2.0 * LABEL_LINE + 4.0 } else { 0.0 };
             let step = cell.1 + label + TIER_GAP;
             let tiers = shape.tiers as f64;
-            let drop = if layer.multiplications.is_empty() { 0.0 } else { FACTOR_DROP };
+            let drop = if layer.multiply.is_empty() { 0.0 } else { FACTOR_DROP };
             let [below, above] = fans(&groups[k], shape, shown[k].len(), inner);
             let band_top = y + drop + above;
             let bottom = band_top + tiers * step - TIER_GAP;
@@ -151,7 +151,7 @@ impl<'a> Layout<'a> {
                     boxes.push(Placed { edge, at: corner(x, tier), tier, covered });
                 }
             }
-            let possible = layer.inputs.saturating_mul(layer.ends());
+            let possible = layer.inputs.saturating_mul(layer.sums);
             let edges = layer.edges.len();
             bands.push(Band { boxes, top: band_top, bottom, slot: shape.slot, edges, possible });
             y = bottom + below;
@@ -226,13 +226,14 @@ fn fit(diagram: &Diagram) -> Fitted<'_> {
 
 /// The node where an edge ends; for a product the number of the factor as well, of how many.
 pub(super) fn end_of(layer: &DiagramLayer, end: usize) -> (usize, Option<(usize, usize)>) {
-    if end < layer.sums {
+    let plain = layer.plain();
+    if end < plain {
         return (end, None);
     }
-    let mut first = layer.sums;
-    for (m, &arity) in layer.multiplications.iter().enumerate() {
+    let mut first = plain;
+    for (m, &arity) in layer.multiply.iter().enumerate() {
         if end < first + arity {
-            return (layer.sums + m, Some((end - first, arity)));
+            return (plain + m, Some((end - first, arity)));
         }
         first += arity;
     }
@@ -305,7 +306,7 @@ fn row_groups(diagram: &Diagram, shown: &[Vec<&DiagramEdge>], row: usize, nodes:
         let boxes = shown.get(row).map_or(0, |edges| edges.iter().filter(|e| e.input == node).count());
         let factors = row.checked_sub(1).and_then(|below| {
             let layer = &diagram.layers[below];
-            layer.multiplications.get(node.checked_sub(layer.sums)?).copied()
+            layer.multiply.get(node.checked_sub(layer.plain())?).copied()
         });
         Group { node, boxes, own: NODE * factors.unwrap_or(1) as f64 }
     };

@@ -20,8 +20,7 @@ use layout::Layout;
 pub struct DiagramEdge {
     /// The input's index, below [`DiagramLayer::inputs`].
     pub input: usize,
-    /// Where it ends: the sums first, then what the multiplications take, one after the other; below
-    /// [`DiagramLayer::ends`].
+    /// The index of the sum where it ends, below [`DiagramLayer::sums`].
     pub output: usize,
     /// (x, φ(x)), x ascending; points that are not finite leave gaps.
     pub points: Vec<(f64, f64)>,
@@ -43,10 +42,11 @@ impl From<Edge> for DiagramEdge {
 pub struct DiagramLayer {
     /// The number of nodes below it.
     pub inputs: usize,
-    /// The number of nodes above it that add what arrives.
+    /// The number of sums that edges lead to.
     pub sums: usize,
-    /// For each node above it that multiplies, the number of its factors; these nodes come after the sums.
-    pub multiplications: Vec<usize>,
+    /// For each node above it that multiplies, the number of its factors, which are the last sums in turn; these nodes come
+    /// after those that are sums alone.
+    pub multiply: Vec<usize>,
     /// The edges, in any order.
     pub edges: Vec<DiagramEdge>,
 }
@@ -56,26 +56,38 @@ impl DiagramLayer {
     /// layer's largest.
     #[must_use]
     pub fn learned(inputs: usize, sums: usize, edges: impl IntoIterator<Item = Edge>) -> Self {
-        let edges: Vec<Edge> = edges.into_iter().collect();
-        let most = edges.iter().map(Edge::importance).filter(|i| i.is_finite()).fold(0.0, f64::max);
-        let share = |edge: &Edge| if most > 0.0 { edge.importance() / most } else { 0.0 };
-        // An edge that overflows has no finite deviation.
-        let known = |share: f64| if (0.0..=1.0).contains(&share) { share } else { f64::NAN };
-        let edges =
-            edges.into_iter().map(|e| DiagramEdge { importance: known(share(&e)), ..e.into() }).collect();
-        Self { inputs, sums, multiplications: Vec::new(), edges }
+        let edge = |e: Edge| DiagramEdge { importance: e.importance(), ..e.into() };
+        Self { inputs, sums, multiply: Vec::new(), edges: edges.into_iter().map(edge).collect() }.relative()
     }
 
-    /// The number of nodes above it: sums and products.
+    /// The layer with its importances divided by the largest of them, so that scores of any size become 0 to 1. Those that are
+    /// not finite become NaN.
+    #[must_use]
+    pub fn relative(mut self) -> Self {
+        let most = self.edges.iter().map(|e| e.importance).filter(|i| i.is_finite()).fold(0.0, f64::max);
+        for edge in &mut self.edges {
+            edge.importance = match edge.importance {
+                score if !score.is_finite() => f64::NAN,
+                score if most > 0.0 => score / most,
+                score => score,
+            };
+        }
+        self
+    }
+
+    /// The number of nodes above it: sums alone and products.
     #[must_use]
     pub fn nodes(&self) -> usize {
-        self.sums.saturating_add(self.multiplications.len())
+        self.plain().saturating_add(self.multiply.len())
     }
 
-    /// The number of places where an edge can end: the sums and the factors of the products.
-    #[must_use]
-    pub fn ends(&self) -> usize {
-        self.multiplications.iter().fold(self.sums, |sum, arity| sum.saturating_add(*arity))
+    /// The number of sums that are nodes as they are.
+    fn plain(&self) -> usize {
+        self.sums.saturating_sub(self.factors())
+    }
+
+    fn factors(&self) -> usize {
+        self.multiply.iter().fold(0, |sum, arity| sum.saturating_add(*arity))
     }
 }
 
@@ -201,9 +213,9 @@ impl Diagram {
 
     /// Its widths, the number of its edges, the notes.
     fn subtitle(&self) -> String {
-        let width = |layer: &DiagramLayer| match layer.multiplications.len() {
+        let width = |layer: &DiagramLayer| match layer.multiply.len() {
             0 => layer.sums.to_string(),
-            products => format!("[{}, {products}]", layer.sums),
+            products => format!("[{}, {products}]", layer.plain()),
         };
         let inputs = self.layers.first().map_or(0, |l| l.inputs).to_string();
         let widths: Vec<String> = std::iter::once(inputs).chain(self.layers.iter().map(width)).collect();

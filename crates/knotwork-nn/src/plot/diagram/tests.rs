@@ -101,8 +101,8 @@ fn what_is_pruned_is_absent() {
 
 #[test]
 fn products_gather_their_factors() {
-    let first = DiagramLayer { sums: 2, multiplications: vec![2, 3], ..full(2, 7) };
-    assert_eq!((first.nodes(), first.ends()), (4, 7));
+    let first = DiagramLayer { multiply: vec![2, 3], ..full(2, 7) };
+    assert_eq!((first.nodes(), first.sums), (4, 7));
     let diagram = Diagram::new("products").layers([first, full(4, 1)]);
     let svg = diagram.to_svg().unwrap();
     assert!(svg.contains(">[2, [2, 2], 1]: 18 edges<") && svg.contains(">product<"));
@@ -168,6 +168,8 @@ fn learned_layers_compare_their_deviations() {
     let layer = DiagramLayer::learned(3, 1, edges);
     assert_eq!((layer.edges[0].importance, layer.edges[1].importance), (1.0, 0.25));
     assert!(layer.edges[2].importance.is_nan());
+    let scored = DiagramLayer { edges: vec![edge(0, 0, 6.0), edge(1, 0, 1.5)], ..full(2, 1) }.relative();
+    assert_eq!((scored.edges[0].importance, scored.edges[1].importance), (1.0, 0.25));
     let flat = DiagramLayer::learned(1, 1, [sampled(0, 0.0)]);
     assert_eq!(flat.edges[0].importance, 0.0);
 }
@@ -184,14 +186,16 @@ fn what_does_not_fit_is_refused() {
         error(vec![layer])
     };
     type Case = (fn(&mut DiagramLayer), &'static str);
-    let cases: [Case; 11] = [
+    let cases: [Case; 13] = [
+        (|l| l.multiply = vec![2, 1], "layer 0: its products take 3 factors, but it has 2 sums"),
+        (|l| l.multiply = vec![usize::MAX; 2], "product 0 has 18446744073709551615 factors"),
         (|l| l.inputs = 0, "layer 0 goes from 0 inputs to 2 nodes"),
         (|l| l.sums = 0, "layer 0 goes from 2 inputs to 0 nodes"),
         (|l| l.inputs = usize::MAX, "at most 1000000 can be drawn"),
-        (|l| l.multiplications = vec![usize::MAX], "at most 1000000 can be drawn"),
-        (|l| l.multiplications = vec![2, 0], "product 1 has 0 factors; it must have 1 to 64"),
-        (|l| l.multiplications = vec![65], "product 0 has 65 factors"),
-        (|l| l.edges[1].output = 2, "layer 0 has no edge from 0 to 2: it has 2 inputs and 2 places"),
+        (|l| l.sums = 1_000_001, "layer 0 goes from 2 inputs to 1000001 sums; at most 1000000 can be drawn"),
+        (|l| l.multiply = vec![2, 0], "product 1 has 0 factors; it must have 1 to 64"),
+        (|l| l.multiply = vec![65], "product 0 has 65 factors"),
+        (|l| l.edges[1].output = 2, "layer 0 has no edge from 0 to 2: it has 2 inputs and 2 sums"),
         (|l| l.edges[1].input = 7, "layer 0 has no edge from 7 to 1"),
         (|l| l.edges[1].output = 0, "layer 0 has the edge from 0 to 0 twice"),
         (|l| l.edges[2].importance = 1.5, "the edge from 1 to 0 has importance 1.5; it must lie in 0..=1"),
