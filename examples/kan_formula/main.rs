@@ -28,6 +28,7 @@ use serde_json::json;
 mod discover;
 mod grids;
 
+use discover::Found;
 use grids::Row;
 
 const SAMPLES: usize = 1000;
@@ -115,7 +116,9 @@ fn main() -> Result<()> {
         println!("try {tries}       {name}: test {test:.2e}, {} edges", network.edges());
     })?;
     let seconds = start.elapsed().as_secs_f64();
-    let formula = found.as_ref().map(|f| f.formula.rounded(3).with_pi(1e-3));
+    // As short as is right to a ten-thousandth.
+    let readable = |f: &Found| f.formula.readable(&["x", "y"], &train.x.to_f64(), 1e-3);
+    let formula = found.as_ref().map(readable).transpose()?;
     match &formula {
         Some(formula) => println!("formula     {formula}    ({seconds:.2} s)"),
         None => println!("formula     none was found    ({seconds:.2} s)"),

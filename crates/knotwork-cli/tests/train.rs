@@ -78,7 +78,7 @@ fn a_table_becomes_a_formula_a_model_and_pictures() {
         "grid 10",
         "formulas",
         "best      formulas: test RMSE",
-        "formula   y = 100*sin(2*a) + ",
+        "formula   y = 100*sin(2*a) + b^2",
         "model     t.safetensors",
     ] {
         assert!(shown.contains(part), "`{part}` is missing:\n{shown}");

@@ -23,10 +23,10 @@ pub const ENDINGS: &[&str] = &["svg", "png"];
 /// What the network is drawn as.
 #[cfg(not(feature = "png"))]
 pub const ENDINGS: &[&str] = &["svg"];
-/// Digits of a printed formula's numbers.
-const DIGITS: usize = 4;
-/// How near a number must be to a multiple of pi to be called so.
-const PI: f64 = 1e-3;
+/// The part of the targets' deviation that a printed formula's rounding may cost.
+const ROUNDING: f64 = 1e-4;
+/// Rows over which it is measured.
+const ROWS: usize = 1000;
 
 /// What there is to say.
 pub struct Report<'a> {
@@ -38,6 +38,8 @@ pub struct Report<'a> {
     ranking: Vec<(String, f64)>,
     out_of_range: Vec<f64>,
     formulas: Vec<Expression>,
+    /// The same with numbers as short as the error allows.
+    readable: Vec<Expression>,
 }
 
 impl<'a> Report<'a> {
@@ -49,6 +51,7 @@ impl<'a> Report<'a> {
         let out = network.out_of_range(device, &table.test[0])?;
         let out_of_range = out.iter().map(|layer| layer.iter().copied().fold(0.0, f64::max)).collect();
         let formulas = if network.learned_edges() == 0 { network.formulas()? } else { Vec::new() };
+        let readable = readable(&formulas, table, outcome.best().test)?;
         Ok(Self {
             outcome,
             table,
@@ -57,6 +60,7 @@ impl<'a> Report<'a> {
             ranking: scores.ranking(&table.inputs),
             out_of_range,
             formulas,
+            readable,
         })
     }
 
@@ -83,10 +87,9 @@ impl<'a> Report<'a> {
                 writeln!(out, "edge      {edge}")?;
             }
         }
-        for (name, formula) in self.table.outputs.iter().zip(&self.formulas) {
-            let read = formula.rounded_significant(DIGITS).with_pi(PI);
-            writeln!(out, "formula   {name} = {read}")?;
-            writeln!(out, "latex     {}", read.to_latex())?;
+        for (name, formula) in self.table.outputs.iter().zip(&self.readable) {
+            writeln!(out, "formula   {name} = {formula}")?;
+            writeln!(out, "latex     {}", formula.to_latex())?;
         }
         Ok(())
     }
@@ -99,11 +102,12 @@ impl<'a> Report<'a> {
         });
         let stages: Vec<serde_json::Value> = stages.collect();
         let names: Vec<&str> = self.table.inputs.iter().map(String::as_str).collect();
-        let formulas = self.table.outputs.iter().zip(&self.formulas).map(|(name, formula)| {
+        let both = self.formulas.iter().zip(&self.readable);
+        let formulas = self.table.outputs.iter().zip(both).map(|(name, (formula, readable))| {
             Ok(json!({
                 "output": name,
-                "text": formula.rounded_significant(DIGITS).with_pi(PI).to_text(),
-                "latex": formula.to_latex(),
+                "text": readable.to_text(),
+                "latex": readable.to_latex(),
                 "rust": formula.to_rust("formula", &names)?,
             }))
         });
@@ -125,6 +129,15 @@ impl<'a> Report<'a> {
         });
         Ok(format!("{report:#}\n"))
     }
+}
+
+/// Formulas with numbers as short as the error allows.
+fn readable(formulas: &[Expression], table: &Table, error: f64) -> Result<Vec<Expression>> {
+    let names: Vec<&str> = table.inputs.iter().map(String::as_str).collect();
+    let x = table.train[0].to_f64();
+    let few = &x[..x.len().min(ROWS * names.len())];
+    let tolerance = error.max(ROUNDING * deviation(&table.train[1].to_f64()));
+    formulas.iter().map(|f| Ok(f.readable(&names, few, tolerance)?)).collect()
 }
 
 fn deviation(y: &[f64]) -> f64 {

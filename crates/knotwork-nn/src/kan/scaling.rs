@@ -120,18 +120,6 @@ impl Network {
         row.iter().enumerate().map(|(i, x)| unit(i).map_or(*x, |u| u.outwards(*x))).collect()
     }
 
-    /// The first layer's inputs as formulas of the data.
-    pub(super) fn inputs_as_formulas(&self) -> Vec<Expression> {
-        let input = |(i, name): (usize, &String)| {
-            let x = Expression::variable(name);
-            match self.units[0].get(i) {
-                Some(u) => (Expression::from(1.0 / u.scale) * x + (-u.shift / u.scale).into()).simplified(),
-                None => x,
-            }
-        };
-        self.inputs.iter().enumerate().map(input).collect()
-    }
-
     /// Outputs as formulas, in the data's units.
     pub(super) fn outputs_as_formulas(&self, last: Vec<Expression>) -> Vec<Expression> {
         let output = |(i, y): (usize, Expression)| match self.units[1].get(i) {
