@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in tests a panic is the report")]
 
+mod common;
+
 use knotwork::{
     nn::{
         Generator,
@@ -11,16 +13,7 @@ use knotwork::{
     prelude::*,
 };
 
-fn devices() -> Vec<Device> {
-    #[allow(unused_mut, reason = "without the feature `gpu` there is only one")]
-    let mut all = vec![Device::cpu()];
-    #[cfg(feature = "gpu")]
-    for profile in [knotwork::gpu::Profile::Checked, knotwork::gpu::Profile::Trusted] {
-        let options = knotwork::gpu::Options { profile, ..Default::default() };
-        all.push(knotwork::gpu::open(&options).expect("a GPU driver: `cargo xtask setup`"));
-    }
-    all
-}
+use common::devices;
 
 /// y and the gradients to x and all parameters, on every device, near those of the CPU.
 fn check(shape: &[usize], build: impl Fn(&Graph, &Tensor) -> Result<Tensor, knotwork::nn::Error>) {
