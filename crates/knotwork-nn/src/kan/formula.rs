@@ -46,7 +46,7 @@ impl AutoSymbolic {
         found.candidates.iter().filter(|c| miss(c) <= most && c.fit.r2 >= self.threshold).min_by(|a, b| {
             let complexity = |c: &Candidate| c.fit.edge.function.complexity_of();
             let size = |c: &Candidate| {
-                let Affine { a, b, c, d, .. } = c.fit.edge;
+                let Affine { a, b, c, d, .. } = c.fit.edge.shortest();
                 a.abs() + b.abs() + c.abs() + d.abs()
             };
             complexity(a).total_cmp(&complexity(b)).then(size(a).total_cmp(&size(b)))
@@ -292,7 +292,7 @@ impl Network {
                 formula.c *= unit.scale;
                 formula.d *= unit.scale;
             }
-            Some(formula.canonical())
+            Some(formula.shortest())
         };
         let mut bias = layer.bias.clone();
         if plain && !self.units[1].is_empty() {
