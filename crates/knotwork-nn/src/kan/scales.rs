@@ -6,6 +6,7 @@ use super::{
     Base, Kan,
     layer::{Layer, host},
     network::NetworkLayer,
+    symbols::Values,
 };
 use crate::{Error, Result};
 
@@ -92,7 +93,7 @@ impl Layer {
             parts.push([variance, mean]);
         }
         if let Some(symbols) = self.symbols() {
-            for (edges, to, value) in symbols.values(x)? {
+            for Values { edges, to, value } in symbols.values(x)? {
                 let n = edges.len();
                 let mut from = vec![0.0; layer.inputs * n];
                 for (k, (input, _)) in edges.iter().enumerate() {
