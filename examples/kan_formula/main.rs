@@ -6,13 +6,9 @@
 //!
 //!     cargo run --release --example kan_formula -- --device cpu --seed 1
 
-use std::{
-    f64::consts::PI,
-    path::{Path, PathBuf},
-    time::Instant,
-};
+use std::{f64::consts::PI, path::PathBuf, time::Instant};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Parser;
 use knotwork::{
     nn::{
@@ -22,7 +18,7 @@ use knotwork::{
     },
     prelude::*,
 };
-use knotwork_examples::device_name;
+use knotwork_examples::{Common, folder};
 use serde_json::json;
 
 mod discover;
@@ -35,25 +31,18 @@ const SAMPLES: usize = 1000;
 
 /// Learns exp(sin(πx) + y²).
 #[derive(Debug, Parser)]
-struct Arguments {
-    /// `cpu`, `gpu`, or part of a GPU's name; without it a hardware GPU where there is one, else the CPU.
-    #[arg(long)]
-    device: Option<String>,
-    /// The seed of the samples and of the initial values.
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    common: Common,
     /// Steps of L-BFGS on each grid.
     #[arg(long, default_value_t = 1000)]
     steps: usize,
     /// Draws the samples to train on at random, as pykan does, instead of spreading them evenly.
     #[arg(long)]
     random: bool,
-    /// Writes pictures of the network there: wide, pruned, and as a formula.
-    #[arg(long, value_name = "DIR")]
-    plot: Option<PathBuf>,
-    /// Writes the figures of the run as JSON.
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
+    /// The folder for the picture.
+    #[arg(long, value_name = "DIR", default_value = "target/kan_formula")]
+    out: PathBuf,
 }
 
 fn formula(x: f64, y: f64) -> f64 {
@@ -92,10 +81,12 @@ impl Samples {
 }
 
 fn main() -> Result<()> {
-    let arguments = Arguments::parse();
-    let device = knotwork::open_device(arguments.device.as_deref())?;
-    println!("device      {}", device_name(device.info()));
-    let seed = arguments.seed;
+    run(&Arguments::parse())
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let device = arguments.common.open()?;
+    let seed = arguments.common.seed;
     let train =
         if arguments.random { Samples::random(2 * seed + 1)? } else { Samples::spread(2 * seed + 1)? };
     let test = Samples::random(2 * seed + 2)?;
@@ -116,47 +107,36 @@ fn main() -> Result<()> {
         println!("try {tries}       {name}: test {test:.2e}, {} edges", network.edges());
     })?;
     let seconds = start.elapsed().as_secs_f64();
-    // As short as is right to a ten-thousandth.
+    // As short as is right to a thousandth.
     let readable = |f: &Found| f.formula.readable(&["x", "y"], &train.x.to_f64(), 1e-3);
     let formula = found.as_ref().map(readable).transpose()?;
     match &formula {
         Some(formula) => println!("formula     {formula}    ({seconds:.2} s)"),
         None => println!("formula     none was found    ({seconds:.2} s)"),
     }
-    if let (Some(folder), Some(found)) = (&arguments.plot, &found) {
-        pictures(folder, &device, &train, &found.outcome)?;
+    if let Some(found) = &found {
+        folder(&arguments.out)?;
+        let path = arguments.out.join("formula.svg");
+        picture(&device, &train, &found.outcome)?.save(&path)?;
+        println!("wrote       {}", path.display());
     }
-    if let Some(path) = &arguments.json {
-        let error = found.as_ref().map(|f| f.outcome.best().test);
-        let figures = json!({
-            "device": device_name(device.info()),
-            "seed": seed,
-            "rmse_by_grid": errors,
-            "formula": formula.as_ref().map(ToString::to_string),
-            "formula_latex": formula.as_ref().map(|f| f.to_latex()),
-            "formula_rmse": error,
-            "tries": found.as_ref().map(|f| f.tries),
-        });
-        write(path, &figures)?;
-    }
-    Ok(())
+    let figures = json!({
+        "rmse_by_grid": errors,
+        "formula": formula.as_ref().map(ToString::to_string),
+        "formula_latex": formula.as_ref().map(|f| f.to_latex()),
+        "formula_rmse": found.as_ref().map(|f| f.outcome.best().test),
+        "tries": found.as_ref().map(|f| f.tries),
+    });
+    arguments.common.write(&device, &figures)
 }
 
 /// The network before and after pruning, and as a formula.
-fn pictures(folder: &Path, device: &Device, train: &Samples, outcome: &Outcome) -> Result<()> {
-    std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+fn picture(device: &Device, train: &Samples, outcome: &Outcome) -> Result<Comparison> {
     let stages = [0, 1, outcome.stages.len() - 1].map(|k| &outcome.stages[k]);
     let mut all = Comparison::new("exp(sin(πx) + y²)");
     for Stage { name, network, test, .. } in stages {
         let diagram = network.diagram(name, device, &train.x)?;
         all = all.diagram(diagram.note(&format!("test RMSE {test:.1e}")));
     }
-    all.save(folder.join("formula.svg"))?;
-    println!("picture     {}", folder.join("formula.svg").display());
-    Ok(())
-}
-
-fn write(path: &Path, figures: &serde_json::Value) -> Result<()> {
-    std::fs::write(path, format!("{figures:#}\n"))
-        .with_context(|| format!("{} cannot be written", path.display()))
+    Ok(all)
 }
