@@ -56,6 +56,10 @@ pub fn cases(size: Size) -> Vec<Case> {
         }),
         Case::new(format!("maxout/4_pieces_{wide}"), move |g| Ok(vec![g.x(&[wide_rows, width])?.maxout(4)?])),
         Case::new(format!("pad/{wide}"), move |g| Ok(vec![g.x(&[wide_rows, width])?.pad(-1, 3, 5)?])),
+        Case::new(format!("concat/2x{wide}"), move |g| {
+            let (a, b) = (g.x(&[wide_rows, width])?, g.x(&[wide_rows, width])?);
+            Ok(vec![Tensor::concat(&[&a, &b], -1)?])
+        }),
         Case::new(format!("adam/{n}"), move |g| {
             let p = g.initial(&[n], -1.0, 1.0)?;
             let p = g.graph.parameter("p", p)?;
