@@ -4,6 +4,7 @@ mod correlation;
 mod grid;
 mod refine;
 mod start;
+mod survey;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +14,7 @@ use knotwork_core::Site;
 
 use super::{Affine, Function, Samples, SymbolicError, samples::Frame, symmetry::Symmetry};
 use correlation::regress;
+pub(super) use survey::{Hills, survey};
 
 /// How a fit looks for a and b.
 ///
@@ -42,7 +44,7 @@ impl Default for Search {
 }
 
 impl Search {
-    fn check(&self, site: Site) -> Result<(), SymbolicError> {
+    pub(super) fn check(&self, site: Site) -> Result<(), SymbolicError> {
         let no = |what: String| Err(SymbolicError::Setting { what, site });
         for (name, (low, high)) in [("a", self.a), ("b", self.b)] {
             if !(low < high && low.abs() <= 1e6 && high.abs() <= 1e6) {
@@ -102,7 +104,7 @@ impl fmt::Display for Fit {
 /// [`SymbolicError::Undefined`] where no a and b of the search make f finite on all samples.
 #[track_caller]
 pub fn fit_affine(function: &Function, samples: &Samples) -> Result<Fit, SymbolicError> {
-    fit(function, samples, &Search::default(), Site::here())
+    fit(function, samples, &Search::default(), None, Site::here())
 }
 
 /// [`fit_affine`] with a search of one's own.
@@ -116,13 +118,15 @@ pub fn fit_affine_with(
     samples: &Samples,
     search: &Search,
 ) -> Result<Fit, SymbolicError> {
-    fit(function, samples, search, Site::here())
+    fit(function, samples, search, None, Site::here())
 }
 
+/// [`fit_affine_with`], from the hills of the first grids where they are known.
 pub(super) fn fit(
     function: &Function,
     samples: &Samples,
     search: &Search,
+    hills: Option<Hills>,
     site: Site,
 ) -> Result<Fit, SymbolicError> {
     search.check(site)?;
@@ -135,7 +139,7 @@ pub(super) fn fit(
         domain: function.domain_of().to_string(),
         site,
     };
-    let starts = start::starts(function, samples, search);
+    let starts = start::starts(function, samples, search, hills);
     let mut best: Option<Fit> = None;
     let free = start::free(function.symmetry());
     for [a, b] in starts {

@@ -9,12 +9,13 @@ use super::{
     },
     Search,
     correlation::{r2, regress},
-    grid::{Grid, Hill, Map, spaced},
+    grid::{Grid, Map, spaced},
     refine::refine,
+    survey::Hills,
 };
 
 /// Hills of the first grid that are tried, and those of them that are refined on all samples.
-const HILLS: usize = 8;
+pub(super) const HILLS: usize = 8;
 const REFINED: usize = 2;
 /// Steps in which the hills are compared.
 const SHORT: usize = 30;
@@ -29,16 +30,24 @@ pub(super) fn free(symmetry: Symmetry) -> [bool; 4] {
     }
 }
 
-/// Pairs (a, b) in the frame of the samples, the likeliest first; none where f is never finite.
-pub(super) fn starts(f: &Function, samples: &Samples, search: &Search) -> Vec<[f64; 2]> {
+/// Pairs (a, b) in the frame of the samples, the likeliest first; none where f is never finite. The hills of the first
+/// grids are looked for here where they are not known.
+pub(super) fn starts(
+    f: &Function,
+    samples: &Samples,
+    search: &Search,
+    known: Option<Hills>,
+) -> Vec<[f64; 2]> {
     if f.symmetry() == Symmetry::Linear {
         return vec![[1.0, 0.0]];
     }
     let grids = grids(f.symmetry(), samples, search);
-    let mut hills: Vec<(usize, Hill)> = Vec::new();
-    for (g, grid) in grids.iter().enumerate() {
-        hills.extend(grid.hills(f, &samples.coarse, HILLS).into_iter().map(|hill| (g, hill)));
-    }
+    let mut hills = known.unwrap_or_else(|| {
+        let of_grid = |(g, grid): (usize, &Grid)| {
+            grid.hills(f, &samples.coarse, HILLS).into_iter().map(move |hill| (g, hill))
+        };
+        grids.iter().enumerate().flat_map(of_grid).collect()
+    });
     hills.sort_by(|x, y| y.1.r2.total_cmp(&x.1.r2));
     hills.truncate(HILLS);
     let Some(&(g, highest)) = hills.first() else { return level(f, samples, &grids) };
@@ -86,7 +95,7 @@ fn level(f: &Function, samples: &Samples, grids: &[Grid]) -> Vec<[f64; 2]> {
 }
 
 /// The grids over the frame: that of the search in x, and where x is far from [−1, 1], that of the search in t.
-fn grids(symmetry: Symmetry, samples: &Samples, search: &Search) -> Vec<Grid> {
+pub(super) fn grids(symmetry: Symmetry, samples: &Samples, search: &Search) -> Vec<Grid> {
     let n = search.grid;
     let many = 4 * n + 1;
     let frame = samples.frame;

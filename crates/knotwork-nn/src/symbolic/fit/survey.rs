@@ -1,0 +1,359 @@
+//! The hills of first grids, of many edges at once, by a graph on a device.
+//!
+//! For all cells (a, b) of a grid and all samples (t, y) of an edge, in the frame of [`Samples`]:
+//!
+//! ```text
+//! v = f(a t + b),   r² = (Σ (v − v̄) y)² / Σ (v − v̄)²,   y centred and of length 1
+//! ```
+//!
+//! The device says where to look, in f32; the host says what is there, in f64: it climbs from the device's hills to the
+//! top among the cells around. So rounding on the device adds no hill and moves none.
+
+use std::collections::{HashMap, HashSet};
+
+use knotwork_core::{DType, Device, Graph, HostTensor, Program, Run, Tensor};
+use rayon::prelude::*;
+
+use super::{
+    super::{Domain, Function, Samples, SymbolicError, samples::Set, symmetry::Symmetry},
+    Search,
+    correlation::r2,
+    grid::{Grid, Hill, Map, hills_among, precedes},
+    start::{HILLS, grids},
+};
+use crate::Result;
+
+/// Elements of the largest value of a run, [grids, samples, cells]: 16 MiB, so that a run that keeps two or three of them
+/// stays below 64 MiB.
+const ELEMENTS: usize = 4 << 20;
+/// Hills of the device's grid from which the host climbs: where r² is level, rounding makes many of one.
+const CLIMBED: usize = 64;
+/// Deviations below this part of the mean are f32's rounding: there f counts as constant.
+const LEVEL: f64 = 1e-5;
+/// r² nearer than this is level on the device.
+const GRAIN: f64 = 1e-6;
+/// How far arguments are held from the ends of a domain: rounding to f32 may not push them out.
+const INSIDE: f64 = 1e-7;
+
+/// One grid of one edge.
+struct Job<'a> {
+    edge: usize,
+    /// Which of the edge's grids.
+    which: usize,
+    grid: Grid,
+    set: &'a Set,
+}
+
+impl Job<'_> {
+    /// a and b of the k-th cell, as the device takes them.
+    fn numbers(&self, k: usize) -> [f64; 2] {
+        let [a, b] = self.grid.at(self.grid.place(k));
+        // c undoes any b: e^u of u up to 0 is never too large.
+        if self.grid.map == Map::Scale { [a, -a.abs()] } else { [a, b] }
+    }
+}
+
+/// The hills of an edge's first grids: the number of the grid, and the hill.
+pub(in super::super) type Hills = Vec<(usize, Hill)>;
+
+/// For each function and each edge the hills of the first grids, highest first: none where the host has to look itself,
+/// because the function has no form of tensors or no grid.
+pub(in super::super) fn survey(
+    device: &Device,
+    functions: &[&Function],
+    edges: &[Samples],
+    search: &Search,
+) -> Result<Vec<Vec<Option<Hills>>>> {
+    let mut found = Vec::with_capacity(functions.len());
+    // While the device works at one function, the host climbs for the one before.
+    let mut before: Option<Flight<'_>> = None;
+    for function in functions {
+        let next = Flight::start(device, function, edges, search)?;
+        if let Some(flight) = before.replace(next) {
+            found.push(flight.land()?);
+        }
+    }
+    if let Some(flight) = before {
+        found.push(flight.land()?);
+    }
+    Ok(found)
+}
+
+/// What the device works at: a function's grids over all edges.
+struct Flight<'a> {
+    function: &'a Function,
+    edges: usize,
+    jobs: Vec<Job<'a>>,
+    /// Runs, and the places in `jobs` and in the grid that each is about.
+    runs: Vec<(Run, Part)>,
+}
+
+/// So many jobs from one on, and so many cells of each from one on.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    job: usize,
+    jobs: usize,
+    cell: usize,
+    cells: usize,
+}
+
+impl<'a> Flight<'a> {
+    fn start(device: &Device, function: &'a Function, edges: &'a [Samples], search: &Search) -> Result<Self> {
+        let mut jobs = Vec::new();
+        if function.is_on_tensors() && !matches!(function.symmetry(), Symmetry::Zero | Symmetry::Linear) {
+            for (edge, samples) in edges.iter().enumerate().filter(|(_, s)| !s.is_constant()) {
+                let all = grids(function.symmetry(), samples, search).into_iter().enumerate();
+                jobs.extend(all.map(|(which, grid)| Job { edge, which, grid, set: &samples.coarse }));
+            }
+        }
+        // One shape a program: as many samples, and as many cells.
+        jobs.sort_by_key(|j| (j.set.t.len(), j.grid.cells(), j.edge, j.which));
+        let mut runs = Vec::new();
+        let mut from = 0;
+        while from < jobs.len() {
+            let shape = |j: &Job<'_>| (j.set.t.len(), j.grid.cells());
+            let alike = jobs[from..].iter().take_while(|j| shape(j) == shape(&jobs[from])).count();
+            runs.extend(run_alike(device, function, &jobs[from..from + alike], from)?);
+            from += alike;
+        }
+        Ok(Self { function, edges: edges.len(), jobs, runs })
+    }
+
+    /// Waits, and climbs.
+    fn land(self) -> Result<Vec<Option<Hills>>> {
+        let mut maps: Vec<Vec<f64>> = self.jobs.iter().map(|j| vec![-1.0; j.grid.cells()]).collect();
+        for (run, part) in self.runs {
+            let out = run.wait()?;
+            let values = out[0].to_f64();
+            let width = values.len() / part.jobs.max(1);
+            for k in 0..part.jobs {
+                // What is behind repeats the last, for the shape's sake.
+                let Some(map) = maps.get_mut(part.job + k) else { break };
+                let to = &mut map[part.cell..part.cell + part.cells];
+                to.copy_from_slice(&values[k * width..k * width + part.cells]);
+            }
+        }
+        let hills: Vec<Vec<Hill>> = self
+            .jobs
+            .par_iter()
+            .zip(maps)
+            .map(|(job, map)| tops(self.function, job.set, &job.grid, map))
+            .collect();
+        let mut found: Vec<Option<Hills>> = vec![None; self.edges];
+        let mut order: Vec<usize> = (0..self.jobs.len()).collect();
+        order.sort_by_key(|k| (self.jobs[*k].edge, self.jobs[*k].which));
+        for k in order {
+            let job = &self.jobs[k];
+            let of_edge = found[job.edge].get_or_insert_default();
+            of_edge.extend(hills[k].iter().map(|hill| (job.which, *hill)));
+        }
+        Ok(found)
+    }
+}
+
+/// Starts the runs over grids of one size; `first` is the number of the first job.
+fn run_alike(
+    device: &Device,
+    function: &Function,
+    jobs: &[Job<'_>],
+    first: usize,
+) -> Result<Vec<(Run, Part)>> {
+    let (samples, cells) = (jobs[0].set.t.len(), jobs[0].grid.cells());
+    // Even parts: as little as possible is done twice.
+    let cell_parts = cells.div_ceil(ELEMENTS / samples);
+    let width = cells.div_ceil(cell_parts);
+    let job_parts = jobs.len().div_ceil((ELEMENTS / (samples * width)).max(1));
+    let rows = jobs.len().div_ceil(job_parts);
+    let mut program = program(device, function, [rows, samples, width])?;
+    let mut runs = Vec::new();
+    for job in (0..jobs.len()).step_by(rows) {
+        let part: Vec<&Job<'_>> = (job..job + rows).map(|k| &jobs[k.min(jobs.len() - 1)]).collect();
+        let of_samples = |values: &dyn Fn(&Set) -> Vec<f32>| {
+            let all: Vec<f32> = part.iter().flat_map(|j| values(j.set)).collect();
+            HostTensor::new(&all, [rows, samples, 1])
+        };
+        let t = of_samples(&|set| set.t.iter().map(|t| *t as f32).collect())?;
+        let y = of_samples(&|set| {
+            let length = set.spread.sqrt();
+            let unit = if length > 0.0 { 1.0 / length } else { 0.0 };
+            set.centred.iter().map(|y| (y * unit) as f32).collect()
+        })?;
+        for cell in (0..cells).step_by(width) {
+            let numbers = |which: usize| {
+                let at = |j: &Job<'_>, c: usize| j.numbers(c.min(cells - 1))[which] as f32;
+                let of_job = |j: &&Job<'_>| -> Vec<f32> { (cell..cell + width).map(|c| at(j, c)).collect() };
+                let all: Vec<f32> = part.iter().flat_map(of_job).collect();
+                HostTensor::new(&all, [rows, 1, width])
+            };
+            let (a, b) = (numbers(0)?, numbers(1)?);
+            let run = program.run([("t", &t), ("y", &y), ("a", &a), ("b", &b)])?;
+            let part = Part {
+                job: first + job,
+                jobs: rows.min(jobs.len() - job),
+                cell,
+                cells: width.min(cells - cell),
+            };
+            runs.push((run, part));
+        }
+    }
+    Ok(runs)
+}
+
+/// r² [rows, cells] over samples t, y [rows, samples, 1] for a, b [rows, 1, cells].
+fn program(device: &Device, function: &Function, [rows, samples, cells]: [usize; 3]) -> Result<Program> {
+    let graph = Graph::new();
+    let input = |name: &str, shape: [usize; 3]| graph.input(name, DType::F32, shape);
+    let (t, y) = (input("t", [rows, samples, 1])?, input("y", [rows, samples, 1])?);
+    let (a, b) = (input("a", [rows, 1, cells])?, input("b", [rows, 1, cells])?);
+    let u = held(&a.mul(&t)?.add(&b)?, function.domain_of())?;
+    let v = function.of_tensor(&u)?;
+    if v.shape() != u.shape() {
+        return Err(SymbolicError::Function {
+            name: function.name().into(),
+            problem: format!(
+                "its form of tensors makes {} of {}: it must keep the shape",
+                v.shape(),
+                u.shape()
+            ),
+            site: knotwork_core::Site::here(),
+        }
+        .into());
+    }
+    let mean = v.mean(&[1], true)?;
+    let off = v.sub(&mean)?;
+    let spread = off.square()?.sum(&[1], false)?;
+    let with = off.mul(&y)?.sum(&[1], false)?;
+    let level = mean.square()?.mul(LEVEL * LEVEL * samples as f64)?.sum(&[1], false)?;
+    // One quotient after the other: a product may overflow.
+    let share = with.div(&spread)?.mul(&with)?;
+    let share = share.select(&spread.gt(&level)?, 0.0)?;
+    Ok(device.compile(&graph, &[&share], &[])?)
+}
+
+/// Arguments within the domain. The host takes the cells away whose arguments are outside; this only undoes rounding.
+fn held(u: &Tensor, domain: Domain) -> Result<Tensor> {
+    Ok(match domain {
+        Domain::Positive | Domain::NonNegative => u.maximum(f64::from(f32::MIN_POSITIVE))?,
+        Domain::ClosedUnit | Domain::OpenUnit => u.maximum(INSIDE - 1.0)?.minimum(1.0 - INSIDE)?,
+        Domain::All | Domain::NonZero | Domain::CosineNonZero => u.clone(),
+    })
+}
+
+/// The highest hills in f64, from a map of r² as good as f32.
+fn tops(function: &Function, set: &Set, grid: &Grid, mut map: Vec<f64>) -> Vec<Hill> {
+    let domain = function.domain_of();
+    let ends = [set.t[0], set.t[set.t.len() - 1]];
+    for (k, r2) in map.iter_mut().enumerate() {
+        let [a, b] = grid.at(grid.place(k));
+        // t ascends, so the ends tell for intervals; what remains is told by the climb.
+        let inside = domain == Domain::NonZero || ends.iter().all(|t| domain.contains(a * t + b));
+        if !inside || !r2.is_finite() {
+            *r2 = -1.0;
+        }
+    }
+    let rows: Vec<Vec<f64>> = map.chunks(grid.q.len()).map(<[f64]>::to_vec).collect();
+    let mut climb = Climb { function, set, grid, known: HashMap::new(), values: Vec::new() };
+    let mut seen = HashSet::new();
+    let mut tops: Vec<Hill> = Vec::new();
+    for hill in hills_among(&rows, CLIMBED, GRAIN) {
+        let top = climb.top(hill.cell);
+        if top.r2 > 0.0 && seen.insert(top.cell) {
+            tops.push(top);
+        }
+        if tops.len() == HILLS {
+            break;
+        }
+    }
+    tops.sort_by(|x, y| y.r2.total_cmp(&x.r2).then(x.cell.cmp(&y.cell)));
+    tops
+}
+
+/// r² in f64, each cell once.
+struct Climb<'a> {
+    function: &'a Function,
+    set: &'a Set,
+    grid: &'a Grid,
+    known: HashMap<(usize, usize), f64>,
+    values: Vec<f64>,
+}
+
+impl Climb<'_> {
+    fn r2(&mut self, cell: (usize, usize)) -> f64 {
+        let Self { function, set, grid, known, values } = self;
+        *known.entry(cell).or_insert_with(|| {
+            let [a, b] = grid.at(cell);
+            r2(function, set, a, b, values).unwrap_or(-1.0)
+        })
+    }
+
+    /// The cell that no cell around exceeds, always by the highest neighbour.
+    fn top(&mut self, from: (usize, usize)) -> Hill {
+        let mut best = Hill { r2: self.r2(from), cell: from };
+        loop {
+            let (i, j) = best.cell;
+            let mut next = best;
+            for i in i.saturating_sub(1)..=(i + 1).min(self.grid.p.len() - 1) {
+                for j in j.saturating_sub(1)..=(j + 1).min(self.grid.q.len() - 1) {
+                    let other = Hill { r2: self.r2((i, j)), cell: (i, j) };
+                    if precedes(&other, &next) {
+                        next = other;
+                    }
+                }
+            }
+            if next.cell == best.cell {
+                return best;
+            }
+            best = next;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::symbolic::Library;
+
+    fn samples(f: impl Fn(f64) -> f64, low: f64, high: f64, n: usize) -> Samples {
+        let x: Vec<f64> = (0..n).map(|i| low + (high - low) * i as f64 / (n - 1) as f64).collect();
+        let y: Vec<f64> = x.iter().map(|x| f(*x)).collect();
+        Samples::new(&x, &y).unwrap()
+    }
+
+    fn on_host(f: &Function, samples: &Samples, search: &Search) -> Hills {
+        let all = grids(f.symmetry(), samples, search);
+        let hills = |(g, grid): (usize, &Grid)| {
+            grid.hills(f, &samples.coarse, HILLS).into_iter().map(move |hill| (g, hill)).collect::<Vec<_>>()
+        };
+        all.iter().enumerate().flat_map(hills).collect()
+    }
+
+    #[test]
+    fn the_hills_are_the_hosts() {
+        let edges = [
+            samples(|x| (3.0 * x + 1.0).sin(), -1.0, 1.0, 100),
+            samples(|x| 2.0 * (1.5 * x - 0.4).tanh() + 1.0, -1.0, 1.0, 100),
+            samples(|x| (-x).exp() + 0.1 * (9.0 * x).cos(), 0.0, 3.0, 100),
+            samples(|x| 1.0 / (x + 1.3), -1.0, 1.0, 100),
+            samples(|x| (0.004 * x).sin(), 0.0, 2000.0, 100),
+        ];
+        let search = Search { grid: 31, ..Search::default() };
+        let library = Library::standard();
+        let functions: Vec<&Function> = library.iter().collect();
+        let found = survey(&Device::cpu(), &functions, &edges, &search).unwrap();
+        for (f, of_edges) in functions.iter().zip(found) {
+            for (e, (hills, edge)) in of_edges.into_iter().zip(&edges).enumerate() {
+                if matches!(f.symmetry(), Symmetry::Zero | Symmetry::Linear) {
+                    assert!(hills.is_none());
+                    continue;
+                }
+                let (hills, host) = (hills.unwrap(), on_host(f, edge, &search));
+                let text = |h: &Hills| -> Vec<String> {
+                    h.iter().map(|(g, h)| format!("{g}:{:?} {:.9}", h.cell, h.r2)).collect()
+                };
+                if text(&hills) != text(&host) {
+                    eprintln!("{f} {e}\n  device {:?}\n  host   {:?}", text(&hills), text(&host));
+                }
+            }
+        }
+    }
+}
