@@ -118,7 +118,7 @@ pub fn suggest_on(
     check_weight(weight, site)?;
     search.check(site)?;
     let functions: Vec<&Function> = library.iter().collect();
-    let mut hills = survey(device, &functions, edges, search)?;
+    let mut hills = survey(device, &functions, edges, search, site)?;
     let mut tasks: Vec<(usize, &Function, &Samples, Option<Hills>)> = Vec::new();
     for (e, samples) in edges.iter().enumerate() {
         let of_functions = functions.iter().zip(&mut hills);

@@ -36,7 +36,7 @@ pub(super) struct Grid {
 }
 
 /// A point of a grid that no neighbour exceeds.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(in super::super) struct Hill {
     pub r2: f64,
     pub cell: (usize, usize),
@@ -71,7 +71,12 @@ impl Grid {
 
     /// The hills, highest first, at most so many.
     pub fn hills(&self, f: &Function, set: &Set, most: usize) -> Vec<Hill> {
-        let rows: Vec<Vec<f64>> = (0..self.p.len())
+        hills_among(&self.rows(f, set), most, GRAIN)
+    }
+
+    /// r² at all cells, row by row: −1 where f is not finite.
+    pub fn rows(&self, f: &Function, set: &Set) -> Vec<Vec<f64>> {
+        (0..self.p.len())
             .into_par_iter()
             .map_init(Vec::new, |values, i| {
                 let cell = |j: usize| {
@@ -80,8 +85,7 @@ impl Grid {
                 };
                 (0..self.q.len()).map(cell).collect()
             })
-            .collect();
-        hills_among(&rows, most, GRAIN)
+            .collect()
     }
 
     /// The cells around one, divided anew: by [`FINER`] in a plane, by 50 on a line.

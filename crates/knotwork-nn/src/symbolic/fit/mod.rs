@@ -3,6 +3,8 @@
 mod correlation;
 mod grid;
 mod refine;
+#[cfg(test)]
+mod robust_tests;
 mod start;
 mod survey;
 #[cfg(test)]
@@ -25,7 +27,7 @@ pub(super) use survey::{Hills, survey};
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Search {
-    /// The range of a, ±10 unless told.
+    /// The range of a, ±10 unless told. Waves are looked for up to 12 periods over the samples as well.
     pub a: (f64, f64),
     /// The range of b, ±10 unless told.
     pub b: (f64, f64),
@@ -86,7 +88,8 @@ impl fmt::Display for Fit {
 /// and Levenberg–Marquardt steps on all four end the search, so that exact functions are found to rounding.
 ///
 /// What c and d can undo is not searched: powers need only b/a, `exp` only a, `sin` one half period of b. Where the
-/// samples' x lies far from [−1, 1], the grid is also laid over x brought there. a and b for which f is not finite on a sample
+/// samples' x lies far from [−1, 1], the grid is also laid over x brought there; waves are looked for up to 12 periods over
+/// the samples, and poles beside the largest |y|. a and b for which f is not finite on a sample
 /// are left out.
 ///
 /// ```

@@ -11,7 +11,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use knotwork_core::{DType, Device, Graph, HostTensor, Program, Run, Tensor};
+use knotwork_core::{DType, Device, Graph, HostTensor, Program, Run, Site, Tensor};
 use rayon::prelude::*;
 
 use super::{
@@ -63,12 +63,13 @@ pub(in super::super) fn survey(
     functions: &[&Function],
     edges: &[Samples],
     search: &Search,
+    site: Site,
 ) -> Result<Vec<Vec<Option<Hills>>>> {
     let mut found = Vec::with_capacity(functions.len());
     // While the device works at one function, the host climbs for the one before.
     let mut before: Option<Flight<'_>> = None;
     for function in functions {
-        let next = Flight::start(device, function, edges, search)?;
+        let next = Flight::start(device, function, edges, search, site)?;
         if let Some(flight) = before.replace(next) {
             found.push(flight.land()?);
         }
@@ -98,7 +99,13 @@ struct Part {
 }
 
 impl<'a> Flight<'a> {
-    fn start(device: &Device, function: &'a Function, edges: &'a [Samples], search: &Search) -> Result<Self> {
+    fn start(
+        device: &Device,
+        function: &'a Function,
+        edges: &'a [Samples],
+        search: &Search,
+        site: Site,
+    ) -> Result<Self> {
         let mut jobs = Vec::new();
         if function.is_on_tensors() && !matches!(function.symmetry(), Symmetry::Zero | Symmetry::Linear) {
             for (edge, samples) in edges.iter().enumerate().filter(|(_, s)| !s.is_constant()) {
@@ -113,7 +120,7 @@ impl<'a> Flight<'a> {
         while from < jobs.len() {
             let shape = |j: &Job<'_>| (j.set.t.len(), j.grid.cells());
             let alike = jobs[from..].iter().take_while(|j| shape(j) == shape(&jobs[from])).count();
-            runs.extend(run_alike(device, function, &jobs[from..from + alike], from)?);
+            runs.extend(run_alike(device, function, &jobs[from..from + alike], from, site)?);
             from += alike;
         }
         Ok(Self { function, edges: edges.len(), jobs, runs })
@@ -151,20 +158,24 @@ impl<'a> Flight<'a> {
     }
 }
 
+/// How many grids, and how many cells of each, a run takes: even parts, since the last is filled up.
+fn parts(grids: usize, cells: usize, samples: usize) -> [usize; 2] {
+    let width = cells.div_ceil(cells.div_ceil(ELEMENTS / samples));
+    let rows = (ELEMENTS / (samples * width)).max(1);
+    [grids.div_ceil(grids.div_ceil(rows)), width]
+}
+
 /// Starts the runs over grids of one size; `first` is the number of the first job.
 fn run_alike(
     device: &Device,
     function: &Function,
     jobs: &[Job<'_>],
     first: usize,
+    site: Site,
 ) -> Result<Vec<(Run, Part)>> {
     let (samples, cells) = (jobs[0].set.t.len(), jobs[0].grid.cells());
-    // Even parts: as little as possible is done twice.
-    let cell_parts = cells.div_ceil(ELEMENTS / samples);
-    let width = cells.div_ceil(cell_parts);
-    let job_parts = jobs.len().div_ceil((ELEMENTS / (samples * width)).max(1));
-    let rows = jobs.len().div_ceil(job_parts);
-    let mut program = program(device, function, [rows, samples, width])?;
+    let [rows, width] = parts(jobs.len(), cells, samples);
+    let mut program = program(device, function, [rows, samples, width], site)?;
     let mut runs = Vec::new();
     for job in (0..jobs.len()).step_by(rows) {
         let part: Vec<&Job<'_>> = (job..job + rows).map(|k| &jobs[k.min(jobs.len() - 1)]).collect();
@@ -200,7 +211,12 @@ fn run_alike(
 }
 
 /// r² [rows, cells] over samples t, y [rows, samples, 1] for a, b [rows, 1, cells].
-fn program(device: &Device, function: &Function, [rows, samples, cells]: [usize; 3]) -> Result<Program> {
+fn program(
+    device: &Device,
+    function: &Function,
+    [rows, samples, cells]: [usize; 3],
+    site: Site,
+) -> Result<Program> {
     let graph = Graph::new();
     let input = |name: &str, shape: [usize; 3]| graph.input(name, DType::F32, shape);
     let (t, y) = (input("t", [rows, samples, 1])?, input("y", [rows, samples, 1])?);
@@ -215,7 +231,7 @@ fn program(device: &Device, function: &Function, [rows, samples, cells]: [usize;
                 v.shape(),
                 u.shape()
             ),
-            site: knotwork_core::Site::here(),
+            site,
         }
         .into());
     }
@@ -310,8 +326,8 @@ impl Climb<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::symbolic::Library;
+    use super::{super::correlation::evaluate, *};
+    use crate::symbolic::{Library, samples::moments};
 
     fn samples(f: impl Fn(f64) -> f64, low: f64, high: f64, n: usize) -> Samples {
         let x: Vec<f64> = (0..n).map(|i| low + (high - low) * i as f64 / (n - 1) as f64).collect();
@@ -339,7 +355,8 @@ mod tests {
         let search = Search { grid: 31, ..Search::default() };
         let library = Library::standard();
         let functions: Vec<&Function> = library.iter().collect();
-        let found = survey(&Device::cpu(), &functions, &edges, &search).unwrap();
+        let found = survey(&Device::cpu(), &functions, &edges, &search, Site::here()).unwrap();
+        let mut compared = 0;
         for (f, of_edges) in functions.iter().zip(found) {
             for (e, (hills, edge)) in of_edges.into_iter().zip(&edges).enumerate() {
                 if matches!(f.symmetry(), Symmetry::Zero | Symmetry::Linear) {
@@ -347,13 +364,98 @@ mod tests {
                     continue;
                 }
                 let (hills, host) = (hills.unwrap(), on_host(f, edge, &search));
-                let text = |h: &Hills| -> Vec<String> {
-                    h.iter().map(|(g, h)| format!("{g}:{:?} {:.9}", h.cell, h.r2)).collect()
+                let all = grids(f.symmetry(), edge, &search);
+                // f32 does not see changes of f that are this small a part of f, nor so low a hill.
+                let seen = |&(g, hill): &(usize, Hill)| {
+                    let [a, b] = all[g].at(hill.cell);
+                    let mut values = Vec::new();
+                    evaluate(f, &edge.coarse.t, a, b, &mut values);
+                    let (mean, spread) = moments(&values);
+                    let part = (spread / values.len() as f64).sqrt() / mean.abs();
+                    hill.r2 > 0.05 && part > 2.0 * LEVEL && values.iter().all(|v| v.abs() < 1e18)
                 };
-                if text(&hills) != text(&host) {
-                    eprintln!("{f} {e}\n  device {:?}\n  host   {:?}", text(&hills), text(&host));
+                for hill in host.iter().filter(|h| seen(h)) {
+                    assert!(hills.contains(hill), "{f}, edge {e}: {hill:?} is not in {hills:?}");
                 }
+                for hill in &hills {
+                    let rows = all[hill.0].rows(f, &edge.coarse);
+                    let every = hills_among(&rows, usize::MAX, super::super::grid::GRAIN);
+                    assert!(every.contains(&hill.1), "{f}, edge {e}: {hill:?} is no hill");
+                }
+                compared += hills.len();
             }
+        }
+        assert!(compared > 500, "{compared}");
+    }
+
+    #[test]
+    fn parts_are_put_together() {
+        // More grids than a run takes, and grids of more cells than a run takes; samples of two lengths.
+        let edges: Vec<Samples> = (0..15)
+            .map(|k| {
+                samples(
+                    |x| (x * (2.0 + 0.3 * f64::from(k))).sin(),
+                    -1.0,
+                    1.0,
+                    if k % 2 == 0 { 40 } else { 128 },
+                )
+            })
+            .collect();
+        let library = Library::standard();
+        let tanh = library.get("tanh").unwrap();
+        for (search, count) in
+            [(Search { grid: 101, ..Search::default() }, 15), (Search { grid: 301, ..Search::default() }, 2)]
+        {
+            let flight =
+                Flight::start(&Device::cpu(), &tanh, &edges[..count], &search, Site::here()).unwrap();
+            assert!(flight.runs.len() > 2, "{} runs", flight.runs.len());
+            let found = flight.land().unwrap();
+            for (hills, edge) in found.into_iter().zip(&edges) {
+                assert_eq!(hills.unwrap()[0], on_host(&tanh, edge, &search)[0]);
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_host_has_to_look_for() {
+        let edges = [samples(f64::sin, -1.0, 1.0, 50), samples(|_| 2.0, -1.0, 1.0, 50)];
+        let bump = |u: f64| u * (-u * u).exp();
+        let (plain, on_tensors) = (
+            Function::new("bump", bump),
+            Function::new("tensor", bump).tensor(|u| u.mul(&u.square()?.neg()?.exp()?)),
+        );
+        let search = Search { grid: 21, ..Search::default() };
+        let found = survey(&Device::cpu(), &[&plain, &on_tensors], &edges, &search, Site::here()).unwrap();
+        assert!(found[0].iter().all(Option::is_none));
+        assert!(found[1][0].is_some() && found[1][1].is_none());
+        let wrong = Function::new("wrong", bump).tensor(|u| u.sum(&[1], true));
+        let e = survey(&Device::cpu(), &[&wrong], &edges, &search, Site::here()).unwrap_err().to_string();
+        assert!(
+            e.starts_with("function `wrong`: its form of tensors makes [1, 1, 441] of [1, 50, 441]"),
+            "{e}"
+        );
+    }
+
+    #[test]
+    fn a_run_keeps_below_64_mib() {
+        let library = Library::standard();
+        for (name, grids, cells) in [("tan", 500, 51 * 26), ("sinh", 40, 51 * 101), ("silu", 3, 1001 * 1001)]
+        {
+            let [rows, width] = parts(grids, cells, Samples::COARSE);
+            let mut program = program(
+                &Device::cpu(),
+                &library.get(name).unwrap(),
+                [rows, Samples::COARSE, width],
+                Site::here(),
+            )
+            .unwrap();
+            let plan = program.plan(&knotwork_core::tensor::Binding::default()).unwrap();
+            let largest = rows * Samples::COARSE * width * 4;
+            assert!(
+                plan.live_peak <= 64 << 20 && largest > 8 << 20,
+                "{name}: {} of {largest}",
+                plan.live_peak
+            );
         }
     }
 }
