@@ -2,16 +2,35 @@
 
 use std::fmt;
 
-use knotwork_core::{Device, HostTensor};
+use knotwork_core::{Device, HostTensor, plan::DeviceKind};
 
 use super::{Network, NetworkLayer};
 use crate::{
     Error, Result,
     symbolic::{
         Affine, Candidate, Expression, LayerFormula, Library, Samples, Search, Suggestions, SymbolicError,
-        suggest_with,
+        suggest_on, suggest_with,
     },
 };
+
+/// Edges whose samples are held at a time: some ten megabytes.
+const AT_ONCE: usize = 256;
+
+/// What functions the edges may be. A GPU lays the first grids; beside the CPU's own search, which takes each function's
+/// exact symmetries in f64 as they come, a graph on the CPU gains nothing (`docs/performance.md`).
+#[track_caller]
+fn suggest_for(
+    device: &Device,
+    edges: &[Samples],
+    library: &Library,
+    weight: f64,
+    search: &Search,
+) -> Result<Vec<Suggestions>> {
+    if device.info().kind == DeviceKind::Gpu {
+        return suggest_on(device, edges, library, weight, search);
+    }
+    edges.iter().map(|samples| Ok(suggest_with(samples, library, weight, search)?)).collect()
+}
 
 /// How [`Network::auto_symbolic`] chooses among the functions of a library.
 ///
@@ -155,7 +174,9 @@ impl Network {
         weight: f64,
     ) -> Result<Suggestions> {
         let samples = self.edge_samples(device, x, layer, input, sum)?;
-        Ok(suggest_with(&samples, library, weight, &Search::default())?)
+        let mut found = suggest_for(device, &[samples], library, weight, &Search::default())?;
+        // One edge in, one answer out.
+        Ok(found.swap_remove(0))
     }
 
     /// The network with a formula for an edge; its spline is kept for [`unfix_symbolic`](Self::unfix_symbolic). The
@@ -222,17 +243,26 @@ impl Network {
         let mut fixed = self.clone();
         let mut all = Vec::new();
         for (l, layer) in self.layers.iter().enumerate() {
-            let learned = (0..layer.mask.len()).filter(|edge| layer.learned(*edge));
-            for (input, sum) in learned.map(|edge| (edge / layer.sums, edge % layer.sums)) {
-                let samples = self.samples_of(&given[l], l, input, sum)?;
-                let found = suggest_with(&samples, library, 0.0, &how.search)?;
-                let formula = how.choose(&found).map(|c| c.fit.edge.clone());
-                let best = found.candidates.iter().map(|c| c.fit.r2).fold(0.0, f64::max);
-                let r2 = how.choose(&found).map_or(best, |c| c.fit.r2);
-                if let Some(formula) = &formula {
-                    fixed = fixed.fix_symbolic(l, input, sum, formula)?;
+            let learned: Vec<[usize; 2]> = (0..layer.mask.len())
+                .filter(|edge| layer.learned(*edge))
+                .map(|edge| [edge / layer.sums, edge % layer.sums])
+                .collect();
+            for edges in learned.chunks(AT_ONCE) {
+                let samples = edges
+                    .iter()
+                    .map(|[input, sum]| self.samples_of(&given[l], l, *input, *sum))
+                    .collect::<Result<Vec<Samples>>>()?;
+                let found = suggest_for(device, &samples, library, 0.0, &how.search)?;
+                for ([input, sum], found) in edges.iter().zip(&found) {
+                    let chosen = how.choose(found);
+                    let formula = chosen.map(|c| c.fit.edge.clone());
+                    let best = found.candidates.iter().map(|c| c.fit.r2).fold(0.0, f64::max);
+                    let r2 = chosen.map_or(best, |c| c.fit.r2);
+                    if let Some(formula) = &formula {
+                        fixed = fixed.fix_symbolic(l, *input, *sum, formula)?;
+                    }
+                    all.push(FixedEdge { edge: [l, *input, *sum], formula, r2 });
                 }
-                all.push(FixedEdge { edge: [l, input, sum], formula, r2 });
             }
         }
         Ok((fixed, all))
