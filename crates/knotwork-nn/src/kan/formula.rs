@@ -2,35 +2,19 @@
 
 use std::fmt;
 
-use knotwork_core::{Device, HostTensor, plan::DeviceKind};
+use knotwork_core::{Device, HostTensor};
 
 use super::{Network, NetworkLayer};
 use crate::{
     Error, Result,
     symbolic::{
         Affine, Candidate, Expression, LayerFormula, Library, Samples, Search, Suggestions, SymbolicError,
-        suggest_on, suggest_with,
+        suggest_on,
     },
 };
 
 /// Edges whose samples are held at a time: some ten megabytes.
 const AT_ONCE: usize = 256;
-
-/// What functions the edges may be. A GPU lays the first grids; beside the CPU's own search, which takes each function's
-/// exact symmetries in f64 as they come, a graph on the CPU gains nothing (`docs/performance.md`).
-#[track_caller]
-fn suggest_for(
-    device: &Device,
-    edges: &[Samples],
-    library: &Library,
-    weight: f64,
-    search: &Search,
-) -> Result<Vec<Suggestions>> {
-    if device.info().kind == DeviceKind::Gpu {
-        return suggest_on(device, edges, library, weight, search);
-    }
-    edges.iter().map(|samples| Ok(suggest_with(samples, library, weight, search)?)).collect()
-}
 
 /// How [`Network::auto_symbolic`] chooses among the functions of a library.
 ///
@@ -140,7 +124,8 @@ impl Network {
         Ok(Samples::new(&column, &y)?)
     }
 
-    /// Which functions of a library an edge may be, the best first ([`suggest`](crate::symbolic::suggest)), by its samples at
+    /// Which functions of a library an edge may be, the best first ([`suggest`](crate::symbolic::suggest), the
+    /// first grids on the device), by its samples at
     /// what it is given for x [rows, inputs].
     ///
     /// ```
@@ -174,7 +159,7 @@ impl Network {
         weight: f64,
     ) -> Result<Suggestions> {
         let samples = self.edge_samples(device, x, layer, input, sum)?;
-        let mut found = suggest_for(device, &[samples], library, weight, &Search::default())?;
+        let mut found = suggest_on(device, &[samples], library, weight, &Search::default())?;
         // One edge in, one answer out.
         Ok(found.swap_remove(0))
     }
@@ -225,7 +210,8 @@ impl Network {
     }
 
     /// The network with a formula for every edge that a function of the library fits, by samples at what the edges are given for
-    /// x [rows, inputs]; and what became of each edge. Formulas that are there already stay. Fit the network again
+    /// x [rows, inputs]; and what became of each edge. The first grids of all edges of a layer are laid on the device
+    /// ([`suggest_on`]). Formulas that are there already stay. Fit the network again
     /// afterwards: small errors of inner edges move what outer ones are given.
     ///
     /// # Errors
@@ -252,7 +238,7 @@ impl Network {
                     .iter()
                     .map(|[input, sum]| self.samples_of(&given[l], l, *input, *sum))
                     .collect::<Result<Vec<Samples>>>()?;
-                let found = suggest_for(device, &samples, library, 0.0, &how.search)?;
+                let found = suggest_on(device, &samples, library, 0.0, &how.search)?;
                 for ([input, sum], found) in edges.iter().zip(&found) {
                     let chosen = how.choose(found);
                     let formula = chosen.map(|c| c.fit.edge.clone());
