@@ -9,9 +9,12 @@ use crate::{
     Error, Result,
     symbolic::{
         Affine, Candidate, Expression, LayerFormula, Library, Samples, Search, Suggestions, SymbolicError,
-        suggest_with,
+        suggest_on,
     },
 };
+
+/// Edges whose samples are held at a time: some ten megabytes.
+const AT_ONCE: usize = 256;
 
 /// How [`Network::auto_symbolic`] chooses among the functions of a library.
 ///
@@ -121,7 +124,8 @@ impl Network {
         Ok(Samples::new(&column, &y)?)
     }
 
-    /// Which functions of a library an edge may be, the best first ([`suggest`](crate::symbolic::suggest)), by its samples at
+    /// Which functions of a library an edge may be, the best first ([`suggest`](crate::symbolic::suggest), the
+    /// first grids on the device), by its samples at
     /// what it is given for x [rows, inputs].
     ///
     /// ```
@@ -155,7 +159,9 @@ impl Network {
         weight: f64,
     ) -> Result<Suggestions> {
         let samples = self.edge_samples(device, x, layer, input, sum)?;
-        Ok(suggest_with(&samples, library, weight, &Search::default())?)
+        let mut found = suggest_on(device, &[samples], library, weight, &Search::default())?;
+        // One edge in, one answer out.
+        Ok(found.swap_remove(0))
     }
 
     /// The network with a formula for an edge; its spline is kept for [`unfix_symbolic`](Self::unfix_symbolic). The
@@ -204,7 +210,8 @@ impl Network {
     }
 
     /// The network with a formula for every edge that a function of the library fits, by samples at what the edges are given for
-    /// x [rows, inputs]; and what became of each edge. Formulas that are there already stay. Fit the network again
+    /// x [rows, inputs]; and what became of each edge. The first grids of all edges of a layer are laid on the device
+    /// ([`suggest_on`]). Formulas that are there already stay. Fit the network again
     /// afterwards: small errors of inner edges move what outer ones are given.
     ///
     /// # Errors
@@ -222,17 +229,26 @@ impl Network {
         let mut fixed = self.clone();
         let mut all = Vec::new();
         for (l, layer) in self.layers.iter().enumerate() {
-            let learned = (0..layer.mask.len()).filter(|edge| layer.learned(*edge));
-            for (input, sum) in learned.map(|edge| (edge / layer.sums, edge % layer.sums)) {
-                let samples = self.samples_of(&given[l], l, input, sum)?;
-                let found = suggest_with(&samples, library, 0.0, &how.search)?;
-                let formula = how.choose(&found).map(|c| c.fit.edge.clone());
-                let best = found.candidates.iter().map(|c| c.fit.r2).fold(0.0, f64::max);
-                let r2 = how.choose(&found).map_or(best, |c| c.fit.r2);
-                if let Some(formula) = &formula {
-                    fixed = fixed.fix_symbolic(l, input, sum, formula)?;
+            let learned: Vec<[usize; 2]> = (0..layer.mask.len())
+                .filter(|edge| layer.learned(*edge))
+                .map(|edge| [edge / layer.sums, edge % layer.sums])
+                .collect();
+            for edges in learned.chunks(AT_ONCE) {
+                let samples = edges
+                    .iter()
+                    .map(|[input, sum]| self.samples_of(&given[l], l, *input, *sum))
+                    .collect::<Result<Vec<Samples>>>()?;
+                let found = suggest_on(device, &samples, library, 0.0, &how.search)?;
+                for ([input, sum], found) in edges.iter().zip(&found) {
+                    let chosen = how.choose(found);
+                    let formula = chosen.map(|c| c.fit.edge.clone());
+                    let best = found.candidates.iter().map(|c| c.fit.r2).fold(0.0, f64::max);
+                    let r2 = chosen.map_or(best, |c| c.fit.r2);
+                    if let Some(formula) = &formula {
+                        fixed = fixed.fix_symbolic(l, *input, *sum, formula)?;
+                    }
+                    all.push(FixedEdge { edge: [l, *input, *sum], formula, r2 });
                 }
-                all.push(FixedEdge { edge: [l, input, sum], formula, r2 });
             }
         }
         Ok((fixed, all))

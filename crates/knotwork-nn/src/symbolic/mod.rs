@@ -47,4 +47,4 @@ pub use fit::{Fit, Search, fit_affine, fit_affine_with};
 pub use function::Function;
 pub use library::Library;
 pub use samples::Samples;
-pub use suggest::{Candidate, Suggestions, suggest, suggest_with};
+pub use suggest::{Candidate, Suggestions, suggest, suggest_on, suggest_with};

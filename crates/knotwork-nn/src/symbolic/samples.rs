@@ -51,7 +51,7 @@ impl Samples {
     /// The most samples that a search looks at.
     pub const MOST: usize = 1000;
     /// Samples on the first grid, which only has to find the right hill.
-    const COARSE: usize = 128;
+    pub(super) const COARSE: usize = 128;
     /// y is constant where its standard deviation is at most this part of the largest |y|.
     pub const CONSTANT: f64 = 1e-12;
 

@@ -2,10 +2,13 @@
 
 use std::fmt;
 
-use knotwork_core::Site;
+use knotwork_core::{Device, Site};
 use rayon::prelude::*;
 
-use super::{Fit, Function, Library, Samples, Search, SymbolicError, fit::fit};
+use super::{
+    Fit, Function, Library, Samples, Search, SymbolicError,
+    fit::{Hills, fit, survey},
+};
 
 /// Scores nearer than this are equal: what rounding and a search's last step leave.
 const EQUAL: f64 = 1e-6;
@@ -81,6 +84,64 @@ pub fn suggest_with(
     ranked(samples, library, weight, search, Site::here())
 }
 
+/// [`suggest_with`] for many edges at once, the first grids on a device: for each function one program takes all of them, in
+/// f32, in parts that keep its memory below 64 MiB. The zooms and steps from the hills found there are the host's, in f64, so
+/// that the answers are those of [`suggest_with`]. Functions that have no form of tensors are looked for on the host.
+///
+/// ```
+/// use knotwork_core::Device;
+/// use knotwork_nn::symbolic::{Library, Samples, Search, suggest_on};
+/// let x: Vec<f64> = (0..100).map(|i| f64::from(i) / 50.0 - 1.0).collect();
+/// let wave: Vec<f64> = x.iter().map(|x| (3.0 * x + 1.0).sin()).collect();
+/// let bell: Vec<f64> = x.iter().map(|x| (-4.0 * x * x).exp()).collect();
+/// let edges = [Samples::new(&x, &wave)?, Samples::new(&x, &bell)?];
+/// let library = Library::standard().only(["x", "x^2", "sin", "gaussian"])?;
+/// let found = suggest_on(&Device::cpu(), &edges, &library, 0.8, &Search::default())?;
+/// let names: Vec<_> = found.iter().filter_map(|f| f.best()).map(|c| c.fit.edge.function.name()).collect();
+/// assert_eq!(names, ["sin", "gaussian"]);
+/// # Ok::<(), knotwork_nn::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// Those of [`suggest_with`]; [`SymbolicError::Function`] where a function's form of tensors changes the shape; and what the
+/// device refuses.
+#[track_caller]
+pub fn suggest_on(
+    device: &Device,
+    edges: &[Samples],
+    library: &Library,
+    weight: f64,
+    search: &Search,
+) -> crate::Result<Vec<Suggestions>> {
+    let site = Site::here();
+    check_weight(weight, site)?;
+    search.check(site)?;
+    let functions: Vec<&Function> = library.iter().collect();
+    let mut hills = survey(device, &functions, edges, search, site)?;
+    let mut tasks: Vec<(usize, &Function, &Samples, Option<Hills>)> = Vec::new();
+    for (e, samples) in edges.iter().enumerate() {
+        let of_functions = functions.iter().zip(&mut hills);
+        tasks.extend(of_functions.map(|(f, of_edges)| (e, *f, samples, of_edges[e].take())));
+    }
+    let fits: Vec<(usize, Result<Fit, SymbolicError>)> = tasks
+        .into_par_iter()
+        .map(|(e, f, samples, hills)| (e, fit(f, samples, search, hills, site)))
+        .collect();
+    let mut by_edge: Vec<Vec<Result<Fit, SymbolicError>>> = edges.iter().map(|_| Vec::new()).collect();
+    for (e, fit) in fits {
+        by_edge[e].push(fit);
+    }
+    by_edge.into_iter().map(|fits| Ok(in_order(&functions, fits, weight)?)).collect()
+}
+
+fn check_weight(weight: f64, site: Site) -> Result<(), SymbolicError> {
+    if (0.0..=1.0).contains(&weight) {
+        return Ok(());
+    }
+    Err(SymbolicError::Setting { what: format!("the weight {weight} of simplicity is not in 0..=1"), site })
+}
+
 fn ranked(
     samples: &Samples,
     library: &Library,
@@ -88,23 +149,26 @@ fn ranked(
     search: &Search,
     site: Site,
 ) -> Result<Suggestions, SymbolicError> {
-    if !(0.0..=1.0).contains(&weight) {
-        return Err(SymbolicError::Setting {
-            what: format!("the weight {weight} of simplicity is not in 0..=1"),
-            site,
-        });
-    }
+    check_weight(weight, site)?;
     let functions: Vec<&Function> = library.iter().collect();
-    let fits: Vec<Result<Fit, SymbolicError>> =
-        functions.par_iter().map(|f| fit(f, samples, search, site)).collect();
+    let fits = functions.par_iter().map(|f| fit(f, samples, search, None, site)).collect();
+    in_order(&functions, fits, weight)
+}
+
+/// The fits of all functions by their score.
+fn in_order(
+    functions: &[&Function],
+    fits: Vec<Result<Fit, SymbolicError>>,
+    weight: f64,
+) -> Result<Suggestions, SymbolicError> {
     let (mut candidates, mut undefined) = (Vec::new(), Vec::new());
-    for (function, fit) in functions.into_iter().zip(fits) {
+    for (function, fit) in functions.iter().zip(fits) {
         match fit {
             Ok(fit) => {
                 let score = weight * function.complexity_of() + (1.0 - weight) * (1.0 + 1e-5 - fit.r2).log2();
                 candidates.push(Candidate { fit, score });
             }
-            Err(SymbolicError::Undefined { .. }) => undefined.push(function.clone()),
+            Err(SymbolicError::Undefined { .. }) => undefined.push((*function).clone()),
             Err(other) => return Err(other),
         }
     }

@@ -10,6 +10,9 @@ use super::{
 /// How many times finer a zoom is than the grid before it: steps do the rest.
 const FINER: usize = 12;
 
+/// r² nearer than this is level: its differences are rounding.
+pub(super) const GRAIN: f64 = 1e-12;
+
 /// What the two numbers of a grid mean.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Map {
@@ -33,8 +36,8 @@ pub(super) struct Grid {
 }
 
 /// A point of a grid that no neighbour exceeds.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Hill {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in super::super) struct Hill {
     pub r2: f64,
     pub cell: (usize, usize),
 }
@@ -46,6 +49,16 @@ pub(super) fn spaced(low: f64, high: f64, n: usize) -> Vec<f64> {
 }
 
 impl Grid {
+    /// How many cells there are.
+    pub fn cells(&self) -> usize {
+        self.p.len() * self.q.len()
+    }
+
+    /// The k-th cell, row by row.
+    pub fn place(&self, k: usize) -> (usize, usize) {
+        (k / self.q.len(), k % self.q.len())
+    }
+
     /// a and b at a cell.
     pub fn at(&self, (i, j): (usize, usize)) -> [f64; 2] {
         let (p, q) = (self.p[i], self.q[j]);
@@ -58,7 +71,12 @@ impl Grid {
 
     /// The hills, highest first, at most so many.
     pub fn hills(&self, f: &Function, set: &Set, most: usize) -> Vec<Hill> {
-        let rows: Vec<Vec<f64>> = (0..self.p.len())
+        hills_among(&self.rows(f, set), most, GRAIN)
+    }
+
+    /// r² at all cells, row by row: −1 where f is not finite.
+    pub fn rows(&self, f: &Function, set: &Set) -> Vec<Vec<f64>> {
+        (0..self.p.len())
             .into_par_iter()
             .map_init(Vec::new, |values, i| {
                 let cell = |j: usize| {
@@ -67,27 +85,7 @@ impl Grid {
                 };
                 (0..self.q.len()).map(cell).collect()
             })
-            .collect();
-        let mut hills = Vec::new();
-        for (i, row) in rows.iter().enumerate() {
-            for (j, &r2) in row.iter().enumerate() {
-                let around =
-                    |r: usize, c: usize| rows.get(r).and_then(|row| row.get(c)).copied().unwrap_or(-1.0);
-                // On a level stretch the first cell is the hill.
-                let before = [(-1, -1), (-1, 0), (-1, 1), (0, -1)];
-                let near = |(di, dj): (i32, i32)| {
-                    around(i.wrapping_add_signed(di as isize), j.wrapping_add_signed(dj as isize))
-                };
-                let is_hill = before.iter().all(|&o| r2 > near(o))
-                    && before.iter().all(|&(di, dj)| r2 >= near((-di, -dj)));
-                if r2 > 0.0 && is_hill {
-                    hills.push(Hill { r2, cell: (i, j) });
-                }
-            }
-        }
-        hills.sort_by(|x, y| y.r2.total_cmp(&x.r2));
-        hills.truncate(most);
-        hills
+            .collect()
     }
 
     /// The cells around one, divided anew: by [`FINER`] in a plane, by 50 on a line.
@@ -102,4 +100,35 @@ impl Grid {
         };
         Self { map: self.map, p: around(&self.p, i), q: around(&self.q, j) }
     }
+}
+
+/// The hills of a map of r² by rows, −1 where f is not finite: highest first, at most so many. Values nearer than `grain`
+/// count as equal; on a level stretch the first cell is the hill.
+pub(super) fn hills_among(rows: &[Vec<f64>], most: usize, grain: f64) -> Vec<Hill> {
+    let steps: Vec<Vec<f64>> =
+        rows.iter().map(|row| row.iter().map(|r2| (r2 / grain).round()).collect()).collect();
+    let around = |i: usize, j: usize, (di, dj): (isize, isize)| {
+        let row = steps.get(i.wrapping_add_signed(di));
+        row.and_then(|row| row.get(j.wrapping_add_signed(dj))).copied().unwrap_or(f64::NEG_INFINITY)
+    };
+    let before = [(-1, -1), (-1, 0), (-1, 1), (0, -1)];
+    let mut hills = Vec::new();
+    for (i, row) in steps.iter().enumerate() {
+        for (j, &step) in row.iter().enumerate() {
+            let is_hill = before.iter().all(|&o| step > around(i, j, o))
+                && before.iter().all(|&(di, dj)| step >= around(i, j, (-di, -dj)));
+            if step > 0.0 && is_hill {
+                hills.push(Hill { r2: rows[i][j], cell: (i, j) });
+            }
+        }
+    }
+    hills.sort_by(|x, y| y.r2.total_cmp(&x.r2));
+    hills.truncate(most);
+    hills
+}
+
+/// Whether a cell is the hill, of two that touch: the higher, of level ones the first.
+pub(super) fn precedes(one: &Hill, other: &Hill) -> bool {
+    let step = |hill: &Hill| (hill.r2 / GRAIN).round();
+    step(one) > step(other) || (step(one) == step(other) && one.cell < other.cell)
 }

@@ -3,7 +3,10 @@
 mod correlation;
 mod grid;
 mod refine;
+#[cfg(test)]
+mod robust_tests;
 mod start;
+mod survey;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +16,7 @@ use knotwork_core::Site;
 
 use super::{Affine, Function, Samples, SymbolicError, samples::Frame, symmetry::Symmetry};
 use correlation::regress;
+pub(super) use survey::{Hills, survey};
 
 /// How a fit looks for a and b.
 ///
@@ -23,7 +27,7 @@ use correlation::regress;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Search {
-    /// The range of a, ±10 unless told.
+    /// The range of a, ±10 unless told. Waves are looked for up to 12 periods over the samples as well.
     pub a: (f64, f64),
     /// The range of b, ±10 unless told.
     pub b: (f64, f64),
@@ -42,7 +46,7 @@ impl Default for Search {
 }
 
 impl Search {
-    fn check(&self, site: Site) -> Result<(), SymbolicError> {
+    pub(super) fn check(&self, site: Site) -> Result<(), SymbolicError> {
         let no = |what: String| Err(SymbolicError::Setting { what, site });
         for (name, (low, high)) in [("a", self.a), ("b", self.b)] {
             if !(low < high && low.abs() <= 1e6 && high.abs() <= 1e6) {
@@ -84,7 +88,8 @@ impl fmt::Display for Fit {
 /// and Levenberg–Marquardt steps on all four end the search, so that exact functions are found to rounding.
 ///
 /// What c and d can undo is not searched: powers need only b/a, `exp` only a, `sin` one half period of b. Where the
-/// samples' x lies far from [−1, 1], the grid is also laid over x brought there. a and b for which f is not finite on a sample
+/// samples' x lies far from [−1, 1], the grid is also laid over x brought there; waves are looked for up to 12 periods over
+/// the samples, and poles beside the largest |y|. a and b for which f is not finite on a sample
 /// are left out.
 ///
 /// ```
@@ -102,7 +107,7 @@ impl fmt::Display for Fit {
 /// [`SymbolicError::Undefined`] where no a and b of the search make f finite on all samples.
 #[track_caller]
 pub fn fit_affine(function: &Function, samples: &Samples) -> Result<Fit, SymbolicError> {
-    fit(function, samples, &Search::default(), Site::here())
+    fit(function, samples, &Search::default(), None, Site::here())
 }
 
 /// [`fit_affine`] with a search of one's own.
@@ -116,13 +121,15 @@ pub fn fit_affine_with(
     samples: &Samples,
     search: &Search,
 ) -> Result<Fit, SymbolicError> {
-    fit(function, samples, search, Site::here())
+    fit(function, samples, search, None, Site::here())
 }
 
+/// [`fit_affine_with`], from the hills of the first grids where they are known.
 pub(super) fn fit(
     function: &Function,
     samples: &Samples,
     search: &Search,
+    hills: Option<Hills>,
     site: Site,
 ) -> Result<Fit, SymbolicError> {
     search.check(site)?;
@@ -135,7 +142,7 @@ pub(super) fn fit(
         domain: function.domain_of().to_string(),
         site,
     };
-    let starts = start::starts(function, samples, search);
+    let starts = start::starts(function, samples, search, hills);
     let mut best: Option<Fit> = None;
     let free = start::free(function.symmetry());
     for [a, b] in starts {

@@ -1,21 +1,25 @@
 //! Where Levenberg–Marquardt starts: the hills of r² over a and b.
 
-use std::f64::consts::FRAC_PI_2;
+use std::f64::consts::{FRAC_PI_2, PI};
 
 use super::{
     super::{
         Function, Samples,
+        samples::Set,
         symmetry::{Parity, Symmetry},
     },
     Search,
     correlation::{r2, regress},
-    grid::{Grid, Hill, Map, spaced},
+    grid::{Grid, Map, spaced},
     refine::refine,
+    survey::Hills,
 };
 
 /// Hills of the first grid that are tried, and those of them that are refined on all samples.
-const HILLS: usize = 8;
+pub(super) const HILLS: usize = 8;
 const REFINED: usize = 2;
+/// Periods over the samples up to which a wave is looked for, whatever the search's range of a.
+const PERIODS: f64 = 12.0;
 /// Steps in which the hills are compared.
 const SHORT: usize = 30;
 
@@ -29,16 +33,24 @@ pub(super) fn free(symmetry: Symmetry) -> [bool; 4] {
     }
 }
 
-/// Pairs (a, b) in the frame of the samples, the likeliest first; none where f is never finite.
-pub(super) fn starts(f: &Function, samples: &Samples, search: &Search) -> Vec<[f64; 2]> {
+/// Pairs (a, b) in the frame of the samples, the likeliest first; none where f is never finite. The hills of the first
+/// grids are looked for here where they are not known.
+pub(super) fn starts(
+    f: &Function,
+    samples: &Samples,
+    search: &Search,
+    known: Option<Hills>,
+) -> Vec<[f64; 2]> {
     if f.symmetry() == Symmetry::Linear {
         return vec![[1.0, 0.0]];
     }
     let grids = grids(f.symmetry(), samples, search);
-    let mut hills: Vec<(usize, Hill)> = Vec::new();
-    for (g, grid) in grids.iter().enumerate() {
-        hills.extend(grid.hills(f, &samples.coarse, HILLS).into_iter().map(|hill| (g, hill)));
-    }
+    let mut hills = known.unwrap_or_else(|| {
+        let of_grid = |(g, grid): (usize, &Grid)| {
+            grid.hills(f, &samples.coarse, HILLS).into_iter().map(move |hill| (g, hill))
+        };
+        grids.iter().enumerate().flat_map(of_grid).collect()
+    });
     hills.sort_by(|x, y| y.1.r2.total_cmp(&x.1.r2));
     hills.truncate(HILLS);
     let Some(&(g, highest)) = hills.first() else { return level(f, samples, &grids) };
@@ -86,11 +98,11 @@ fn level(f: &Function, samples: &Samples, grids: &[Grid]) -> Vec<[f64; 2]> {
 }
 
 /// The grids over the frame: that of the search in x, and where x is far from [−1, 1], that of the search in t.
-fn grids(symmetry: Symmetry, samples: &Samples, search: &Search) -> Vec<Grid> {
+pub(super) fn grids(symmetry: Symmetry, samples: &Samples, search: &Search) -> Vec<Grid> {
     let n = search.grid;
     let many = 4 * n + 1;
     let frame = samples.frame;
-    let one_dimensional = |signs: &[f64]| {
+    let one_dimensional = |signs: &[f64]| -> Vec<Grid> {
         // Roots everywhere, densest among the samples.
         let roots: Vec<f64> =
             spaced(-FRAC_PI_2, FRAC_PI_2, many + 2)[1..=many].iter().map(|v| v.tan()).collect();
@@ -98,7 +110,17 @@ fn grids(symmetry: Symmetry, samples: &Samples, search: &Search) -> Vec<Grid> {
     };
     let near = (0.5..=2.0).contains(&frame.half) && frame.centre.abs() <= 2.0;
     match symmetry {
-        Symmetry::Power { parity: Parity::Even | Parity::Sum(_), .. } => one_dimensional(&[1.0]),
+        Symmetry::Power { degree, parity: Parity::Even | Parity::Sum(_) } => {
+            let mut grids = one_dimensional(&[1.0]);
+            if degree < 0.0 {
+                grids.push(Grid {
+                    map: Map::Root,
+                    p: vec![1.0],
+                    q: beside_the_highest(&samples.coarse, many),
+                });
+            }
+            grids
+        }
         Symmetry::Power { .. } | Symmetry::Logarithm => one_dimensional(&[1.0, -1.0]),
         Symmetry::Exponential => {
             let (low, high) = search.a;
@@ -137,11 +159,34 @@ fn grids(symmetry: Symmetry, samples: &Samples, search: &Search) -> Vec<Grid> {
                 if matches!(symmetry, Symmetry::Periodic { .. }) { 0.0 } else { frame.centre / frame.half };
             let in_x = scales.iter().map(|a| a * frame.half).collect();
             let mut grids = vec![Grid { map: Map::Plane { lean }, p: in_x, q: shifts.clone() }];
-            let in_t = Grid { map: Map::Plane { lean: 0.0 }, p: scales, q: shifts };
-            if !near {
-                grids.push(in_t);
+            if matches!(symmetry, Symmetry::Periodic { .. }) {
+                // Beyond half a period between two samples a slower wave has the same values.
+                let most = PI * (samples.coarse.t.len() - 1) as f64 / 2.0;
+                let fastest = (PI * PERIODS).max(low.abs().max(high.abs())).min(most);
+                let scales = spaced(0.0, fastest, scales.len());
+                grids.push(Grid { map: Map::Plane { lean: 0.0 }, p: scales, q: shifts });
+            } else if !near {
+                grids.push(Grid { map: Map::Plane { lean: 0.0 }, p: scales, q: shifts });
             }
             grids
         }
     }
+}
+
+/// Roots between the neighbours of the sample where |y| is largest: there a pole is, and grids may step over it.
+fn beside_the_highest(set: &Set, n: usize) -> Vec<f64> {
+    let (mut highest, mut size) = (0, -1.0);
+    for (k, y) in set.centred.iter().enumerate() {
+        if y.abs() > size {
+            (highest, size) = (k, y.abs());
+        }
+    }
+    let last = set.t.len() - 1;
+    let beyond = set.t[highest] + (set.t[highest] - set.t[highest.saturating_sub(1)]);
+    let before = set.t[highest] - (set.t[(highest + 1).min(last)] - set.t[highest]);
+    let low = if highest > 0 { set.t[highest - 1] } else { before };
+    let high = if highest < last { set.t[highest + 1] } else { beyond };
+    // Not on the samples themselves.
+    let step = (high - low) / n as f64;
+    (0..n).map(|k| low + step * (k as f64 + 0.5)).collect()
 }
