@@ -146,7 +146,7 @@ def pykan(state, said):
         if "width" not in said and outputs != layer.sums:
             raise ExportError(f"layer {l} multiplies {layer.sums} sums to {outputs} nodes: --config must say how")
         if layer.outputs != outputs:
-            raise ExportError(f"the configuration makes {layer.outputs} nodes of layer {l}'s {layer.sums} sums; there are {outputs}")
+            raise ExportError(f"the configuration makes {layer.outputs} nodes of layer {l}; there are {outputs}")
         affine(layer, l, state.get(f"{root}node_scale_{l}", [outputs]), state.get(f"{root}node_bias_{l}", [outputs]))
     return layers
 
@@ -178,10 +178,15 @@ def pykan_layer(state, said, root, l):
     width, arity = said.get("width"), said.get("mult_arity", 2)
     multiply = []
     if width is not None:
-        products = width[l + 1][1] if isinstance(width[l + 1], (list, tuple)) else 0
+        if len(width) <= l + 1:
+            raise ExportError(f"the configuration has {len(width) - 1} layers; there is a layer {l}")
+        node = width[l + 1]
+        plain, products = node if isinstance(node, (list, tuple)) else (node, 0)
         multiply = [arity] * products if isinstance(arity, int) else [int(a) for a in arity[l + 1]]
-        if len(multiply) != products or sum(multiply) > sums:
-            raise ExportError(f"the configuration says {products} products of {multiply} sums for layer {l}, which has {sums}")
+        if len(multiply) != products or plain + sum(multiply) != sums:
+            raise ExportError(
+                f"the configuration says {plain} sums and {products} products of {multiply} for layer {l}, which has {sums} sums"
+            )
     base = base_of(said, l)
     layer = Layer(coef.transpose(0, 2, 1).copy(), functions, base, base_weight, knots, scale, np.zeros(sums))
     layer.mask, layer.formulas, layer.multiply = (mask != 0) | (symbols != 0), formulas, multiply
