@@ -33,10 +33,12 @@ struct Arguments {
     /// The most steps of L-BFGS.
     #[arg(long, default_value_t = 1000)]
     steps: usize,
-    /// Grids are updated so many times within the first half of the steps.
+    /// Grids are updated so many times, evenly within `--updates-until` steps.
     #[arg(long, default_value_t = 0)]
     updates: usize,
-    /// Also says when the error came to this.
+    #[arg(long, value_name = "STEPS", default_value_t = 50)]
+    updates_until: usize,
+    /// Ends where the error is no larger than this.
     #[arg(long, value_name = "RMSE")]
     until: Option<f64>,
 }
@@ -53,14 +55,17 @@ fn main() -> Result<()> {
 
     let mut fit = Fit::new().steps(arguments.steps);
     if arguments.updates > 0 {
-        fit = fit.update_grids(GridUpdate::new(), arguments.updates, arguments.steps.div_ceil(2));
+        fit = fit.update_grids(GridUpdate::new(), arguments.updates, arguments.updates_until);
     }
-    let (start, mut reached) = (Instant::now(), None);
+    let (start, mut reached) = (Instant::now(), arguments.until.is_none());
     let fitted = fit.run_with(&network, &device, &x, &y, |step| {
-        if reached.is_none() && arguments.until.is_some_and(|rmse| step.loss.sqrt() <= rmse) {
-            reached = Some((step.step, start.elapsed().as_secs_f64()));
+        match arguments.until {
+            Some(rmse) if step.loss.sqrt() <= rmse => {
+                reached = true;
+                ControlFlow::Break(())
+            }
+            _ => ControlFlow::Continue(()),
         }
-        ControlFlow::Continue(())
     })?;
     let seconds = start.elapsed().as_secs_f64();
     println!(
@@ -72,8 +77,7 @@ fn main() -> Result<()> {
             "evaluations": fitted.evaluations,
             "converged": fitted.converged,
             "train_rmse": fitted.network.rmse(&device, &x, &y)?,
-            "reached_step": reached.map(|r| r.0),
-            "reached_seconds": reached.map(|r| r.1),
+            "reached": reached,
         })
     );
     Ok(())
