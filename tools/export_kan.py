@@ -14,8 +14,9 @@ State dictionaries do not say everything. Of a dictionary alone:
     base          is taken for silu unless `--base` says otherwise; a pykan checkpoint's configuration and a module say it
     pykan         formulas' names and arities of multiplication nodes are in FILE_config.yml, found beside FILE_state
     fastkan       the Gaussians' width is taken for the distance of the centres unless `--gaussian-width` says otherwise
-What a sum over edges cannot be is refused: layer norms (FastKAN's unless it was made without), tensor-product layers
-(inkan's dim=2), a bias on a multiplication node, edges that are a spline and a formula at once.
+A FastKAN with layer norms becomes a file for `FastKan::load`, because its edges are no functions of one number; one made
+with use_layernorm=False becomes a network like the others. What neither can be is refused: tensor-product layers (inkan's
+dim=2), a bias on a multiplication node, edges that are a spline and a formula at once.
 """
 
 import argparse
@@ -32,7 +33,7 @@ from safetensors.numpy import save_file
 
 KINDS = ["pykan", "efficient-kan", "fastkan", "flashkan", "inkan"]
 # The versions of the file and of its description of a KAN that this writes.
-FILE_VERSION, KAN_VERSION = 1, 1
+FILE_VERSION, KAN_VERSION, FAST_VERSION = 1, 1, 1
 # Modules of torch by the names that the library has for their functions.
 BASES = {"SiLU": "silu", "Identity": "identity", "Tanh": "tanh", "ReLU": "relu", "GELU": "gelu", "Sigmoid": "sigmoid"}
 # pykan's second names of functions.
@@ -57,6 +58,7 @@ class Layer:
     mask: np.ndarray | None = None
     multiply: list = field(default_factory=list)
     formulas: list = field(default_factory=list)  # (input, sum, name, [a, b, c, d])
+    norm: tuple | None = None  # FastKAN's layer norm: weight, bias, epsilon
 
     @property
     def inputs(self):
@@ -237,11 +239,6 @@ def efficient_kan(state, said):
 def fastkan(state, said):
     layers = []
     for l, at in enumerate(state.prefixes("rbf.grid")):
-        if state.has(at + "layernorm.weight"):
-            raise ExportError(
-                f"`{at}layernorm.weight` is a layer norm: behind it an edge is no function of one number, which a KAN's edges "
-                "are here; a FastKAN made with use_layernorm=False can be written"
-            )
         centres = state.get(at + "rbf.grid", [-1])
         n = centres.size
         even = np.linspace(centres[0], centres[-1], n)
@@ -263,6 +260,9 @@ def fastkan(state, said):
         layer = Layer(coef, functions, base, base_weight)
         if state.has(at + "base_linear.bias"):
             layer.bias = state.get(at + "base_linear.bias", [sums])
+        if state.has(at + "layernorm.weight"):
+            epsilon = said.get("epsilon", {}).get(l, 1e-5)
+            layer.norm = (*(state.get(f"{at}layernorm.{what}", [inputs]) for what in ("weight", "bias")), epsilon)
         layers.append(layer)
     return layers
 
@@ -330,10 +330,11 @@ def guess(keys):
 def of_module(model):
     """What a module says beside its state dictionary."""
     if hasattr(model, "symbolic_fun"):
+        # Names of functions, arities and which columns of the data are inputs.
         said = of_pykan({**vars(model), "functions": [layer.funs_name for layer in model.symbolic_fun]})
         said["inputs"] = [f"x{int(i) + 1}" for i in model.input_id]
         return said
-    said, bases, widths = {}, [], []
+    said, bases, widths, epsilons = {}, [], [], {}
     for module in model.modules():
         activation = getattr(module, "base_activation", None)
         if isinstance(activation, torch.nn.Module):
@@ -344,12 +345,15 @@ def of_module(model):
         elif callable(activation):
             # newer FastKANs hold a function
             bases.append(getattr(activation, "__name__", "silu"))
-        if hasattr(module, "denominator"):
-            widths.append(float(module.denominator))
+        elif hasattr(module, "rbf"):
+            bases.append("none")
+        if hasattr(module, "rbf"):
+            epsilons[len(widths)] = getattr(getattr(module, "layernorm", None), "eps", 1e-5)
+            widths.append(float(module.rbf.denominator))
     if bases:
         said["base"] = bases
     if widths:
-        said["gaussian"] = widths
+        said["gaussian"], said["epsilon"] = widths, epsilons
     return said
 
 
@@ -416,13 +420,13 @@ def convert(source, said, kind=None):
     return layers, kind, said
 
 
-def describe(layers, inputs, outputs):
-    """The description of a KAN, and its tensors."""
+def describe(layers, inputs=None, outputs=None, prefix="kan"):
+    """The description of a KAN, and its tensors, named `prefix.l....`."""
     tensors, described = {}, []
     for l, layer in enumerate(layers):
         shape = (layer.inputs, layer.sums)
         mask = np.ones(shape, bool) if layer.mask is None else layer.mask
-        values = {"knots": layer.knots, "coef": layer.coef, "scale": layer.scale, "bias": layer.bias}
+        values = {"knots": layer.knots, "coef": layer.coef if layer.functions else None, "scale": layer.scale, "bias": layer.bias}
         if layer.base != "none":
             values["base"] = layer.base_weight
         # Formulas: those of one function together, in the order of their first edges.
@@ -434,13 +438,13 @@ def describe(layers, inputs, outputs):
             values["symbolic"] = np.stack([numbers for *_, numbers in formulas], axis=1)
         for what, value in values.items():
             if value is not None:
-                tensors[f"kan.{l}.{what}"] = np.ascontiguousarray(value, dtype=np.float64)
+                tensors[f"{prefix}.{l}.{what}"] = np.ascontiguousarray(value, dtype=np.float64)
         described.append(
             {
                 "inputs": layer.inputs,
                 "sums": layer.sums,
                 "multiply": layer.multiply,
-                "functions": [layer.functions],
+                "functions": [layer.functions] if layer.functions else [],
                 "base": layer.base,
                 "scale": layer.scale is not None,
                 "bias": layer.bias is not None,
@@ -454,8 +458,28 @@ def describe(layers, inputs, outputs):
     for what, names, count in [("inputs", inputs, layers[0].inputs), ("outputs", outputs, layers[-1].outputs)]:
         if len(names) != count:
             raise ExportError(f"{len(names)} names for {count} {what}")
-    kan = {"version": KAN_VERSION, "name": "kan", "inputs": inputs, "outputs": outputs, "layers": described}
+    kan = {"version": KAN_VERSION, "name": prefix, "inputs": inputs, "outputs": outputs, "layers": described}
     return kan, tensors
+
+
+def describe_fast(layers):
+    """The description of a FastKAN with layer norms, and its tensors: what learns and the base are networks of one layer."""
+    tensors, described = {}, []
+    for l, layer in enumerate(layers):
+        norm = None
+        if layer.norm is not None:
+            weight, bias, norm = layer.norm
+            tensors |= {f"fastkan.{l}.norm.weight": weight, f"fastkan.{l}.norm.bias": bias}
+        learned = Layer(layer.coef, layer.functions, "none", layer.base_weight)
+        functions, part = describe([learned], prefix=f"fastkan.{l}.functions")
+        tensors |= part
+        base = None
+        if layer.base != "none":
+            fixed = Layer(layer.coef[:, :0], {}, layer.base, layer.base_weight, bias=layer.bias)
+            base, part = describe([fixed], prefix=f"fastkan.{l}.base")
+            tensors |= part
+        described.append({"norm": norm, "functions": functions, "base": base})
+    return {"version": FAST_VERSION, "layers": described}, tensors
 
 
 def export(source, path, kind=None, base=None, gaussian_width=None, inputs=None, outputs=None, trust=False, config=None):
@@ -465,7 +489,10 @@ def export(source, path, kind=None, base=None, gaussian_width=None, inputs=None,
         source, said = read(os.fspath(source), trust, config)
     said |= {key: value for key, value in [("base", base), ("gaussian", gaussian_width)] if value is not None}
     layers, kind, said = convert(source, said, kind)
-    kan, tensors = describe(layers, inputs or said.get("inputs"), outputs)
+    fast = any(layer.norm is not None for layer in layers)
+    if fast and (inputs or outputs):
+        raise ExportError("a FastKAN with layer norms has no names of inputs and outputs")
+    kan, tensors = describe_fast(layers) if fast else describe(layers, inputs or said.get("inputs"), outputs)
     metadata = {
         "version": FILE_VERSION,
         "step": 0,
@@ -473,7 +500,7 @@ def export(source, path, kind=None, base=None, gaussian_width=None, inputs=None,
         "order": None,
         "generator": None,
         "schedule": None,
-        "config": {"kan": kan, "from": kind},
+        "config": {"fastkan" if fast else "kan": kan, "from": kind},
         "scalars": {},
         "parameters": list(tensors),
     }
@@ -505,6 +532,9 @@ def main():
     except (ExportError, OSError) as e:
         sys.exit(f"{parser.prog}: {e}")
     for l, layer in enumerate(kan["layers"]):
+        if "norm" in layer:
+            base = layer["base"]["layers"][0]["base"] if layer["base"] else "none"
+            layer = layer["functions"]["layers"][0] | {"base": base + (", layer norm" if layer["norm"] else "")}
         functions = layer["functions"][0].get("basis") or "bspline on knots of each input"
         edges = layer["inputs"] * layer["sums"] - len(layer["removed"])
         print(f"layer {l}: {layer['inputs']} -> {layer['sums']}, {edges} edges, {len(layer['formulas'])} formulas, {functions}, base {layer['base']}")

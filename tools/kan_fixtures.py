@@ -62,17 +62,19 @@ class Gaussians(nn.Module):
 
 
 class FastLayer(nn.Module):
-    """FastKAN: W exp(-((x - g) / h)^2) + Linear(silu(x)), without its layer norm (`use_layernorm=False`)."""
+    """FastKAN: W exp(-((norm(x) - g) / h)^2) + Linear(silu(x)); without the norm where it was told `use_layernorm=False`."""
 
-    def __init__(self, inputs, outputs, n=8, low=-2.0, high=2.0, base=True):
+    def __init__(self, inputs, outputs, n=8, low=-2.0, high=2.0, base=True, norm=False):
         super().__init__()
+        self.layernorm = nn.LayerNorm(inputs) if norm else None
         self.rbf = Gaussians(low, high, n)
         self.spline_linear = nn.Linear(inputs * n, outputs, bias=False)
         if base:
             self.base_activation, self.base_linear = F.silu, nn.Linear(inputs, outputs)
 
     def forward(self, x):
-        z = (x[..., None] - self.rbf.grid) / self.rbf.denominator
+        u = self.layernorm(x) if self.layernorm else x
+        z = (u[..., None] - self.rbf.grid) / self.rbf.denominator
         y = self.spline_linear(torch.exp(-(z**2)).flatten(-2))
         return y + self.base_linear(self.base_activation(x)) if hasattr(self, "base_linear") else y
 
@@ -155,6 +157,12 @@ def main():
 
         model = Chain(FastLayer(2, 4), FastLayer(4, 1, n=5, low=-1.5, high=1.0), FastLayer(1, 2, base=False))
         write("fastkan", model, saved(model))
+        model = Chain(FastLayer(3, 4, norm=True), FastLayer(4, 2, base=False, norm=True), FastLayer(2, 2))
+        for layer in model.layers[:2]:
+            nn.init.uniform_(layer.layernorm.weight, 0.5, 1.5)
+            nn.init.uniform_(layer.layernorm.bias, -0.5, 0.5)
+        model.layers[1].layernorm.eps = 1e-3
+        write("fastkan_norm", model, model, columns=3)
 
         from flashkan import KANLayer as FlashLayer
         from flashkan import KANNetwork as FlashNetwork

@@ -109,8 +109,13 @@ class Exports(unittest.TestCase):
 
     def test_what_is_no_sum_over_edges(self):
         self.refused("tensor-product layer (dim=2)", packed(columns=8 * 8 + 2))
-        norm = {"layers.0.layernorm.weight": torch.ones(2), "layers.0.layernorm.bias": torch.zeros(2)}
-        self.refused("`layers.0.layernorm.weight` is a layer norm", fast() | norm)
+        norm = {"layers.0.layernorm.weight": torch.ones(2)}
+        self.refused("`layers.0.layernorm.bias` is missing", fast() | norm)
+        norm["layers.0.layernorm.bias"] = torch.zeros(2)
+        self.refused("a FastKAN with layer norms has no names", fast() | norm, inputs=["a", "b"])
+        kan = export(fast() | norm, self.target)
+        self.assertEqual((kan["layers"][0]["norm"], kan["layers"][0]["base"]), (1e-5, None))
+        self.target.unlink()
         state = fast()
         state["layers.0.rbf.grid"] = torch.tensor([-2.0, -1, 0, 0.1, 0.2, 1, 1.5, 2])
         self.refused("`layers.0.rbf.grid` is not evenly spaced", state)

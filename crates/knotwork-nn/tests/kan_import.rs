@@ -1,12 +1,12 @@
 //! KANs of other libraries: files that `tools/export_kan.py` wrote are networks, and compute what their libraries did.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic of a test is its report")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use knotwork_core::{Device, HostTensor};
+use knotwork_core::{DType, Device, Graph, HostTensor};
 use knotwork_nn::{
-    Checkpoint, CheckpointError, Error,
-    kan::{Fit, Functions, Network},
+    Adam, Checkpoint, CheckpointError, Error,
+    kan::{FastKan, Fit, Functions, Network},
     symbolic::{Library, SymbolicError},
 };
 use serde_json::Value;
@@ -93,6 +93,69 @@ fn fastkan_with_and_without_a_base() {
     assert_eq!(network.layers()[2].base().to_string(), "none");
 }
 
+/// The model's outputs and a program of it.
+fn run(fast: &FastKan, x: &[f64]) -> Vec<f64> {
+    let (g, inputs) = (Graph::new(), fast.widths()[0]);
+    let input = g.input("x", DType::F32, [x.len() / inputs, inputs]).unwrap();
+    let y = fast.build(&g, "fast").unwrap().forward(&input).unwrap();
+    let mut program = Device::cpu().compile(&g, &[&y], &[]).unwrap();
+    let x: Vec<f32> = x.iter().map(|x| *x as f32).collect();
+    let x = HostTensor::from_vec(x, [24, inputs]).unwrap();
+    program.run([("x", x)]).unwrap().wait().unwrap()[0].to_f64()
+}
+
+#[test]
+fn fastkan_with_layer_norms_is_a_model_of_its_own() {
+    let path = file("fastkan_norm.safetensors");
+    let fast = FastKan::load(&path).unwrap();
+    assert_eq!(fast.widths(), [3, 4, 2, 2]);
+    let (x, y, _) = rows("fastkan_norm");
+    let host = difference(&fast.evaluate(&x).unwrap(), &y);
+    assert!(host <= EVEN, "{host:e} in f64");
+    let graph = difference(&run(&fast, &x), &y);
+    assert!(graph <= 1e-5, "{graph:e} in f32");
+    assert!(fast.base(1).unwrap().is_none() && fast.functions(3).is_err());
+    // Its functions are those of a network; as a whole it is none.
+    assert_eq!(fast.functions(0).unwrap().edge_curve(0, 2, 3, 9).unwrap().points.len(), 9);
+    let refused = Network::load(&path, &Library::standard()).unwrap_err().to_string();
+    assert!(refused.contains("a FastKAN with layer norms: `FastKan::load` reads it"), "{refused}");
+    let refused = FastKan::load(file("inkan.safetensors")).unwrap_err().to_string();
+    assert!(refused.contains("says nothing of a FastKAN"), "{refused}");
+    assert!(fast.evaluate(&[1.0; 4]).unwrap_err().to_string().contains("no whole number of rows of 3"));
+}
+
+#[test]
+fn fastkan_is_trained_and_saved() {
+    let fast = FastKan::load(file("fastkan_norm.safetensors")).unwrap();
+    let (x, y, n) = rows("fastkan_norm");
+    let g = Graph::new();
+    let input = g.input("x", DType::F32, [n, 3]).unwrap();
+    let target = g.input("y", DType::F32, [n, 2]).unwrap();
+    let model = fast.build(&g, "fast").unwrap();
+    assert_eq!(model.parameters().len(), 4 + 3 + 2 + 2);
+    let loss = model.forward(&input).unwrap().mse_loss(&target).unwrap();
+    let step = Adam::new(0.02).minimize(&loss).unwrap();
+    let mut program = Device::cpu().compile(&g, &[&loss], &[&step]).unwrap();
+    let f32s = |v: &[f64], add: f64| v.iter().map(|v| (v + add) as f32).collect::<Vec<f32>>();
+    let mut losses = Vec::new();
+    for _ in 0..40 {
+        let feeds = [
+            ("x", HostTensor::from_vec(f32s(&x, 0.0), [n, 3]).unwrap()),
+            ("y", HostTensor::from_vec(f32s(&y, 0.5), [n, 2]).unwrap()),
+        ];
+        losses.push(program.run(feeds).unwrap().wait().unwrap()[0].item::<f32>().unwrap());
+    }
+    assert!(losses[39] < 0.1 * losses[0], "{losses:?}");
+    let trained = model.values(program.params()).unwrap();
+    assert_ne!(trained, fast);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fast.safetensors");
+    trained.save(&path).unwrap();
+    assert_eq!(FastKan::load(&path).unwrap(), trained);
+    let (host, graph) = (trained.evaluate(&x).unwrap(), run(&trained, &x));
+    assert!(difference(&graph, &host) < 1e-5);
+}
+
 #[test]
 fn flashkan_whose_functions_are_cubic_whatever_its_order() {
     computes_the_same("flashkan", EVEN);
@@ -125,6 +188,10 @@ fn an_import_is_a_network_like_any_other() {
 
 /// A file with other metadata, and the error of loading it.
 fn changed(name: &str, library: &Library, change: impl Fn(&mut Value)) -> Error {
+    with_metadata(name, change, |path| Network::load(path, library).unwrap_err())
+}
+
+fn with_metadata<T>(name: &str, change: impl Fn(&mut Value), then: impl Fn(&Path) -> T) -> T {
     let bytes = std::fs::read(file(&format!("{name}.safetensors"))).unwrap();
     let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     let mut header: Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
@@ -138,7 +205,7 @@ fn changed(name: &str, library: &Library, change: impl Fn(&mut Value)) -> Error 
     let rest = &bytes[8 + length..];
     let length = (header.len() as u64).to_le_bytes();
     std::fs::write(&path, [&length[..], header.as_bytes(), rest].concat()).unwrap();
-    Network::load(&path, library).unwrap_err()
+    then(&path)
 }
 
 #[test]
@@ -164,6 +231,38 @@ fn files_of_later_scripts_and_damaged_ones_are_refused() {
     let unknown = changed("pykan_rich", &few, |_| ());
     let Error::Symbolic(SymbolicError::UnknownFunction { name, .. }) = &unknown else { panic!("{unknown}") };
     assert_eq!(name, "x^2");
+}
+
+#[test]
+fn damaged_fastkans_are_refused() {
+    let refused = |change: &dyn Fn(&mut Value)| {
+        with_metadata(
+            "fastkan_norm",
+            |m| change(&mut m["config"]["fastkan"]),
+            |path| FastKan::load(path).unwrap_err(),
+        )
+    };
+    let later = refused(&|f| f["version"] = 2.into());
+    assert!(
+        matches!(&later, Error::Checkpoint(CheckpointError::Version { found: 2, known: 1, .. })),
+        "{later}"
+    );
+    let says = |want: &str, change: &dyn Fn(&mut Value)| {
+        let text = refused(change).to_string();
+        assert!(text.contains("changed.safetensors") && text.contains(want), "{text}");
+    };
+    says("epsilon 0; it must be above 0", &|f| f["layers"][0]["norm"] = 0.0.into());
+    says("layer 2 has no tensor `norm.weight`", &|f| f["layers"][2]["norm"] = 1e-5.into());
+    says("layer 1 has 3 inputs after 4 outputs", &|f| {
+        f["layers"][1] = f["layers"][0].clone();
+        f["layers"][1]["norm"] = Value::Null;
+    });
+    says("has a base [2, 2] beside functions [3, 4]", &|f| {
+        f["layers"][0]["base"] = f["layers"][2]["base"].clone()
+    });
+    says("has no tensor `coef`", &|f| f["layers"][0]["functions"]["name"] = "elsewhere".into());
+    says("has no layers", &|f| f["layers"] = Value::Array(Vec::new()));
+    says("description of a FastKAN is damaged", &|f| f["layers"] = 3.into());
 }
 
 #[test]
