@@ -14,9 +14,9 @@ use crate::Samples;
 
 /// Intervals, from coarse to fine.
 pub const GRIDS: [usize; 4] = [3, 10, 20, 50];
-/// Networks that are tried on the coarse grids.
+/// Networks that are tried on the first two grids.
 const STARTS: u64 = 5;
-/// The part of its range by which the hidden grid is wider than what it is given, so that other samples find it there.
+/// How much wider the hidden grid is than what it is given, so that other samples find it there: one cell on fine grids.
 const MARGIN: [f64; 4] = [0.02, 0.0, 1.0 / 18.0, 1.0 / 48.0];
 
 /// What came of one grid.
@@ -29,7 +29,7 @@ pub struct Row {
     pub evaluations: u64,
 }
 
-/// One network on one grid after another; `before` is what was reached.
+/// A network fitted on one of the grids.
 fn on_grid(
     device: &Device,
     network: &Network,
@@ -37,28 +37,20 @@ fn on_grid(
     steps: usize,
     [train, test]: [&Samples; 2],
 ) -> Result<(Network, Row)> {
-    let env = |k: &str, d: f64| std::env::var(k).ok().and_then(|v| v.parse().ok()).unwrap_or(d);
     // One even grid a layer: its kernels are the fastest.
-    let update = GridUpdate::new().shared(true).margin(env(&format!("M{at}"), MARGIN[at]));
-    let fit = Fit::new().steps(steps).lbfgs(Lbfgs::new().history(env("HIST", 30.0) as usize));
-    let fit = if at == 3 {
-        fit.sparsity(knotwork::nn::kan::Sparsity { smoothness: env("SMOOTH", 0.0), ..Default::default() })
-    } else {
-        fit
-    };
-    let grid = GRIDS[at];
+    let update = GridUpdate::new().shared(true);
+    let fit = Fit::new().steps(steps).lbfgs(Lbfgs::new().history(30));
     let fitted = if at == 0 {
         // Here hidden values still move.
-        fit.update_grids(update, 10, 50).run(network, device, &train.x, &train.y)?
+        fit.update_grids(update.margin(MARGIN[at]), 10, 50).run(network, device, &train.x, &train.y)?
     } else {
-        // The inputs' range is known and stays; the hidden grid follows its values.
-        let fitting = GridUpdate::new().shared(true);
-        let finer = network.refine(grid)?.update_grid_from_samples(device, &train.x, &fitting)?;
-        fit.update_grids(update.inputs(false), env("TIMES", 1.0) as usize, env("UNTIL", 200.0) as usize)
-            .run(&finer, device, &train.x, &train.y)?
+        let finer = network.refine(GRIDS[at])?.update_grid_from_samples(device, &train.x, &update)?;
+        // The inputs' range is known; the hidden grid gets its margin.
+        let hidden = update.inputs(false).margin(MARGIN[at]);
+        fit.update_grids(hidden, 1, 0).run(&finer, device, &train.x, &train.y)?
     };
     let row = Row {
-        grid,
+        grid: GRIDS[at],
         train: fitted.network.rmse(device, &train.x, &train.y)?,
         test: fitted.network.rmse(device, &test.x, &test.y)?,
         steps: fitted.steps.len(),
@@ -67,7 +59,7 @@ fn on_grid(
     Ok((fitted.network, row))
 }
 
-/// A [2, 1, 1] network on all grids: some are tried on the first two, and the best of them goes on. Where a finer grid does
+/// A [2, 1, 1] network on all grids. Several are tried on the first two, and the best of them goes on; where a finer grid does
 /// worse on the test samples, the network before is kept.
 pub fn refine(
     device: &Device,
@@ -76,9 +68,8 @@ pub fn refine(
     samples: [&Samples; 2],
     mut seen: impl FnMut(&Row),
 ) -> Result<Vec<Row>> {
-    let env = |k: &str, d: f64| std::env::var(k).ok().and_then(|v| v.parse().ok()).unwrap_or(d);
     let mut best: Option<(Network, Vec<Row>)> = None;
-    for start in 0..env("STARTS", 5.0) as u64 {
+    for start in 0..STARTS {
         let network = Kan::new(&Graph::new(), "kan", [2, 1, 1])
             .grid(GRIDS[0])
             .outside(Outside::Linear)

@@ -1,52 +1,59 @@
-//! A KAN learns exp(sin(πx) + y²) from samples, ever more exactly on ever finer grids.
+//! A KAN learns exp(sin(πx) + y²) from samples: first to the last digit of its floats, then as a formula.
 //!
-//! A [2, 1, 1] network of cubic splines, L-BFGS over 1,000 samples in [−1, 1]², grids of 3, 10, 20 and 50 intervals one after
-//! another: each begins with the functions that the one before has learned (`Kan::refine`). For each the error on 1,000
-//! other samples is printed; it falls until the samples or 32-bit floats end it, and a finer grid may do worse.
+//! On ever finer grids: a [2, 1, 1] network of cubic splines, L-BFGS over 1,000 samples in [−1, 1]², grids of 3, 10, 20 and 50
+//! intervals, each beginning with the functions that the one before has learned. Then without being told the shape: a
+//! [2, 5, 1] network is trained with penalties, pruned, refined, and its edges become functions of a library.
 //!
 //!     cargo run --release --example kan_formula -- --device cpu --seed 1
 
-use std::{
-    f64::consts::PI,
-    path::{Path, PathBuf},
-    time::Instant,
-};
+use std::{f64::consts::PI, path::PathBuf, time::Instant};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Parser;
-use knotwork::{nn::Generator, prelude::*};
-use knotwork_examples::device_name;
+use knotwork::{
+    nn::{
+        Generator,
+        kan::{Outcome, Stage},
+        plot::Comparison,
+    },
+    prelude::*,
+};
+use knotwork_examples::{Common, folder};
 use serde_json::json;
 
 mod discover;
 mod grids;
 
+use discover::Found;
+use grids::Row;
+
 const SAMPLES: usize = 1000;
 
 /// Learns exp(sin(πx) + y²).
 #[derive(Debug, Parser)]
-struct Arguments {
-    /// `cpu`, `gpu`, or part of a GPU's name; without it a hardware GPU where there is one, else the CPU.
-    #[arg(long)]
-    device: Option<String>,
-    /// The seed of the samples and of the initial values.
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    common: Common,
     /// Steps of L-BFGS on each grid.
     #[arg(long, default_value_t = 1000)]
     steps: usize,
-    /// Writes the figures of the run as JSON.
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
+    /// Draws the samples to train on at random, as pykan does, instead of spreading them evenly.
+    #[arg(long)]
+    random: bool,
+    /// The folder for the picture.
+    #[arg(long, value_name = "DIR", default_value = "target/kan_formula")]
+    out: PathBuf,
 }
 
 fn formula(x: f64, y: f64) -> f64 {
     ((PI * x).sin() + y * y).exp()
 }
 
-/// Points [n, 2] in [−1, 1]² and the formula's values [n, 1].
+/// Points and the formula's values there.
 pub struct Samples {
+    /// [n, 2], in [−1, 1]².
     pub x: HostTensor,
+    /// [n, 1].
     pub y: HostTensor,
 }
 
@@ -74,45 +81,62 @@ impl Samples {
 }
 
 fn main() -> Result<()> {
-    let arguments = Arguments::parse();
-    let device = knotwork::open_device(arguments.device.as_deref())?;
-    println!("device      {}", device_name(device.info()));
-    let train = if std::env::var("RANDOM").is_ok() { Samples::random } else { Samples::spread }(
-        2 * arguments.seed + 1,
-    )?;
-    let test = Samples::random(2 * arguments.seed + 2)?;
+    run(&Arguments::parse())
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let device = arguments.common.open()?;
+    let seed = arguments.common.seed;
+    let train =
+        if arguments.random { Samples::random(2 * seed + 1)? } else { Samples::spread(2 * seed + 1)? };
+    let test = Samples::random(2 * seed + 2)?;
+
     let start = Instant::now();
-    let rows = grids::refine(&device, arguments.seed, arguments.steps, [&train, &test], |row| {
+    let rows = grids::refine(&device, seed, arguments.steps, [&train, &test], |row| {
+        let Row { grid, train, test, steps, evaluations } = row;
+        let seconds = start.elapsed().as_secs_f64();
         println!(
-            "grid {:>3}    test {:.2e}, training {:.2e}; {} steps, {} evaluations, {:.2} s",
-            row.grid,
-            row.test,
-            row.train,
-            row.steps,
-            row.evaluations,
-            start.elapsed().as_secs_f64()
+            "grid {grid:>3}    test {test:.2e}, training {train:.2e}; {steps} steps, {evaluations} evaluations, {seconds:.2} s"
         );
     })?;
     let errors: serde_json::Map<_, _> = rows.iter().map(|r| (r.grid.to_string(), r.test.into())).collect();
-    if std::env::var("ONLY").is_ok() {
-        return Ok(());
+
+    let start = Instant::now();
+    let found = discover::discover(&device, seed, [&train, &test], |tries, stage| {
+        let Stage { name, network, test, .. } = stage;
+        println!("try {tries}       {name}: test {test:.2e}, {} edges", network.edges());
+    })?;
+    let seconds = start.elapsed().as_secs_f64();
+    // As short as is right to a thousandth.
+    let readable = |f: &Found| f.formula.readable(&["x", "y"], &train.x.to_f64(), 1e-3);
+    let formula = found.as_ref().map(readable).transpose()?;
+    match &formula {
+        Some(formula) => println!("formula     {formula}    ({seconds:.2} s)"),
+        None => println!("formula     none was found    ({seconds:.2} s)"),
     }
-    let found = discover::discover(&device, arguments.seed, [&train, &test])?;
-    println!("formula {:?}", found.formula.as_ref().map(|f| f.rounded(4).with_pi(1e-3).to_string()));
-    println!(
-        "raw {:?} {:.2} s",
-        found.formula.as_ref().map(|f| f.to_string()),
-        start.elapsed().as_secs_f64()
-    );
-    if let Some(path) = &arguments.json {
-        let figures =
-            json!({ "device": device_name(device.info()), "seed": arguments.seed, "rmse_by_grid": errors });
-        write(path, &figures)?;
+    if let Some(found) = &found {
+        folder(&arguments.out)?;
+        let path = arguments.out.join("formula.svg");
+        picture(&device, &train, &found.outcome)?.save(&path)?;
+        println!("wrote       {}", path.display());
     }
-    Ok(())
+    let figures = json!({
+        "rmse_by_grid": errors,
+        "formula": formula.as_ref().map(ToString::to_string),
+        "formula_latex": formula.as_ref().map(|f| f.to_latex()),
+        "formula_rmse": found.as_ref().map(|f| f.outcome.best().test),
+        "tries": found.as_ref().map(|f| f.tries),
+    });
+    arguments.common.write(&device, &figures)
 }
 
-fn write(path: &Path, figures: &serde_json::Value) -> Result<()> {
-    std::fs::write(path, format!("{figures:#}\n"))
-        .with_context(|| format!("{} cannot be written", path.display()))
+/// The network before and after pruning, and as a formula.
+fn picture(device: &Device, train: &Samples, outcome: &Outcome) -> Result<Comparison> {
+    let stages = [0, 1, outcome.stages.len() - 1].map(|k| &outcome.stages[k]);
+    let mut all = Comparison::new("exp(sin(πx) + y²)");
+    for Stage { name, network, test, .. } in stages {
+        let diagram = network.diagram(name, device, &train.x)?;
+        all = all.diagram(diagram.note(&format!("test RMSE {test:.1e}")));
+    }
+    Ok(all)
 }

@@ -6,7 +6,10 @@ mod bench;
 mod devices;
 mod explain;
 mod networks;
+mod plot;
+mod predict;
 mod profile;
+mod train;
 mod tune;
 mod verify;
 mod warnings;
@@ -29,6 +32,13 @@ enum Command {
     Explain(explain::Arguments),
     /// Measures a reference network dispatch by dispatch: times by kernel, rates, shares, a trace for Perfetto.
     Profile(profile::Arguments),
+    /// Trains a network on a table: `knotwork train kan DATA.csv --target COLUMN`.
+    #[command(subcommand)]
+    Train(train::Train),
+    /// Prints what a trained network predicts for the rows of a table.
+    Predict(predict::Arguments),
+    /// Draws a trained network, or the function on one of its edges.
+    Plot(plot::Arguments),
     /// Measures which kernel variants are best on a GPU, within a given time, and writes a table that later runs follow.
     Tune(tune::Arguments),
     /// Runs a reference network on a device, node by node against the oracle, then as planned.
@@ -43,6 +53,9 @@ fn main() -> anyhow::Result<()> {
         Command::Bench(what) => bench::bench(&what, out),
         Command::Explain(arguments) => explain::explain(&arguments, out),
         Command::Profile(arguments) => profile::profile(&arguments, out),
+        Command::Train(what) => train::train(&what, out),
+        Command::Predict(arguments) => predict::predict(&arguments, out),
+        Command::Plot(arguments) => plot::plot(&arguments, out),
         Command::Tune(arguments) => tune::tune(&arguments, out),
         Command::Verify(arguments) => verify::verify(&arguments, out),
     };

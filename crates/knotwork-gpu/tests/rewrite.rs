@@ -157,7 +157,7 @@ fn parts_of_a_concat_are_stored_where_they_belong() {
                 let y = joined
                     .slice(dim, first, first + 4)
                     .unwrap()
-                    .mul(&x.mean(&[0, 1], false).unwrap())
+                    .mul(x.mean(&[0, 1], false).unwrap())
                     .unwrap();
                 let d = total(&y).grad(&[&x]).unwrap();
                 check(&g, &[&y, &d[0]], &[("x", wave(&[3, 4], 1.0))], &["join"]);

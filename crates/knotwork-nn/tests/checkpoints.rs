@@ -211,3 +211,30 @@ fn without_space_the_old_checkpoint_stays_and_nothing_is_left() {
     names.sort();
     assert_eq!(names, ["a.safetensors", "a.told"]);
 }
+
+#[test]
+fn layers_of_learned_functions_come_back() {
+    use knotwork_core::ops::Attention;
+    use knotwork_nn::layers::{GrKan, KanAttention, KanConv1d, KanQkvAttention};
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("layers.safetensors");
+    let build = |seed: u64| {
+        let g = Graph::new();
+        let x = g.input("x", DType::F32, [2, 4, 8]).unwrap();
+        let conv = KanConv1d::new(&g, "conv", 4, 4, 3).padding(1).bias(true).seed(seed).build().unwrap();
+        let own = KanAttention::new(&g, "own", 4, 8, 2).rank(3).seed(seed).build().unwrap();
+        let kan = KanQkvAttention::new(&g, "kan", 8, 2).seed(seed).build().unwrap();
+        let mlp = GrKan::new(&g, "mlp", 8, 8).rational(|r| r.like("silu")).seed(seed).build().unwrap();
+        let y = own.forward(&conv.forward(&x).unwrap()).unwrap();
+        let y = mlp.forward(&kan.forward(&y, &Attention::new()).unwrap()).unwrap();
+        Device::cpu().compile(&g, &[&y], &[]).unwrap()
+    };
+    let (mut first, mut second) = (build(1), build(2));
+    let x = HostTensor::new(&(0..64).map(|i| (i as f32 * 0.7).sin()).collect::<Vec<_>>(), [2, 4, 8]).unwrap();
+    let run = |p: &mut Program| p.run([("x", &x)]).unwrap().wait().unwrap()[0].clone();
+    let want = run(&mut first);
+    assert_ne!(run(&mut second), want);
+    save(&path, &first, 0).unwrap();
+    Checkpoint::load(&path).unwrap().restore(second.params()).unwrap();
+    assert_eq!(run(&mut second), want);
+}

@@ -2,21 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in tests a panic is the report")]
 
+mod common;
+
 use knotwork::{
     nn::{AdamW, Dataset, Kan, Labels, Schedule, Trainer},
     prelude::*,
 };
 
-fn devices() -> Vec<Device> {
-    #[allow(unused_mut, reason = "without the feature `gpu` there is only one")]
-    let mut all = vec![Device::cpu()];
-    #[cfg(feature = "gpu")]
-    for profile in [knotwork::gpu::Profile::Checked, knotwork::gpu::Profile::Trusted] {
-        let options = knotwork::gpu::Options { profile, ..Default::default() };
-        all.push(knotwork::gpu::open(&options).expect("a GPU driver: `cargo xtask setup`"));
-    }
-    all
-}
+use common::devices;
 
 /// Points of a plane, by which of three rings they lie in.
 fn rings() -> Dataset {

@@ -27,6 +27,7 @@ pub struct Csv {
     path: PathBuf,
     label: Label,
     excluded: Vec<String>,
+    alone: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -38,7 +39,8 @@ enum Label {
 impl Csv {
     /// The file; its labels are in column `label`, numbers, until another call says otherwise.
     pub fn new(path: impl AsRef<Path>) -> Self {
-        Self { path: path.as_ref().into(), label: Label::Values(vec!["label".into()]), excluded: Vec::new() }
+        let label = Label::Values(vec!["label".into()]);
+        Self { path: path.as_ref().into(), label, excluded: Vec::new(), alone: false }
     }
 
     /// Labels are classes, whole numbers in 0..classes, in this column.
@@ -59,6 +61,22 @@ impl Csv {
     #[must_use]
     pub fn exclude(mut self, columns: &[&str]) -> Self {
         self.excluded = columns.iter().map(|c| (*c).into()).collect();
+        self
+    }
+
+    /// Reads the [targets](Self::targets) alone, in their order; they are the features as well. Other columns may hold anything.
+    ///
+    /// ```
+    /// use knotwork_nn::Csv;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("t.csv");
+    /// std::fs::write(&path, "a,name,b\n1,x,2\n")?;
+    /// assert_eq!(Csv::new(&path).targets(&["b", "a"]).only_targets().read()?.features(), [2.0, 1.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn only_targets(mut self) -> Self {
+        self.alone = true;
         self
     }
 
@@ -97,8 +115,11 @@ impl Csv {
             Label::Values(columns) => columns.iter().map(find).collect::<Result<_, _>>()?,
         };
         let excluded: Vec<usize> = self.excluded.iter().map(find).collect::<Result<_, _>>()?;
-        let taken: Vec<usize> =
-            (0..header.len()).filter(|c| !label.contains(c) && !excluded.contains(c)).collect();
+        let taken: Vec<usize> = if self.alone {
+            label.clone()
+        } else {
+            (0..header.len()).filter(|c| !label.contains(c) && !excluded.contains(c)).collect()
+        };
         if taken.is_empty() {
             return Err(self.problem(Some(1), CsvProblem::NoFeatures).into());
         }

@@ -32,6 +32,9 @@ pub struct KanBuilder {
     dtype: DType,
 }
 
+/// Functions, and which edges have them; none for all.
+type Kind = (Basis, Vec<bool>);
+
 /// What a layer has of its own.
 #[derive(Clone, Copy, Debug)]
 enum Own {
@@ -242,7 +245,7 @@ impl KanBuilder {
         }
         let outputs = layers.last().map_or(0, NetworkLayer::outputs);
         let (inputs, outputs) = Network::default_names(self.widths[0], outputs);
-        Ok(Network { inputs, outputs, layers })
+        Ok(Network { inputs, outputs, layers, units: [Vec::new(), Vec::new()] })
     }
 
     /// The inputs and sums of every layer.
@@ -291,7 +294,7 @@ impl KanBuilder {
 
     /// The functions of every layer, each with the edges that have them (none for all).
     #[track_caller]
-    fn bases(&self) -> Result<Vec<Vec<(Basis, Vec<bool>)>>> {
+    fn bases(&self) -> Result<Vec<Vec<Kind>>> {
         let splines = |(low, high)| {
             Ok::<_, Error>(
                 BSpline::new(self.grid, self.order)?.range(low, high)?.outside(self.outside).into(),

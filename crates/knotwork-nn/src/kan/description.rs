@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Base, Functions, Knots, Network, NetworkLayer, network::Branch};
+use super::{Base, Functions, Knots, Network, NetworkLayer, Unit, network::Branch};
 use crate::{
     Error, Result,
     symbolic::{Affine, Library},
@@ -21,6 +21,11 @@ pub(super) struct Description {
     pub name: String,
     inputs: Vec<String>,
     outputs: Vec<String>,
+    /// Shift and scale of each input and output; empty for none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    input_units: Vec<[f64; 2]>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    output_units: Vec<[f64; 2]>,
     pub layers: Vec<LayerDescription>,
 }
 
@@ -72,6 +77,8 @@ impl Description {
             name: name.into(),
             inputs: network.inputs.clone(),
             outputs: network.outputs.clone(),
+            input_units: network.units[0].iter().map(|u| [u.shift, u.scale]).collect(),
+            output_units: network.units[1].iter().map(|u| [u.shift, u.scale]).collect(),
             layers: network.layers.iter().map(LayerDescription::of).collect(),
         }
     }
@@ -96,8 +103,16 @@ impl Description {
         if layers.is_empty() {
             return Err(Error::setting("the network has no layers"));
         }
-        let network = Network { inputs: Vec::new(), outputs: Vec::new(), layers };
-        network.named(&self.inputs, &self.outputs)
+        let empty = || [Vec::new(), Vec::new()];
+        let network = Network { inputs: Vec::new(), outputs: Vec::new(), layers, units: empty() };
+        let network = network.named(&self.inputs, &self.outputs)?;
+        if self.input_units.is_empty() && self.output_units.is_empty() {
+            return Ok(network);
+        }
+        let units = |of: &[[f64; 2]]| {
+            of.iter().map(|[shift, scale]| Unit { shift: *shift, scale: *scale }).collect::<Vec<_>>()
+        };
+        network.in_units(&units(&self.input_units), &units(&self.output_units))
     }
 }
 

@@ -147,7 +147,7 @@ mod tests {
     use super::*;
     use crate::{
         Lbfgs,
-        kan::{Fit, GridUpdate},
+        kan::{Fit, GridUpdate, Unit},
         symbolic::Affine,
     };
 
@@ -170,6 +170,8 @@ mod tests {
             .update_grid_from_samples(&Device::cpu(), &samples(), &GridUpdate::new())
             .unwrap()
             .remove_edge(0, 1, 2, 0.3)
+            .unwrap()
+            .in_units(&[Unit { shift: 0.1, scale: 3.0 }; 2], &[Unit { shift: -1.0, scale: 1.0 / 3.0 }])
             .unwrap();
         let sine = Library::standard().get("sin").unwrap();
         network

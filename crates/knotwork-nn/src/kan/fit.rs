@@ -40,7 +40,7 @@ impl Default for Fit {
 pub struct FitStep {
     /// Steps made, this one included.
     pub step: usize,
-    /// The loss after it, penalties included.
+    /// The loss after it, penalties included, in the [units](Network::in_units) of the last layer.
     pub loss: f64,
     /// The length of the gradient after it.
     pub gradient: f64,
@@ -121,7 +121,11 @@ impl Fit {
         network.check_targets(x, y)?;
         let mut all =
             Fitted { network: network.clone(), steps: Vec::new(), evaluations: 0, converged: false };
-        let (x, y) = (x.cast(DType::F32), y.cast(DType::F32));
+        // Steps and penalties see the layers' own numbers, whatever the outputs' units are.
+        let rows = y.to_f64();
+        let targets: Vec<f64> =
+            rows.chunks(y.shape()[1].max(1)).flat_map(|row| network.targets(row)).collect();
+        let (x, y) = (x.cast(DType::F32), HostTensor::new(&targets, y.shape())?.cast(DType::F32));
         let ends = self.segments();
         for (k, end) in ends.iter().enumerate() {
             if let Some((update, ..)) = self.updates.as_ref().filter(|u| k < u.1) {
@@ -164,7 +168,7 @@ impl Fit {
         let rows = Dim::from(x.shape()[0]);
         let input = g.input("x", DType::F32, [rows.clone(), x.shape()[1].into()])?;
         let target = g.input("y", DType::F32, [rows, y.shape()[1].into()])?;
-        let mut loss = model.forward(&input)?.mse_loss(&target)?;
+        let mut loss = model.in_own_units(&input)?.mse_loss(&target)?;
         if !self.sparsity.is_none() {
             loss = loss.add(&model.penalty(&input, &self.sparsity)?)?;
         }
@@ -206,6 +210,12 @@ impl Network {
     pub fn predict(&self, device: &Device, x: &HostTensor) -> Result<HostTensor> {
         let mut found = self.on_samples(device, x, |model, x| Ok(vec![model.forward(x)?]))?;
         found.pop().ok_or_else(|| Error::setting("Network: there is no output"))
+    }
+
+    /// A row of targets as the last layer should give it.
+    fn targets(&self, row: &[f64]) -> Vec<f64> {
+        let unit = |i: usize| self.output_units().get(i);
+        row.iter().enumerate().map(|(i, y)| unit(i).map_or(*y, |u| u.inwards(*y))).collect()
     }
 
     #[track_caller]

@@ -46,7 +46,7 @@ impl AutoSymbolic {
         found.candidates.iter().filter(|c| miss(c) <= most && c.fit.r2 >= self.threshold).min_by(|a, b| {
             let complexity = |c: &Candidate| c.fit.edge.function.complexity_of();
             let size = |c: &Candidate| {
-                let Affine { a, b, c, d, .. } = c.fit.edge;
+                let Affine { a, b, c, d, .. } = c.fit.edge.shortest();
                 a.abs() + b.abs() + c.abs() + d.abs()
             };
             complexity(a).total_cmp(&complexity(b)).then(size(a).total_cmp(&size(b)))
@@ -261,7 +261,7 @@ impl Network {
                     self.learned_edges()
                 )));
             }
-            let sums = layer.as_formula().of(&now)?;
+            let sums = self.as_formula(l, layer).of(&now)?;
             now = (0..layer.outputs())
                 .map(|node| {
                     let mut factors = sums[layer.sums_of(node)].iter().cloned();
@@ -270,13 +270,36 @@ impl Network {
                 })
                 .collect();
         }
-        Ok(now)
+        let last = self.layers.last();
+        // Products of the last layer are turned into the data's units as a whole.
+        Ok(if last.is_some_and(|l| l.multiply.is_empty()) { now } else { self.outputs_as_formulas(now) })
     }
 }
 
-impl NetworkLayer {
-    fn as_formula(&self) -> LayerFormula {
-        let row = |sum: usize| (0..self.inputs).map(|input| self.formula(input, sum).cloned()).collect();
-        LayerFormula { edges: (0..self.sums).map(row).collect(), bias: self.bias.clone() }
+impl Network {
+    /// A layer's edges in the form that reads best, with the units of the data where it is given them or gives them.
+    fn as_formula(&self, l: usize, layer: &NetworkLayer) -> LayerFormula {
+        let inwards = |input: usize| self.units[0].get(input).filter(|_| l == 0);
+        let plain = l + 1 == self.depth() && layer.multiply.is_empty();
+        let outwards = |sum: usize| self.units[1].get(sum).filter(|_| plain);
+        let edge = |input: usize, sum: usize| {
+            let mut formula = layer.formula(input, sum)?.clone();
+            if let Some(unit) = inwards(input) {
+                formula.b -= formula.a * unit.shift / unit.scale;
+                formula.a /= unit.scale;
+            }
+            if let Some(unit) = outwards(sum) {
+                formula.c *= unit.scale;
+                formula.d *= unit.scale;
+            }
+            Some(formula.shortest())
+        };
+        let mut bias = layer.bias.clone();
+        if plain && !self.units[1].is_empty() {
+            bias.resize(layer.sums, 0.0);
+            bias.iter_mut().zip(&self.units[1]).for_each(|(b, unit)| *b = unit.outwards(*b));
+        }
+        let row = |sum: usize| (0..layer.inputs).map(|input| edge(input, sum)).collect();
+        LayerFormula { edges: (0..layer.sums).map(row).collect(), bias }
     }
 }

@@ -38,6 +38,11 @@ fn a_formula_is_what_the_network_computes() {
         let want = formula.evaluate(&[("x1", row[0]), ("x2", row[1])]).unwrap();
         assert!((y - want).abs() < 1e-5, "{y} {want}");
     }
+    // −sin, not sin half a wave further, though it was found so.
+    let further =
+        Affine { function: Library::standard().get("sin").unwrap(), a: 2.0, b: 3.0, c: 0.5, d: 0.0 };
+    let other = network.fix_symbolic(0, 0, 1, &further).unwrap().formulas().unwrap().remove(0);
+    assert!(other.rounded(4).to_string().contains("- 0.5*sin(2*x1 - 0.1416)"), "{other}");
     assert!(formula.to_latex().contains(r"\sin"));
     assert!(formula.to_rust("f", &["x1", "x2"]).unwrap().contains("fn f("));
 }

@@ -23,6 +23,7 @@ mod prune;
 mod refine;
 mod run;
 mod scales;
+mod scaling;
 mod sparsity;
 mod symbols;
 #[cfg(test)]
@@ -47,6 +48,7 @@ pub use self::{
     knots::Knots,
     network::{Network, NetworkLayer},
     scales::EdgeScales,
+    scaling::Unit,
     sparsity::Sparsity,
     workflow::{Outcome, Split, Stage, Workflow},
 };
@@ -138,20 +140,34 @@ impl Kan {
     /// Where the last dimension of x is not the network's, or its type not that of the parameters.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let mut x = x.clone();
+        scaling::outwards(&self.in_own_units(x)?, self.network.output_units())
+    }
+
+    /// What the last layer gives for x in the data's units.
+    #[track_caller]
+    fn in_own_units(&self, x: &Tensor) -> Result<Tensor> {
+        let mut x = self.inwards(x)?;
         for l in 0..self.depth() {
             x = Layer::multiplied(&self.sums(l, &x)?, &self.network.layers[l])?;
         }
         Ok(x)
     }
 
-    /// What every layer is given, and at last the outputs: x [..., in] itself, then the outputs of layer 0, and so on.
+    /// x [..., in] as the first layer is given it.
+    #[track_caller]
+    fn inwards(&self, x: &Tensor) -> Result<Tensor> {
+        self.check_width(0, x)?;
+        scaling::inwards(x, self.network.input_units())
+    }
+
+    /// What every layer is given, and at last what the last one gives, without the outputs' [units](Network::in_units): x
+    /// [..., in] in the inputs' units, then the outputs of layer 0, and so on.
     ///
     /// # Errors
     /// As of [`forward`](Self::forward).
     #[track_caller]
     pub fn activations(&self, x: &Tensor) -> Result<Vec<Tensor>> {
-        let mut all = vec![x.clone()];
+        let mut all = vec![self.inwards(x)?];
         for l in 0..self.depth() {
             all.push(Layer::multiplied(&self.sums(l, &all[l])?, &self.network.layers[l])?);
         }
@@ -161,6 +177,12 @@ impl Kan {
     /// The sums that a layer makes of its inputs [..., in]: [..., sums], of which its outputs are, or are products.
     #[track_caller]
     fn sums(&self, layer: usize, x: &Tensor) -> Result<Tensor> {
+        self.check_width(layer, x)?;
+        self.layers[layer].sums(x, &self.network.layers[layer])
+    }
+
+    #[track_caller]
+    fn check_width(&self, layer: usize, x: &Tensor) -> Result<()> {
         let found = &self.network.layers[layer];
         if x.shape().dims().last().and_then(|d| d.fixed()) != Some(found.inputs) {
             return Err(Error::setting(format!(
@@ -170,7 +192,7 @@ impl Kan {
                 x.meta()
             )));
         }
-        self.layers[layer].sums(x, found)
+        Ok(())
     }
 
     /// The parameters' type.

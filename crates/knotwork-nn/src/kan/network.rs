@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Base, Functions};
+use super::{Base, Functions, Unit};
 use crate::{Error, Result, symbolic::Affine};
 
 /// A Kolmogorov–Arnold network as data, in f64 on the host: what edges there are, of which functions, with which
@@ -30,6 +30,8 @@ pub struct Network {
     pub(super) inputs: Vec<String>,
     pub(super) outputs: Vec<String>,
     pub(super) layers: Vec<NetworkLayer>,
+    /// The units of inputs and of outputs; empty for those of the layers.
+    pub(super) units: [Vec<Unit>; 2],
 }
 
 /// One layer of a [`Network`].
@@ -339,8 +341,10 @@ impl Network {
                 x.len()
             )));
         }
-        let row =
-            |x: &[f64]| self.layers.iter().fold(x.to_vec(), |x, layer| layer.multiplied(&layer.sum(&x)));
+        let row = |x: &[f64]| {
+            let layers = self.layers.iter();
+            self.outwards(&layers.fold(self.inwards(x), |x, layer| layer.multiplied(&layer.sum(&x))))
+        };
         Ok(x.chunks_exact(inputs).flat_map(row).collect())
     }
 }

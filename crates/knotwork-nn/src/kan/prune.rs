@@ -139,6 +139,9 @@ impl Network {
             }
         }
         first.keep_inputs(&kept);
+        if !small.units[0].is_empty() {
+            small.units[0] = kept.iter().map(|i| small.units[0][*i]).collect();
+        }
         small.inputs = kept.iter().filter_map(|i| small.inputs.get(*i).cloned()).collect();
         Ok((small, kept))
     }

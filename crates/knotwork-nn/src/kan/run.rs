@@ -6,8 +6,8 @@ use super::{Kan, Network};
 use crate::{Error, Result};
 
 impl Network {
-    /// What every layer is given for samples x [rows, inputs], and at last the outputs, computed on a device: x itself, then
-    /// the outputs of layer 0, and so on.
+    /// What every layer is given for samples x [rows, inputs], and at last what the last one gives, computed on a device
+    /// ([`Kan::activations`]).
     ///
     /// # Errors
     /// Where x is no float [rows, inputs] with at least one row, a sample is not finite, or the device refuses.

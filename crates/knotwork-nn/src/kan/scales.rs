@@ -6,6 +6,7 @@ use super::{
     Base, Kan,
     layer::{Layer, host},
     network::NetworkLayer,
+    symbols::Values,
 };
 use crate::{Error, Result};
 
@@ -41,7 +42,7 @@ impl Kan {
                 x.meta()
             )));
         }
-        let mut x = x.clone();
+        let mut x = self.inwards(x)?;
         let mut all = Vec::with_capacity(self.depth());
         for (l, layer) in self.layers.iter().enumerate() {
             let shape = &self.network.layers[l];
@@ -92,7 +93,7 @@ impl Layer {
             parts.push([variance, mean]);
         }
         if let Some(symbols) = self.symbols() {
-            for (edges, to, value) in symbols.values(x)? {
+            for Values { edges, to, value } in symbols.values(x)? {
                 let n = edges.len();
                 let mut from = vec![0.0; layer.inputs * n];
                 for (k, (input, _)) in edges.iter().enumerate() {

@@ -29,6 +29,16 @@ struct Group {
     edges: Vec<(usize, usize)>,
 }
 
+/// What a group of edges gives.
+pub(super) struct Values<'a> {
+    /// The inputs and sums, edge by edge.
+    pub edges: &'a [(usize, usize)],
+    /// [edges, sums]: 1 where an edge ends.
+    pub to: &'a Tensor,
+    /// [..., edges]
+    pub value: Tensor,
+}
+
 impl Symbols {
     /// The formulas of a layer over their numbers, [4, formulas].
     pub fn new(graph: &Graph, layer: &NetworkLayer, numbers: Tensor, dtype: DType) -> Result<Self> {
@@ -59,8 +69,8 @@ impl Symbols {
         &self.numbers
     }
 
-    /// Each group's edges, and their values for x [..., inputs]: [..., edges].
-    pub fn values(&self, x: &Tensor) -> Result<Vec<(&[(usize, usize)], &Tensor, Tensor)>> {
+    /// The values of every group's edges for x [..., inputs].
+    pub fn values(&self, x: &Tensor) -> Result<Vec<Values<'_>>> {
         let mut all = Vec::with_capacity(self.groups.len());
         for group in &self.groups {
             let number = |row: usize| {
@@ -69,7 +79,7 @@ impl Symbols {
             };
             let u = x.matmul(&group.from)?.mul(&number(0)?)?.add(&number(1)?)?;
             let value = group.function.of_tensor(&u)?.mul(&number(2)?)?.add(&number(3)?)?;
-            all.push((&group.edges[..], &group.to, value));
+            all.push(Values { edges: &group.edges, to: &group.to, value });
         }
         Ok(all)
     }
@@ -77,7 +87,7 @@ impl Symbols {
     /// Their sums for x [..., inputs]: [..., sums].
     pub fn sums(&self, x: &Tensor) -> Result<Tensor> {
         let mut total: Option<Tensor> = None;
-        for (_, to, value) in self.values(x)? {
+        for Values { to, value, .. } in self.values(x)? {
             let part = value.matmul(to)?;
             total = Some(match total {
                 Some(total) => total.add(&part)?,

@@ -91,6 +91,37 @@ fn graphs_compute_what_the_definition_says() {
 }
 
 #[test]
+fn units_are_those_of_the_data() {
+    let x = Generator::new(9).uniform(&[60, 3], 100.0, 300.0).unwrap();
+    let columns = x.to_f64();
+    let units: Vec<Unit> =
+        (0..3).map(|i| Unit::of_range(columns.iter().skip(i).step_by(3).copied())).collect();
+    let outputs = [
+        Unit { shift: -7.0, scale: 40.0 },
+        Unit { shift: 0.5, scale: 0.01 },
+        Unit { shift: 0.0, scale: 1.0 },
+    ];
+    let network = rich(Base::Silu).in_units(&units, &outputs).unwrap();
+    let want = network.evaluate(&columns).unwrap();
+    near(&in_graph(&network, &x), &want, 1e-12);
+    let inner: Vec<f64> = columns.iter().enumerate().map(|(k, x)| units[k % 3].inwards(*x)).collect();
+    let plain = rich(Base::Silu).evaluate(&inner).unwrap();
+    near(
+        &want,
+        &plain.iter().enumerate().map(|(k, y)| outputs[k % 3].outwards(*y)).collect::<Vec<_>>(),
+        1e-12,
+    );
+    // Scores are of the layers' own numbers.
+    let own = HostTensor::new(&inner, [60, 3]).unwrap();
+    let scores = rich(Base::Silu).attribute(&Device::cpu(), &own).unwrap();
+    near(&network.attribute(&Device::cpu(), &x).unwrap().edges[0], &scores.edges[0], 1e-4);
+    let text = |n: Result<Network>| n.unwrap_err().to_string();
+    assert!(text(network.clone().in_units(&units[..2], &outputs)).contains("2 units of inputs for 3"));
+    let none = [Unit { shift: 0.0, scale: 0.0 }; 3];
+    assert!(text(network.in_units(&none, &outputs)).contains("input 0 has shift 0 and scale 0"));
+}
+
+#[test]
 fn layers_of_formulas_or_nothing_alone() {
     let mut network = rich(Base::Silu);
     let sine = Affine { function: Library::standard().get("sin").unwrap(), a: 1.0, b: 0.1, c: 2.0, d: 0.0 };

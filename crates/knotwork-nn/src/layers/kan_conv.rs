@@ -36,8 +36,9 @@ pub type KanConv2d = KanConv<2>;
 /// **Memory and time.** No basis value is ever in memory. Taps are summed one after the other, each a
 /// [`kan_layer`](Tensor::kan_layer) over all places at once that adds to the sum in its store: beside x and y there are x with
 /// its channels last and, for one tap at a time, what that tap sees of it, [B, places, C / groups], so no unfolded x (im2col).
-/// A backward pass makes what taps see again instead of keeping it, but may make it for several taps at once. A group's taps
-/// are dispatches of their own, so as many groups as channels (depthwise) cost C × taps dispatches.
+/// A backward pass makes what taps see again instead of keeping it. Gradients to x wait, a tap's each of the size of x, until a
+/// kernel adds as many as it has buffers for: up to 7 on GPUs with 8 buffers, up to 16 elsewhere, however many taps there
+/// are. A group's taps are dispatches of their own, so as many groups as channels (depthwise) cost C × taps dispatches.
 ///
 /// Sources: Bodner et al. 2024, "Convolutional Kolmogorov–Arnold Networks"; Drokin 2024, "Kolmogorov–Arnold Convolutions".
 ///

@@ -56,6 +56,14 @@ impl Affine {
         Self { function: self.function.clone(), a, b, c, d }
     }
 
+    /// The [canonical](Self::canonical) form with the smaller b, whatever sign c has: for edges within a network, whose
+    /// signs belong to others.
+    pub(crate) fn shortest(&self) -> Self {
+        let Self { function, a, b, c, d } = self.canonical();
+        let [a, b, c, d] = function.symmetry().half_wave([a, b, c, d]);
+        Self { function, a, b, c, d }
+    }
+
     /// The four numbers, to six digits.
     pub(super) fn numbers(&self) -> [String; 4] {
         [self.a, self.b, self.c, self.d].map(|v| number::short(v, 6))

@@ -32,6 +32,7 @@ mod function;
 mod library;
 mod number;
 mod protected;
+mod readable;
 mod samples;
 mod spelling;
 mod suggest;

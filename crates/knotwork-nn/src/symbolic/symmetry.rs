@@ -90,4 +90,14 @@ impl Symmetry {
         // No minus zero.
         [a, b + 0.0, c, d + 0.0]
     }
+
+    /// The same half a wave away, where that brings b nearer to 0 and c another sign: −sin x for sin(x + π).
+    pub fn half_wave(self, [a, b, c, d]: [f64; 4]) -> [f64; 4] {
+        match self {
+            Self::Periodic { shift, flips: true, .. } if b.abs() > 0.5 * shift => {
+                [a, b - shift.copysign(b), -c, d]
+            }
+            _ => [a, b, c, d],
+        }
+    }
 }

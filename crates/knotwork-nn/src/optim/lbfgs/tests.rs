@@ -254,7 +254,7 @@ fn rounding_does_not_end_it_early() {
     let off = w.sub(&target).unwrap().mul(&scale).unwrap();
     let rounded = off.add(4096.0).unwrap().sub(4096.0).unwrap();
     // The value is that of the rounded terms, the slope that of the others.
-    let noise = rounded.square().unwrap().sub(&off.square().unwrap()).unwrap().detach().unwrap();
+    let noise = rounded.square().unwrap().sub(off.square().unwrap()).unwrap().detach().unwrap();
     let loss = off.square().unwrap().add(&noise).unwrap().mean(&[0], false).unwrap();
     let mut fit = Lbfgs::new().compile(&Device::cpu(), &loss).unwrap();
     let none: [(&str, HostTensor); 0] = [];
