@@ -58,14 +58,12 @@ fn main() -> Result<()> {
         fit = fit.update_grids(GridUpdate::new(), arguments.updates, arguments.updates_until);
     }
     let (start, mut reached) = (Instant::now(), arguments.until.is_none());
-    let fitted = fit.run_with(&network, &device, &x, &y, |step| {
-        match arguments.until {
-            Some(rmse) if step.loss.sqrt() <= rmse => {
-                reached = true;
-                ControlFlow::Break(())
-            }
-            _ => ControlFlow::Continue(()),
+    let fitted = fit.run_with(&network, &device, &x, &y, |step| match arguments.until {
+        Some(rmse) if step.loss.sqrt() <= rmse => {
+            reached = true;
+            ControlFlow::Break(())
         }
+        _ => ControlFlow::Continue(()),
     })?;
     let seconds = start.elapsed().as_secs_f64();
     println!(
