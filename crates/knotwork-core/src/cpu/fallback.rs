@@ -347,7 +347,11 @@ impl CpuPrepared {
 }
 
 fn gather(from: Slice<'_>, place: &Place) -> Vec<f64> {
-    let at = place.layout.positions();
+    let layout = &place.layout;
+    if let (Slice::F64(s), true) = (from, layout.is_contiguous()) {
+        return s[layout.offset()..layout.offset() + layout.count()].to_vec();
+    }
+    let at = layout.positions();
     match from {
         Slice::F32(s) => at.map(|i| s[i].into()).collect(),
         Slice::F16(s) => at.map(|i| s[i].into()).collect(),

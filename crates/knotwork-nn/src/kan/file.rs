@@ -13,6 +13,8 @@ use crate::{Checkpoint, CheckpointError, Error, Metadata, Result, symbolic::Libr
 
 /// The key of the description in a checkpoint's configuration.
 const KEY: &str = "kan";
+/// The key of a FastKAN's.
+pub(super) const FAST: &str = "fastkan";
 
 impl Network {
     /// Saves the network as one safetensors file: tensors in f64, and all else in its metadata. A file at `path` is
@@ -58,6 +60,11 @@ impl Network {
     fn of_checkpoint(path: &Path, saved: &Checkpoint, library: &Library) -> Result<Self> {
         let invalid = |reason: String| CheckpointError::Invalid { path: path.into(), reason };
         let Some(said) = saved.metadata().config.get(KEY) else {
+            if saved.metadata().config.get(FAST).is_some() {
+                return Err(
+                    invalid("it holds a FastKAN with layer norms: `FastKan::load` reads it".into()).into()
+                );
+            }
             return Err(invalid("it is a checkpoint, but says nothing of a KAN's structure".into()).into());
         };
         // The version first: a later one need not have this one's fields.
@@ -67,28 +74,41 @@ impl Network {
         }
         let said: Description = serde_json::from_value(said.clone())
             .map_err(|e| invalid(format!("its description of a KAN is damaged: {e}")))?;
-        let network = said.network(library, |l, what, shape| {
-            let name = format!("{}.{l}.{what}", said.name);
-            let Some(tensor) = saved.tensors().get(&name) else { return Ok(None) };
-            let fits = tensor.shape().len() == shape.len()
-                && tensor.shape().iter().zip(shape).all(|(has, want)| has == want || *want == usize::MAX)
-                && tensor.dtype().is_float();
-            if !fits {
-                return Err(Error::setting(format!("`{name}` is {tensor}; it must be floats {shape:?}")));
-            }
-            Ok(Some(tensor.to_f64()))
-        });
-        network.map_err(|e| match e {
-            Error::Setting { what, .. } => invalid(what).into(),
-            Error::Core(e) => invalid(e.to_string()).into(),
-            other => other,
-        })
+        said.network(library, tensors_of(saved, &said.name)).map_err(|e| in_file(path, e))
     }
 
     fn config(&self, name: &str) -> Result<serde_json::Value> {
         let said = serde_json::to_value(Description::of(self, name))
             .map_err(|e| Error::setting(format!("Network: its structure cannot be written: {e}")))?;
         Ok(serde_json::json!({ KEY: said }))
+    }
+}
+
+/// A file's tensors by layer, name and shape, in which `usize::MAX` is any size: what a description reads its numbers from.
+pub(super) fn tensors_of(
+    saved: &Checkpoint,
+    prefix: &str,
+) -> impl FnMut(usize, &str, &[usize]) -> Result<Option<Vec<f64>>> {
+    move |l, what, shape| {
+        let name = format!("{prefix}.{l}.{what}");
+        let Some(tensor) = saved.tensors().get(&name) else { return Ok(None) };
+        let fits = tensor.shape().len() == shape.len()
+            && tensor.shape().iter().zip(shape).all(|(has, want)| has == want || *want == usize::MAX)
+            && tensor.dtype().is_float();
+        if !fits {
+            return Err(Error::setting(format!("`{name}` is {tensor}; it must be floats {shape:?}")));
+        }
+        Ok(Some(tensor.to_f64()))
+    }
+}
+
+/// What is wrong with a file's description, as the file's error.
+pub(super) fn in_file(path: &Path, e: Error) -> Error {
+    let invalid = |reason: String| CheckpointError::Invalid { path: path.into(), reason }.into();
+    match e {
+        Error::Setting { what, .. } => invalid(what),
+        Error::Core(e) => invalid(e.to_string()),
+        other => other,
     }
 }
 

@@ -7,6 +7,7 @@ mod builder;
 mod description;
 mod draw;
 mod edge;
+mod fast;
 mod file;
 mod fit;
 mod formula;
@@ -39,6 +40,7 @@ pub use self::{
     attribution::Attribution,
     base::Base,
     builder::KanBuilder,
+    fast::{FastKan, FastKanModel},
     fit::{Fit, FitStep, Fitted},
     formula::{AutoSymbolic, FixedEdge},
     functions::Functions,

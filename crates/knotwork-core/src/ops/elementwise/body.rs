@@ -234,17 +234,16 @@ impl Op for Fused {
     fn reference(&self, inputs: &[Reference], outputs: &mut [Reference]) -> Result<(), String> {
         let n = outputs.first().map_or(0, |o| o.data.len());
         let mut results = vec![0.0; self.body.steps.len()];
+        // One for all elements: memory for each would cost more than they do.
+        let mut arguments = Vec::new();
         for k in 0..n {
             for (s, step) in self.body.steps.iter().enumerate() {
-                let arguments: Vec<f64> = step
-                    .arguments
-                    .iter()
-                    .map(|a| match *a {
-                        Argument::Input(i) => inputs[i].data[k],
-                        Argument::Step(s) => results[s],
-                        Argument::Constant(c) => c,
-                    })
-                    .collect();
+                arguments.clear();
+                arguments.extend(step.arguments.iter().map(|a| match *a {
+                    Argument::Input(i) => inputs[i].data[k],
+                    Argument::Step(s) => results[s],
+                    Argument::Constant(c) => c,
+                }));
                 results[s] = step.dtype.round(step.function.value(step.operands, &arguments));
             }
             for (out, &s) in outputs.iter_mut().zip(&self.body.outputs) {
