@@ -16,8 +16,8 @@ use crate::{Error, Result, optim::Lbfgs};
 /// let x = Generator::new(1).uniform(&[200, 1], -1.0, 1.0)?;
 /// let y: Vec<f32> = x.to_f64().iter().map(|x| (3.0 * x).sin() as f32).collect();
 /// let y = HostTensor::new(&y, [200, 1])?;
-/// let network = Kan::new(&Graph::new(), "kan", [1, 1]).grid(8).network()?;
-/// let fitted = Fit::new().steps(30).run(&network, &Device::cpu(), &x, &y)?;
+/// let network = Kan::new(&Graph::new(), "kan", [1, 1]).grid(10).network()?;
+/// let fitted = Fit::new().steps(100).run(&network, &Device::cpu(), &x, &y)?;
 /// assert!(fitted.network.rmse(&Device::cpu(), &x, &y)? < 1e-3);
 /// # Ok::<(), knotwork_nn::Error>(())
 /// ```
