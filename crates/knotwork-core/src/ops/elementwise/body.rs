@@ -13,6 +13,9 @@ use crate::{
     plan::{KernelRequest, Lowering},
 };
 
+/// Elements that the reference takes at a time.
+const RUN: usize = 64;
+
 /// Elements that the CPU takes through all steps before the next ones: they stay in the first-level cache.
 pub(super) const TILE: usize = 2048;
 /// Below this many elements a second thread costs more than it saves.
@@ -233,21 +236,44 @@ impl Op for Fused {
 
     fn reference(&self, inputs: &[Reference], outputs: &mut [Reference]) -> Result<(), String> {
         let n = outputs.first().map_or(0, |o| o.data.len());
-        let mut results = vec![0.0; self.body.steps.len()];
-        // One for all elements: memory for each would cost more than they do.
+        // A run of elements at a time, step by step: what a step is must not be asked again for each of them.
+        let mut results = vec![[0.0; RUN]; self.body.steps.len()];
         let mut arguments = Vec::new();
-        for k in 0..n {
+        for start in (0..n).step_by(RUN) {
+            let run = RUN.min(n - start);
             for (s, step) in self.body.steps.iter().enumerate() {
-                arguments.clear();
-                arguments.extend(step.arguments.iter().map(|a| match *a {
-                    Argument::Input(i) => inputs[i].data[k],
-                    Argument::Step(s) => results[s],
+                let (before, after) = results.split_at_mut(s);
+                let out = &mut after[0][..run];
+                let at = |a: &Argument, k: usize| match *a {
+                    Argument::Input(i) => inputs[i].data[start + k],
+                    Argument::Step(s) => before[s][k],
                     Argument::Constant(c) => c,
-                }));
-                results[s] = step.dtype.round(step.function.value(step.operands, &arguments));
+                };
+                match &step.arguments[..] {
+                    [a] => {
+                        for (k, out) in out.iter_mut().enumerate() {
+                            *out = step.function.value(step.operands, &[at(a, k)]);
+                        }
+                    }
+                    [a, b] => {
+                        for (k, out) in out.iter_mut().enumerate() {
+                            *out = step.function.value(step.operands, &[at(a, k), at(b, k)]);
+                        }
+                    }
+                    all => {
+                        for (k, out) in out.iter_mut().enumerate() {
+                            arguments.clear();
+                            arguments.extend(all.iter().map(|a| at(a, k)));
+                            *out = step.function.value(step.operands, &arguments);
+                        }
+                    }
+                }
+                if step.dtype != DType::F64 {
+                    out.iter_mut().for_each(|v| *v = step.dtype.round(*v));
+                }
             }
             for (out, &s) in outputs.iter_mut().zip(&self.body.outputs) {
-                out.data[k] = results[s];
+                out.data[start..start + run].copy_from_slice(&results[s][..run]);
             }
         }
         Ok(())
