@@ -11,7 +11,7 @@ use knotwork::{
     prelude::*,
 };
 
-use crate::Samples;
+use super::Samples;
 
 /// Networks that are tried until one becomes a formula.
 const TRIES: u64 = 6;

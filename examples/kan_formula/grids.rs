@@ -10,7 +10,7 @@ use knotwork::{
     prelude::*,
 };
 
-use crate::Samples;
+use super::Samples;
 
 /// Intervals, from coarse to fine.
 pub const GRIDS: [usize; 4] = [3, 10, 20, 50];
