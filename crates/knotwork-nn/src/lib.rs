@@ -25,6 +25,7 @@ pub mod layers;
 pub mod optim;
 pub mod plot;
 pub mod schedule;
+mod sum;
 pub mod symbolic;
 pub mod train;
 

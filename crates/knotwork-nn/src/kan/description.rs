@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Base, Functions, Knots, Network, NetworkLayer, Unit, network::Branch};
+use super::{Base, Functions, Knots, Network, NetworkLayer, Unit, layer::numbered, network::Branch};
 use crate::{
     Error, Result,
     symbolic::{Affine, Library},
@@ -241,7 +241,7 @@ impl FunctionsDescription {
         match (&self.basis, &self.on_knots) {
             (Some(basis), None) => Ok(Functions::Basis(basis.parse()?)),
             (None, Some(KnotsDescription { order, outside })) => {
-                let name = if branch == 0 { "knots".to_owned() } else { format!("knots{branch}") };
+                let name = numbered("knots", branch);
                 // Its width follows from the file.
                 let values = tensor(layer, &name, &[inputs, usize::MAX])?;
                 let values = values.ok_or_else(|| damaged(layer, format!("has no tensor `{name}`")))?;

@@ -7,7 +7,7 @@ use knotwork_core::{
 };
 
 use super::{Base, Functions, network::NetworkLayer, symbols::Symbols};
-use crate::{Error, Result};
+use crate::{Error, Result, sum::total, symbolic::Affine};
 
 /// The parameters of a layer, named `name.l.…`.
 #[derive(Clone, Debug)]
@@ -30,14 +30,31 @@ struct Learned {
     edges: Option<Tensor>,
 }
 
+/// [`Functions`] in a graph.
 #[derive(Clone, Debug)]
-enum Placed {
+pub(super) enum Placed {
     Basis(Basis),
     OnKnots(OnKnots),
 }
 
+impl Placed {
+    /// The layer of these functions over coefficients [inputs, n, outputs].
+    pub fn layer(
+        &self,
+        x: &Tensor,
+        coef: &Tensor,
+        base: Option<&Tensor>,
+        bias: Option<&Tensor>,
+    ) -> Result<Tensor> {
+        Ok(match self {
+            Self::Basis(basis) => x.kan_layer_native(coef, base, bias, basis)?,
+            Self::OnKnots(knots) => x.kan_layer_on_knots_native(coef, base, bias, knots)?,
+        })
+    }
+}
+
 /// The name of a branch's coefficients, or knots.
-fn numbered(what: &str, branch: usize) -> String {
+pub(super) fn numbered(what: &str, branch: usize) -> String {
     if branch == 0 { what.to_owned() } else { format!("{what}{branch}") }
 }
 
@@ -82,8 +99,7 @@ impl NetworkLayer {
         }
         let formulas: Vec<_> = self.formulas().collect();
         if !formulas.is_empty() {
-            let row =
-                |number: fn(&crate::symbolic::Affine) -> f64| formulas.iter().map(move |(_, _, f)| number(f));
+            let row = |number: fn(&Affine) -> f64| formulas.iter().map(move |(_, _, f)| number(f));
             let values = row(|f| f.a).chain(row(|f| f.b)).chain(row(|f| f.c)).chain(row(|f| f.d)).collect();
             all.push(("symbolic".into(), vec![4, formulas.len()], values));
         }
@@ -91,14 +107,14 @@ impl NetworkLayer {
     }
 
     /// The edges that are formulas, those of one function together, in the order of their first edges.
-    pub(super) fn formulas(&self) -> impl Iterator<Item = (usize, usize, &crate::symbolic::Affine)> {
+    pub(super) fn formulas(&self) -> impl Iterator<Item = (usize, usize, &Affine)> {
         let at = |edge: usize| self.symbolic[edge].as_ref().filter(|_| self.mask[edge]);
         let all: Vec<usize> = (0..self.mask.len()).filter(|edge| at(*edge).is_some()).collect();
         let first = |edge: usize| {
             all.iter().position(|e| at(*e).map(|f| &f.function) == at(edge).map(|f| &f.function))
         };
         let mut sorted = all.clone();
-        sorted.sort_by_key(|edge| first(*edge));
+        sorted.sort_by_cached_key(|edge| first(*edge));
         sorted.into_iter().filter_map(move |edge| Some((edge / self.sums, edge % self.sums, at(edge)?)))
     }
 
@@ -234,20 +250,9 @@ impl Layer {
         self.branches.len()
     }
 
-    /// A branch's functions as a layer of their own, over the given coefficients [inputs, n, outputs].
-    pub fn over(&self, branch: usize, x: &Tensor, coef: &Tensor) -> Result<Tensor> {
-        Ok(match &self.branches[branch].functions {
-            Placed::Basis(basis) => x.kan_layer_native(coef, None, None, basis)?,
-            Placed::OnKnots(knots) => x.kan_layer_on_knots_native(coef, None, None, knots)?,
-        })
-    }
-
-    /// The knots' tensor of a branch, where its inputs have their own.
-    pub fn on_knots(&self, branch: usize) -> Option<&OnKnots> {
-        match &self.branches[branch].functions {
-            Placed::OnKnots(knots) => Some(knots),
-            Placed::Basis(_) => None,
-        }
+    /// A branch's functions.
+    pub fn functions(&self, branch: usize) -> &Placed {
+        &self.branches[branch].functions
     }
 
     /// The formulas' part.
@@ -257,42 +262,26 @@ impl Layer {
 
     /// The sums of x [..., inputs]: [..., sums].
     pub fn sums(&self, x: &Tensor, layer: &NetworkLayer) -> Result<Tensor> {
-        let mut total: Option<Tensor> = None;
-        let mut add = |part: Tensor| -> Result<()> {
-            total = Some(match total.take() {
-                Some(total) => total.add(&part)?,
-                None => part,
-            });
-            Ok(())
-        };
+        let mut parts = Vec::new();
         let weights = self.base_weights()?;
         // The kernels of layers have silu and the bias within.
         let within = weights.as_ref().filter(|_| layer.base == Base::Silu);
         for (b, branch) in self.branches.iter().enumerate() {
             let (within, bias) = if b == 0 { (within, self.bias.as_ref()) } else { (None, None) };
-            let coef = self.coefficients(b)?;
-            add(match &branch.functions {
-                Placed::Basis(basis) => x.kan_layer_native(&coef, within, bias, basis)?,
-                Placed::OnKnots(knots) => x.kan_layer_on_knots_native(&coef, within, bias, knots)?,
-            })?;
+            parts.push(branch.functions.layer(x, &self.coefficients(b)?, within, bias)?);
         }
         if let Some(weights) = weights.filter(|_| layer.base != Base::Silu || self.branches.is_empty()) {
-            add(layer.base.of_tensor(x)?.matmul(&weights)?)?;
-        }
-        if let Some(bias) = self.bias.as_ref().filter(|_| self.branches.is_empty()) {
-            add(bias.clone())?;
+            parts.push(layer.base.of_tensor(x)?.matmul(&weights)?);
         }
         if let Some(symbols) = &self.symbols {
-            add(symbols.sums(x)?)?;
+            parts.extend(symbols.parts(x)?);
         }
-        match total {
-            // A bias alone has no rows yet.
-            Some(total) if self.branches.is_empty() && self.symbols.is_none() => {
-                Ok(nothing(x, layer.sums)?.add(&total)?)
-            }
-            Some(total) => Ok(total),
-            None => nothing(x, layer.sums),
+        // A bias alone has no rows.
+        if parts.is_empty() {
+            parts.push(nothing(x, layer.sums)?);
         }
+        parts.extend(self.bias.clone().filter(|_| self.branches.is_empty()));
+        total(parts)?.map_or_else(|| nothing(x, layer.sums), Ok)
     }
 
     /// The outputs that sums make: those that are not multiplied, then the products.

@@ -4,11 +4,11 @@ use knotwork_core::{HostTensor, Tensor, ops::OnKnots};
 
 use super::{
     Base, Kan,
-    layer::{Layer, host},
+    layer::{Layer, Placed, host},
     network::NetworkLayer,
     symbols::Values,
 };
-use crate::{Error, Result};
+use crate::{Error, Result, sum::total};
 
 /// What is added to a variance before its root is taken, so that edges that do nothing have a slope.
 const LEAST: f64 = 1e-12;
@@ -66,7 +66,7 @@ fn root(variance: &Tensor) -> Result<Tensor> {
 impl Layer {
     /// The variance and the mean of every edge's function over the rows of x, each [inputs, sums].
     fn moments(&self, x: &Tensor, layer: &NetworkLayer) -> Result<(Tensor, Tensor)> {
-        let mut parts: Vec<[Tensor; 2]> = Vec::new();
+        let (mut variances, mut means) = (Vec::new(), Vec::new());
         let (mut features, mut weights) = (Vec::new(), Vec::new());
         for b in 0..self.branches() {
             let coef = self.coefficients(b)?;
@@ -84,39 +84,25 @@ impl Layer {
             let mean = features.mean(&[0], true)?;
             let centred = features.sub(&mean)?;
             let rows = centred.permute(&[1, 0, 2])?;
-            // The mean of a column of ones' products is the mean of rows: no number of rows is needed.
+            // The rows are counted on the device: a program need not know their number.
             let n = x.slice(1, 0, 1)?.mul(0.0)?.add(1.0)?.sum(&[0, 1], false)?;
             let covariance = centred.permute(&[1, 2, 0])?.matmul(&rows)?.div(&n)?;
             let variance = covariance.matmul(&weights)?.mul(&weights)?.sum(&[1], false)?;
             let mean = mean.permute(&[1, 0, 2])?.matmul(&weights)?;
             let mean = mean.reshape([layer.inputs, layer.sums])?;
-            parts.push([variance, mean]);
+            variances.push(variance);
+            means.push(mean);
         }
         if let Some(symbols) = self.symbols() {
-            for Values { edges, to, value } in symbols.values(x)? {
-                let n = edges.len();
-                let mut from = vec![0.0; layer.inputs * n];
-                for (k, (input, _)) in edges.iter().enumerate() {
-                    from[input * n + k] = 1.0;
-                }
-                let from = x.graph().tensor(host(&from, &[layer.inputs, n], x.dtype())?)?;
+            for Values { from, to, value } in symbols.values(x)? {
                 let place = |row: Tensor| from.mul(&row)?.matmul(to);
-                parts.push([place(value.var(&[0], 0.0, true)?)?, place(value.mean(&[0], true)?)?]);
+                variances.push(place(value.var(&[0], 0.0, true)?)?);
+                means.push(place(value.mean(&[0], true)?)?);
             }
         }
-        let total = parts.into_iter().try_fold(None::<[Tensor; 2]>, |total, part| {
-            Ok::<_, Error>(Some(match total {
-                Some(total) => [total[0].add(&part[0])?, total[1].add(&part[1])?],
-                None => part,
-            }))
-        })?;
-        match total {
-            Some([variance, mean]) => Ok((variance, mean)),
-            None => {
-                let zero = || x.graph().tensor(HostTensor::zeros(x.dtype(), [layer.inputs, layer.sums]));
-                Ok((zero()?, zero()?))
-            }
-        }
+        let zero =
+            || Ok::<_, Error>(x.graph().tensor(HostTensor::zeros(x.dtype(), [layer.inputs, layer.sums]))?);
+        Ok((total(variances)?.map_or_else(zero, Ok)?, total(means)?.map_or_else(zero, Ok)?))
     }
 
     /// The values of a branch's functions, [rows, inputs, functions].
@@ -125,8 +111,9 @@ impl Layer {
         let mut unit = vec![0.0; n * n];
         (0..n).for_each(|m| unit[m * n + m] = 1.0);
         let unit = x.graph().tensor(host(&unit, &[1, n, n], x.dtype())?)?;
-        let Some(knots) = self.on_knots(branch) else {
-            return self.over(branch, &x.unsqueeze(2)?, &unit);
+        let knots = match self.functions(branch) {
+            Placed::OnKnots(knots) => knots,
+            basis @ Placed::Basis(_) => return basis.layer(&x.unsqueeze(2)?, &unit, None, None),
         };
         // Each input on its own knots.
         let mut all = Vec::with_capacity(layer.inputs);

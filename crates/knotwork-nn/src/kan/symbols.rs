@@ -25,14 +25,12 @@ struct Group {
     from: Tensor,
     /// [edges, sums]: 1 where an edge ends.
     to: Tensor,
-    /// The inputs and sums, edge by edge.
-    edges: Vec<(usize, usize)>,
 }
 
 /// What a group of edges gives.
 pub(super) struct Values<'a> {
-    /// The inputs and sums, edge by edge.
-    pub edges: &'a [(usize, usize)],
+    /// [inputs, edges]: 1 where an edge begins.
+    pub from: &'a Tensor,
     /// [edges, sums]: 1 where an edge ends.
     pub to: &'a Tensor,
     /// [..., edges]
@@ -57,7 +55,6 @@ impl Symbols {
                 columns: start..start + n,
                 from: graph.tensor(host(&from, &[layer.inputs, n], dtype)?)?,
                 to: graph.tensor(host(&to, &[n, layer.sums], dtype)?)?,
-                edges: same.iter().map(|(i, o, _)| (*i, *o)).collect(),
             });
             start += n;
         }
@@ -79,24 +76,13 @@ impl Symbols {
             };
             let u = x.matmul(&group.from)?.mul(&number(0)?)?.add(&number(1)?)?;
             let value = group.function.of_tensor(&u)?.mul(&number(2)?)?.add(&number(3)?)?;
-            all.push(Values { edges: &group.edges, to: &group.to, value });
+            all.push(Values { from: &group.from, to: &group.to, value });
         }
         Ok(all)
     }
 
-    /// Their sums for x [..., inputs]: [..., sums].
-    pub fn sums(&self, x: &Tensor) -> Result<Tensor> {
-        let mut total: Option<Tensor> = None;
-        for Values { to, value, .. } in self.values(x)? {
-            let part = value.matmul(to)?;
-            total = Some(match total {
-                Some(total) => total.add(&part)?,
-                None => part,
-            });
-        }
-        match total {
-            Some(total) => Ok(total),
-            None => Err(crate::Error::setting("Network: a layer has no formulas")),
-        }
+    /// Their parts of the sums for x [..., inputs], each [..., sums].
+    pub fn parts(&self, x: &Tensor) -> Result<Vec<Tensor>> {
+        self.values(x)?.into_iter().map(|Values { to, value, .. }| Ok(value.matmul(to)?)).collect()
     }
 }

@@ -13,7 +13,7 @@ use knotwork_core::{
 };
 
 use super::history::Direction;
-use crate::{Error, Result, optim::minimize};
+use crate::{Error, Result, optim::minimize, sum::total};
 
 /// One parameter's nodes.
 #[derive(Debug)]
@@ -111,13 +111,6 @@ struct Vectors {
 /// A sum of all elements of a product, as one number.
 fn dot(a: &Tensor, b: &Tensor) -> knotwork_core::Result<Tensor> {
     a.mul(b)?.sum(&[0], false)
-}
-
-/// The sum of all, in their order.
-fn total(all: Vec<Tensor>) -> knotwork_core::Result<Option<Tensor>> {
-    let mut all = all.into_iter();
-    let Some(first) = all.next() else { return Ok(None) };
-    all.try_fold(first, |a, b| a.add(&b)).map(Some)
 }
 
 impl Nodes {
