@@ -26,6 +26,14 @@ impl Attribution {
     pub fn inputs(&self) -> &[f64] {
         self.nodes.first().map_or(&[], |n| &n[..])
     }
+
+    /// The inputs' names with their scores, the highest first.
+    #[must_use]
+    pub fn ranking(&self, names: &[String]) -> Vec<(String, f64)> {
+        let mut all: Vec<(String, f64)> = names.iter().cloned().zip(self.inputs().iter().copied()).collect();
+        all.sort_by(|a, b| b.1.total_cmp(&a.1));
+        all
+    }
 }
 
 impl Network {

@@ -2,7 +2,10 @@
 
 use knotwork_core::{Device, HostTensor};
 
-use super::{Attribution, Network, edge::spread};
+use super::{
+    Network,
+    edge::{ends, spread},
+};
 use crate::{
     Result,
     plot::{Diagram, DiagramEdge, DiagramLayer, EdgePlot},
@@ -42,7 +45,7 @@ impl Network {
             let mut edges = Vec::new();
             for input in 0..layer.inputs {
                 let column = values.iter().skip(input).step_by(layer.inputs).copied();
-                let range = column.fold((f64::INFINITY, f64::NEG_INFINITY), |r, x| (r.0.min(x), r.1.max(x)));
+                let range = ends(column);
                 let rows: Vec<(f64, Vec<f64>)> =
                     spread(range, POINTS).map(|x| (x, layer.values(input, x))).collect();
                 let there = (0..layer.sums).filter(|sum| layer.has_edge(input, *sum));
@@ -83,10 +86,8 @@ impl Network {
         let found = self.layer_of(layer, input, sum)?;
         let given = self.activations(device, x)?[layer].to_f64();
         let column: Vec<f64> = given.iter().skip(input).step_by(found.inputs).copied().collect();
-        let mut range = found.range(input);
-        for x in &column {
-            range = (range.0.min(*x), range.1.max(*x));
-        }
+        let (low, high) = found.range(input);
+        let range = ends(column.iter().copied().chain([low, high]));
         let curve = |network: &Self| -> Result<Vec<(f64, f64)>> {
             let x: Vec<f64> = spread(range, FINE).collect();
             let y = network.edge_values(layer, input, sum, &x)?;
@@ -115,14 +116,4 @@ fn r2(y: &[f64], fit: &[f64]) -> f64 {
     let all: f64 = y.iter().map(|y| (y - mean).powi(2)).sum();
     let left: f64 = y.iter().zip(fit).map(|(y, f)| (y - f).powi(2)).sum();
     if all > 0.0 { 1.0 - left / all } else { f64::NAN }
-}
-
-impl Attribution {
-    /// A line for each input: its name and score, the highest first.
-    #[must_use]
-    pub fn ranking(&self, names: &[String]) -> Vec<(String, f64)> {
-        let mut all: Vec<(String, f64)> = names.iter().cloned().zip(self.inputs().iter().copied()).collect();
-        all.sort_by(|a, b| b.1.total_cmp(&a.1));
-        all
-    }
 }

@@ -11,6 +11,11 @@ pub(super) fn spread((low, high): (f64, f64), samples: usize) -> impl Iterator<I
     (0..samples).map(move |k| low + (high - low) * k as f64 / last as f64)
 }
 
+/// The least and the largest of values; an empty range, from ∞ to −∞, of none.
+pub(super) fn ends(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
+    values.into_iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)))
+}
+
 impl NetworkLayer {
     /// Where an input's functions are made for: of several kinds all ranges together.
     #[must_use]

@@ -160,9 +160,12 @@ impl Fit {
         end: usize,
         seen: &mut impl FnMut(&FitStep) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>> {
+        if all.steps.len() >= end {
+            return Ok(ControlFlow::Continue(()));
+        }
         let g = Graph::new();
         let model = all.network.build(&g, "kan")?;
-        if all.steps.len() >= end || model.parameters().is_empty() {
+        if model.parameters().is_empty() {
             return Ok(ControlFlow::Continue(()));
         }
         let rows = Dim::from(x.shape()[0]);
@@ -210,12 +213,6 @@ impl Network {
     pub fn predict(&self, device: &Device, x: &HostTensor) -> Result<HostTensor> {
         let mut found = self.on_samples(device, x, |model, x| Ok(vec![model.forward(x)?]))?;
         found.pop().ok_or_else(|| Error::setting("Network: there is no output"))
-    }
-
-    /// A row of targets as the last layer should give it.
-    fn targets(&self, row: &[f64]) -> Vec<f64> {
-        let unit = |i: usize| self.output_units().get(i);
-        row.iter().enumerate().map(|(i, y)| unit(i).map_or(*y, |u| u.inwards(*y))).collect()
     }
 
     #[track_caller]

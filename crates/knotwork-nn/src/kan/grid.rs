@@ -5,7 +5,7 @@ use knotwork_core::{
     ops::{BSpline, Outside},
 };
 
-use super::{Functions, Knots, Network};
+use super::{Functions, Knots, Network, edge::ends};
 use crate::{Error, Result};
 
 /// How [`Network::update_grid_from_samples`] chooses grids.
@@ -122,8 +122,11 @@ impl Network {
             let columns: Vec<Vec<f64>> =
                 (0..inputs).map(|i| values.iter().skip(i).step_by(inputs).copied().collect()).collect();
             // A margin's functions go on as they are where the samples end.
-            let known: Vec<(f64, f64)> =
-                if update.margin > 0.0 { columns.iter().map(|c| ends(c)).collect() } else { Vec::new() };
+            let known: Vec<(f64, f64)> = if update.margin > 0.0 {
+                columns.iter().map(|c| ends(c.iter().copied())).collect()
+            } else {
+                Vec::new()
+            };
             for b in 0..layer.branches.len() {
                 let before = &layer.branches[b].functions;
                 let Some((cells, order, outside)) = before.spline() else { continue };
@@ -152,16 +155,12 @@ fn shared(
     outside: Outside,
     margin: f64,
 ) -> Result<Option<Functions>> {
-    let (low, high) = ends(samples);
+    let (low, high) = ends(samples.iter().copied());
     if low == high {
         return Ok(None);
     }
     let room = margin * (high - low);
     Ok(Some(BSpline::new(cells, order)?.range(low - room, high + room)?.outside(outside).into()))
-}
-
-fn ends(samples: &[f64]) -> (f64, f64) {
-    samples.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(*x), high.max(*x)))
 }
 
 /// Knots for each input; the old ones, with as many cells, where its samples are all one number.
@@ -175,7 +174,7 @@ fn own(
 ) -> Result<Option<Vec<Knots>>> {
     let mut all = Vec::with_capacity(columns.len());
     for (i, samples) in columns.iter().enumerate() {
-        let (low, high) = ends(samples);
+        let (low, high) = ends(samples.iter().copied());
         all.push(if low < high {
             Knots::of_samples(samples, cells, order, update.uniform)?.widened(update.margin)?
         } else {

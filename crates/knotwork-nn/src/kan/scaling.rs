@@ -2,7 +2,7 @@
 
 use knotwork_core::Tensor;
 
-use super::{Network, layer::host};
+use super::{Network, edge::ends, layer::host};
 use crate::{Error, Result, symbolic::Expression};
 
 /// Shift and scale of one input or output: x' = (x − shift) / scale.
@@ -24,9 +24,8 @@ impl Unit {
     /// ```
     #[must_use]
     pub fn of_range(samples: impl IntoIterator<Item = f64>) -> Self {
-        let ends =
-            samples.into_iter().fold((f64::INFINITY, f64::NEG_INFINITY), |e, x| (e.0.min(x), e.1.max(x)));
-        Self { shift: 0.5 * ends.0 + 0.5 * ends.1, scale: 0.5 * ends.1 - 0.5 * ends.0 }.usable()
+        let (low, high) = ends(samples);
+        Self { shift: 0.5 * low + 0.5 * high, scale: 0.5 * high - 0.5 * low }.usable()
     }
 
     /// The unit in which samples have mean 0 and standard deviation 1; 1 around them where they are all one number.
@@ -110,14 +109,17 @@ impl Network {
 
     /// A row of data as the first layer is given it.
     pub(super) fn inwards(&self, row: &[f64]) -> Vec<f64> {
-        let unit = |i: usize| self.units[0].get(i);
-        row.iter().enumerate().map(|(i, x)| unit(i).map_or(*x, |u| u.inwards(*x))).collect()
+        each(row, self.input_units(), Unit::inwards)
     }
 
     /// The last layer's numbers as outputs.
     pub(super) fn outwards(&self, row: &[f64]) -> Vec<f64> {
-        let unit = |i: usize| self.units[1].get(i);
-        row.iter().enumerate().map(|(i, x)| unit(i).map_or(*x, |u| u.outwards(*x))).collect()
+        each(row, self.output_units(), Unit::outwards)
+    }
+
+    /// A row of outputs as the last layer's numbers.
+    pub(super) fn targets(&self, row: &[f64]) -> Vec<f64> {
+        each(row, self.output_units(), Unit::inwards)
     }
 
     /// Outputs as formulas, in the data's units.
@@ -130,16 +132,23 @@ impl Network {
     }
 }
 
+/// Every element of a row by its unit; as it is where there are none.
+fn each(row: &[f64], units: &[Unit], turn: fn(&Unit, f64) -> f64) -> Vec<f64> {
+    row.iter().enumerate().map(|(i, x)| units.get(i).map_or(*x, |unit| turn(unit, *x))).collect()
+}
+
+/// A number of every unit, as a row of x's graph.
+fn row(x: &Tensor, units: &[Unit], of: fn(&Unit) -> f64) -> Result<Tensor> {
+    let values: Vec<f64> = units.iter().map(of).collect();
+    Ok(x.graph().tensor(host(&values, &[units.len()], x.dtype())?)?)
+}
+
 /// x as the first layer is given it.
 pub(super) fn inwards(x: &Tensor, units: &[Unit]) -> Result<Tensor> {
     if units.is_empty() {
         return Ok(x.clone());
     }
-    let row = |of: fn(&Unit) -> f64| -> Result<Tensor> {
-        let values: Vec<f64> = units.iter().map(of).collect();
-        Ok(x.graph().tensor(host(&values, &[units.len()], x.dtype())?)?)
-    };
-    Ok(x.sub(&row(|u| u.shift)?)?.mul(&row(|u| 1.0 / u.scale)?)?)
+    Ok(x.sub(&row(x, units, |u| u.shift)?)?.mul(&row(x, units, |u| 1.0 / u.scale)?)?)
 }
 
 /// The last layer's numbers as outputs.
@@ -147,9 +156,5 @@ pub(super) fn outwards(y: &Tensor, units: &[Unit]) -> Result<Tensor> {
     if units.is_empty() {
         return Ok(y.clone());
     }
-    let row = |of: fn(&Unit) -> f64| -> Result<Tensor> {
-        let values: Vec<f64> = units.iter().map(of).collect();
-        Ok(y.graph().tensor(host(&values, &[units.len()], y.dtype())?)?)
-    };
-    Ok(y.mul(&row(|u| u.scale)?)?.add(&row(|u| u.shift)?)?)
+    Ok(y.mul(&row(y, units, |u| u.scale)?)?.add(&row(y, units, |u| u.shift)?)?)
 }
