@@ -16,8 +16,8 @@ impl Network {
         self.on_samples(device, x, |model, x| model.activations(x))
     }
 
-    /// The fraction of samples x [rows, inputs] that lie outside the grid of each input of each layer: where splines fade or go
-    /// on straight, and learn nothing about themselves. 0 for functions of all numbers.
+    /// The fraction of samples x [rows, inputs] that lie outside the grid of each input of each layer, the first of several kinds of splines:
+    /// where these fade or go on straight, and learn nothing about themselves. 0 for functions of all numbers.
     ///
     /// ```
     /// use knotwork_core::{Device, Graph, HostTensor};
@@ -36,9 +36,9 @@ impl Network {
             let mut all = Vec::new();
             for (x, layer) in model.activations(x)?.iter().zip(&self.layers) {
                 let ends: Vec<(f64, f64)> = (0..layer.inputs)
-                    .map(|i| match layer.functions().next() {
-                        Some(f) if f.spline().is_some() => f.range(i),
-                        _ => (f64::NEG_INFINITY, f64::INFINITY),
+                    .map(|i| {
+                        let spline = layer.functions().find(|f| f.spline().is_some());
+                        spline.map_or((f64::NEG_INFINITY, f64::INFINITY), |f| f.range(i))
                     })
                     .collect();
                 let end = |of: fn(&(f64, f64)) -> f64| {
