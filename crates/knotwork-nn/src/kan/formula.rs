@@ -8,8 +8,7 @@ use super::{Network, NetworkLayer};
 use crate::{
     Error, Result,
     symbolic::{
-        Affine, Candidate, Expression, LayerFormula, Library, Samples, Search, Suggestions, SymbolicError,
-        suggest_on,
+        Affine, Candidate, Expression, LayerFormula, Library, Samples, Search, Suggestions, suggest_on,
     },
 };
 
@@ -183,14 +182,7 @@ impl Network {
                 "Network: the formula has a = {a}, b = {b}, c = {c}, d = {d}; they must be finite"
             )));
         }
-        if !formula.function.is_on_tensors() {
-            return Err(SymbolicError::Function {
-                name: formula.function.name().into(),
-                problem: "it has no form of tensors: give it one by `Function::tensor`".into(),
-                site: knotwork_core::Site::here(),
-            }
-            .into());
-        }
+        formula.function.on_tensors()?;
         let mut fixed = self.clone();
         let edge = found.edge(input, sum);
         fixed.layers[layer].symbolic[edge] = Some(formula.clone());

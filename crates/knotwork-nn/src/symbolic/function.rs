@@ -8,7 +8,7 @@ use super::{SymbolicError, domain::Domain, protected::Protection, spelling::Spel
 
 type Scalar = Arc<dyn Fn(f64) -> f64 + Send + Sync>;
 type InPlace = Arc<dyn Fn(&mut [f64]) + Send + Sync>;
-type OnTensor = Arc<dyn Fn(&Tensor) -> knotwork_core::Result<Tensor> + Send + Sync>;
+pub(crate) type OnTensor = Arc<dyn Fn(&Tensor) -> knotwork_core::Result<Tensor> + Send + Sync>;
 
 /// A function f of one variable that an edge may turn out to be, in f64: its value, its derivative, its complexity,
 /// where it is defined, its form without singularities, and its spelling as text, LaTeX and Rust.
@@ -190,17 +190,19 @@ impl Function {
     /// operations refuse.
     #[track_caller]
     pub fn of_tensor(&self, u: &Tensor) -> crate::Result<Tensor> {
-        match &self.0.tensor {
-            Some(tensor) => Ok(tensor(u)?),
-            None => Err(SymbolicError::Function {
-                name: self.name().into(),
-                problem: "it has no form of tensors, so that no network can run with it: give it one by \
-                          `Function::tensor`"
-                    .into(),
-                site: Site::here(),
-            }
-            .into()),
-        }
+        Ok(self.on_tensors()?(u)?)
+    }
+
+    /// f of tensors, or the error that there is none.
+    #[track_caller]
+    pub(crate) fn on_tensors(&self) -> Result<&OnTensor, SymbolicError> {
+        self.0.tensor.as_ref().ok_or_else(|| SymbolicError::Function {
+            name: self.name().into(),
+            problem: "it has no form of tensors, so that no network can run with it: give it one by \
+                      `Function::tensor`"
+                .into(),
+            site: Site::here(),
+        })
     }
 
     /// Replaces every u of the slice by f(u).
