@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use knotwork::{
-    nn::{Csv, Dataset, Generator, kan::Unit},
+    nn::{Csv, Dataset, data::Order, kan::Unit},
     prelude::*,
 };
 
@@ -34,7 +34,7 @@ impl Table {
             bail!("--test is {test}; it must be from 0 to below 1: the part of the rows to judge by");
         }
         // The order of a permutation; the first of it are put aside.
-        let order = permutation(rows, seed)?;
+        let order = Order::new(seed).epoch_order(rows);
         let aside = ((rows as f64 * test).round() as usize).min(rows.saturating_sub(1));
         let (judged, trained) = order.split_at(aside);
         let mut remarks = Vec::new();
@@ -81,12 +81,4 @@ impl Table {
     pub fn rows(&self) -> (usize, usize) {
         (self.train[0].shape()[0], self.test[0].shape()[0])
     }
-}
-
-/// The rows in an order drawn by the seed.
-fn permutation(rows: usize, seed: u64) -> Result<Vec<usize>> {
-    let keys = Generator::named(seed, "rows").uniform(&[rows], 0.0, 1.0)?.to_f64();
-    let mut order: Vec<usize> = (0..rows).collect();
-    order.sort_by(|a, b| keys[*a].total_cmp(&keys[*b]).then(a.cmp(b)));
-    Ok(order)
 }
