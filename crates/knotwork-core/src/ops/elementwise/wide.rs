@@ -177,3 +177,50 @@ fn store(out: &mut SliceMut<'_>, range: std::ops::Range<usize>, values: &[f64]) 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{DType, Graph, HostTensor, ops::testing::both};
+
+    #[test]
+    fn every_type_and_layout_is_as_the_reference_has_it() {
+        // Runs that end within a tile, several tasks, and threads.
+        for shape in [[1, 3, 7], [3, 17, 21], [2, 190, 230]] {
+            let n: usize = shape.iter().product();
+            for dtype in [DType::F64, DType::F16, DType::F32, DType::I32, DType::U32] {
+                let signed = if dtype == DType::U32 { 0.0 } else { 500.0 };
+                let numbers: Vec<f64> = (0..n).map(|k| (k * 7919 % 1021) as f64 - signed).collect();
+                let g = Graph::new();
+                let x = g.input("x", dtype, shape).unwrap();
+                let [_, b, c] = shape;
+                let row = x.slice(0, 0, 1).unwrap().slice(1, 1, 2).unwrap().broadcast_to(shape).unwrap();
+                let column = x.slice(2, 2, 3).unwrap().broadcast_to(shape).unwrap();
+                let sum = x.mul(2.0).unwrap().add(&row).unwrap().sub(&column).unwrap();
+                let product = sum.mul(&x).unwrap();
+                let turned = x.permute(&[0, 2, 1]).unwrap().reshape([shape[0], b, c]).unwrap();
+                let chosen = sum.select(&x.gt(&row).unwrap(), &turned).unwrap();
+                let mut outputs = vec![sum, product, chosen, x.cast(DType::F64).unwrap().mul(0.1).unwrap()];
+                if dtype.is_float() {
+                    let ratio = x.abs().unwrap().add(1.0).unwrap().recip().unwrap().mul(&row).unwrap();
+                    outputs.push(ratio.cast(DType::F32).unwrap().add(1.0).unwrap());
+                }
+                let feeds = [("x", HostTensor::from_f64(dtype, &numbers, &shape))];
+                both(&g, &outputs.iter().collect::<Vec<_>>(), &feeds);
+            }
+        }
+    }
+
+    /// State that a step reads and overwrites lies in the step's own output.
+    #[test]
+    fn memory_is_read_before_it_is_overwritten() {
+        let g = Graph::new();
+        let s = g.state("s", "s", HostTensor::new(&[1.0f64, 2.0, 3.0], [3]).unwrap()).unwrap();
+        let next = s.mul(&s).unwrap().add(1.0).unwrap();
+        let update = g.assign(&s, &next).unwrap();
+        let mut program = crate::Device::cpu().compile(&g, &[], &[&update]).unwrap();
+        for _ in 0..2 {
+            program.run::<HostTensor>([]).unwrap();
+        }
+        assert_eq!(program.params().get("s").unwrap().to_f64(), [5.0, 26.0, 101.0]);
+    }
+}
