@@ -14,7 +14,7 @@ use super::Samples;
 
 /// Intervals, from coarse to fine.
 pub const GRIDS: [usize; 4] = [3, 10, 20, 50];
-/// Networks that are tried on the first two grids.
+/// Networks that are tried.
 const STARTS: u64 = 5;
 /// How much wider the hidden grid is than what it is given, so that other samples find it there: one cell on fine grids.
 const MARGIN: [f64; 4] = [0.02, 0.0, 1.0 / 18.0, 1.0 / 48.0];
@@ -59,16 +59,34 @@ fn on_grid(
     Ok((fitted.network, row))
 }
 
-/// A [2, 1, 1] network on all grids. Several are tried on the first two, and the best of them goes on; where a finer grid does
-/// worse on the test samples, the network before is kept.
+/// A network through the grids so far, and what came of each.
+type Run = (Network, Vec<Row>);
+
+/// Goes on to the next grid; where it does worse on the test samples, the network before is kept.
+fn next(device: &Device, run: &mut Run, steps: usize, samples: [&Samples; 2]) -> Result<()> {
+    let (network, rows) = run;
+    let (finer, row) = on_grid(device, network, rows.len(), steps, samples)?;
+    match rows.last() {
+        Some(last) if row.test >= last.test => rows.push(Row { grid: row.grid, ..last.clone() }),
+        _ => {
+            *network = finer;
+            rows.push(row);
+        }
+    }
+    Ok(())
+}
+
+/// A [2, 1, 1] network on all grids. Several are tried on all but the last, and the one that is best there goes on: some end
+/// in bad minima, and some where f32 rounds more.
 pub fn refine(
     device: &Device,
     seed: u64,
     steps: usize,
     samples: [&Samples; 2],
-    mut seen: impl FnMut(&Row),
+    mut tried: impl FnMut(u64, &Row),
 ) -> Result<Vec<Row>> {
-    let mut best: Option<(Network, Vec<Row>)> = None;
+    let mut best: Option<Run> = None;
+    let trained = |(_, rows): &Run| rows.last().map_or(f64::INFINITY, |row| row.train);
     for start in 0..STARTS {
         let network = Kan::new(&Graph::new(), "kan", [2, 1, 1])
             .grid(GRIDS[0])
@@ -76,24 +94,14 @@ pub fn refine(
             .layer_range(1, -2, 2)
             .seed(STARTS * seed + start)
             .network()?;
-        let (network, coarse) = on_grid(device, &network, 0, steps, samples)?;
-        let (network, finer) = on_grid(device, &network, 1, steps, samples)?;
-        if best.as_ref().is_none_or(|(_, rows)| finer.train < rows[1].train) {
-            best = Some((network, vec![coarse, finer]));
+        let mut run = (network, Vec::new());
+        for _ in 1..GRIDS.len() {
+            next(device, &mut run, steps, samples)?;
         }
+        run.1.last().into_iter().for_each(|row| tried(start, row));
+        best = best.into_iter().chain([run]).min_by(|a, b| trained(a).total_cmp(&trained(b)));
     }
-    let Some((mut network, mut rows)) = best else { return Ok(Vec::new()) };
-    rows.iter().for_each(&mut seen);
-    for at in 2..GRIDS.len() {
-        let (finer, row) = on_grid(device, &network, at, steps, samples)?;
-        seen(&row);
-        if row.test < rows[at - 1].test {
-            network = finer;
-            rows.push(row);
-        } else {
-            let kept = Row { grid: row.grid, ..rows[at - 1].clone() };
-            rows.push(kept);
-        }
-    }
-    Ok(rows)
+    let Some(mut run) = best else { return Ok(Vec::new()) };
+    next(device, &mut run, steps, samples)?;
+    Ok(run.1)
 }

@@ -92,13 +92,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let test = Samples::random(2 * seed + 2)?;
 
     let start = Instant::now();
-    let rows = grids::refine(&device, seed, arguments.steps, [&train, &test], |row| {
-        let Row { grid, train, test, steps, evaluations } = row;
-        let seconds = start.elapsed().as_secs_f64();
-        println!(
-            "grid {grid:>3}    test {test:.2e}, training {train:.2e}; {steps} steps, {evaluations} evaluations, {seconds:.2} s"
-        );
+    let rows = grids::refine(&device, seed, arguments.steps, [&train, &test], |start, row| {
+        println!("start {start}     grid {}: training {:.2e}", row.grid, row.train);
     })?;
+    for Row { grid, train, test, steps, evaluations } in &rows {
+        println!(
+            "grid {grid:>3}    test {test:.2e}, training {train:.2e}; {steps} steps, {evaluations} evaluations"
+        );
+    }
+    println!("            {:.2} s", start.elapsed().as_secs_f64());
     let errors: serde_json::Map<_, _> = rows.iter().map(|r| (r.grid.to_string(), r.test.into())).collect();
 
     let start = Instant::now();
