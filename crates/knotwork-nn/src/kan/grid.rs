@@ -46,8 +46,8 @@ impl GridUpdate {
     }
 
     /// Widens every grid at both ends by this part of the samples' range, 0 unless set: room for samples that were not there.
-    /// The polynomials at the samples' ends go on into it. Less than a cell, or whole cells: functions that only just reach
-    /// the samples are learned slowly.
+    /// The polynomials at the samples' ends go on into it. A small part of a cell, or whole cells: between, functions that only
+    /// just reach the samples are learned slowly.
     #[must_use]
     pub fn margin(mut self, part: f64) -> Self {
         self.margin = part;
