@@ -1,8 +1,9 @@
 //! Networks in graphs beside their definition in f64 on the host.
 
 use knotwork_core::{
-    DType, Device, Graph, HostTensor,
+    DType, Device, Graph, HostTensor, Tensor,
     ops::{Basis, Outside},
+    plan::{Capabilities, PlanOptions},
 };
 
 use super::*;
@@ -321,6 +322,34 @@ fn penalties_are_their_formulas_and_have_slopes() {
     let input = g.input("x", DType::F32, [60, 3]).unwrap();
     let e = model.penalty(&input, &Sparsity { l1: -1.0, ..Sparsity::default() }).unwrap_err().to_string();
     assert!(e.contains("l1 is -1; it must be finite and at least 0"), "{e}");
+}
+
+#[test]
+fn no_value_of_each_edge_at_each_sample_is_in_memory() {
+    let (rows, wide, high) = (1000, 32, 256);
+    for mixed in [false, true] {
+        let g = Graph::new();
+        let mut builder = Kan::new(&g, "k", [wide, high]).scale(true).base("gelu".parse::<Base>().unwrap());
+        if mixed {
+            builder = builder.edge_basis(0, 1, 1, Basis::fourier(2).unwrap());
+        }
+        let model = builder.build().unwrap();
+        let x = g.input("x", DType::F32, [rows, wide]).unwrap();
+        let loss = model.forward(&x).unwrap().square().unwrap().mean(&[0, 1], false).unwrap();
+        let all = Sparsity { l1: 0.1, entropy: 0.1, coefficients: 0.1, smoothness: 0.1 };
+        let loss = loss.add(&model.penalty(&x, &all).unwrap()).unwrap();
+        let d = loss.grad(&model.parameters()).unwrap();
+        let outputs: Vec<&Tensor> = std::iter::once(&loss).chain(&d).collect();
+        for on in [Capabilities::cpu(), Capabilities::portable()] {
+            let plan = g.plan(&outputs, &[], &[].into(), &on, PlanOptions::default()).unwrap();
+            let each = 4 * rows * wide * high;
+            assert!(
+                plan.live_peak < each / 2,
+                "mixed {mixed}: {} bytes, an edge each {each}",
+                plan.live_peak
+            );
+        }
+    }
 }
 
 #[test]
