@@ -94,7 +94,7 @@ impl Network {
             Ok(x.into_iter().zip(y).collect())
         };
         let mut plot = EdgePlot::new(&format!("Layer {layer}, {input} to {sum}")).samples(&column);
-        let knots = found.functions().next().and_then(|f| f.knots(input));
+        let knots = found.functions_of(found.edge(input, sum)).and_then(|f| f.knots(input));
         plot = match knots {
             Some(knots) => plot.knots(knots.grid()),
             None => plot.range(found.range(input).0, found.range(input).1),

@@ -8,8 +8,9 @@ use knotwork_core::{
 
 use super::{
     Functions, Kan, Network,
+    branch::Branch,
     knots::Knots,
-    network::{Branch, NetworkLayer},
+    network::NetworkLayer,
     project,
 };
 use crate::{Error, Result};
@@ -73,6 +74,7 @@ impl Network {
                         let finer = knots.iter().map(|k| k.resampled(grid));
                         Functions::OnKnots(finer.collect::<Result<_>>()?, *outside)
                     }
+                    Functions::Wavelet(..) => continue,
                 };
                 layer.put(l, b, functions, &[])?;
             }

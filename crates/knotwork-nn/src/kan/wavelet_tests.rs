@@ -1,0 +1,1 @@
+//! Networks with wavelets on all edges or some.
