@@ -10,6 +10,7 @@ use knotwork_core::{
 use super::{
     Base, Functions, Kan, Network, NetworkLayer,
     branch::{Branch, Places},
+    edge::first_scale,
 };
 use crate::{Error, Generator, Result};
 
@@ -227,10 +228,10 @@ impl KanBuilder {
                 let std = self.spline_scale / (inputs as f64 * functions.mean_square()).sqrt();
                 let coef = values.normal(&[inputs, functions.count(), sums], 0.0, std)?.to_f64();
                 let places = match &functions {
-                    Functions::Wavelet(_, (low, high)) => {
-                        let translation = values.uniform(&[inputs, sums], *low, *high)?.to_f64();
-                        let scale = (high - low) / Functions::SCALES;
-                        Some(Places { log_scale: vec![scale.ln(); inputs * sums], translation })
+                    Functions::Wavelet(wavelet, range) => {
+                        let translation = values.uniform(&[inputs, sums], range.0, range.1)?.to_f64();
+                        let log_scale = vec![first_scale(*wavelet, *range).ln(); inputs * sums];
+                        Some(Places { log_scale, translation })
                     }
                     Functions::Basis(_) | Functions::OnKnots(..) => None,
                 };

@@ -3,7 +3,7 @@
 use knotwork_core::{Device, HostTensor};
 
 use super::{
-    Network,
+    Functions, Network,
     edge::{ends, spread},
 };
 use crate::{
@@ -94,10 +94,12 @@ impl Network {
             Ok(x.into_iter().zip(y).collect())
         };
         let mut plot = EdgePlot::new(&format!("Layer {layer}, {input} to {sum}")).samples(&column);
-        let knots = found.functions_of(found.edge(input, sum)).and_then(|f| f.knots(input));
-        plot = match knots {
+        let functions = found.functions_of(found.edge(input, sum));
+        plot = match functions.and_then(|f| f.knots(input)) {
             Some(knots) => plot.knots(knots.grid()),
-            None => plot.range(found.range(input).0, found.range(input).1),
+            // Wavelets go where training takes them.
+            None if matches!(functions, Some(Functions::Wavelet(..))) => plot,
+            None => plot.range(low, high),
         };
         let Some(formula) = found.formula(input, sum) else { return Ok(plot.curve(&curve(self)?)) };
         let spline = self.unfix_symbolic(layer, input, sum)?;

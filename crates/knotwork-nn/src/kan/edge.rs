@@ -1,6 +1,6 @@
 //! The functions on the edges of a network, sampled for pictures; and how large a basis' functions are.
 
-use knotwork_core::ops::Basis;
+use knotwork_core::ops::{Basis, Wavelet};
 
 use super::{Functions, Knots, Network, NetworkLayer};
 use crate::{Error, Result, plot::Edge};
@@ -86,7 +86,7 @@ fn middles(low: f64, wide: f64, parts: usize) -> impl Iterator<Item = f64> {
 
 impl Functions {
     /// What [`mean_square`] is of a basis: on knots over the ranges of all inputs, of wavelets over all places of x and of the
-    /// translation in a range, which is [`SCALES`](Self::SCALES) first scales wide.
+    /// translation in a range, with the [scale](first_scale) that they begin with.
     pub(super) fn mean_square(&self) -> f64 {
         match self {
             Self::Basis(basis) => mean_square(basis),
@@ -100,16 +100,24 @@ impl Functions {
                 knots.iter().enumerate().map(input).sum::<f64>() / knots.len().max(1) as f64
             }
             Self::Wavelet(wavelet, _) => {
-                let at: Vec<f64> = middles(0.0, Self::SCALES, 128).collect();
+                let at: Vec<f64> = middles(0.0, 1.0 / first_scale(*wavelet, (0.0, 1.0)), 128).collect();
                 let square = |x: f64, t: f64| wavelet.evaluate(x - t, 0).powi(2);
                 let all = at.iter().map(|x| at.iter().map(|t| square(*x, *t)).sum::<f64>());
                 all.sum::<f64>() / (at.len() * at.len()) as f64
             }
         }
     }
+}
 
-    /// How many of the scales that wavelets begin with make up their range.
-    pub(super) const SCALES: f64 = 4.0;
+/// The scale that wavelets over a range begin with: one wave of theirs is as wide as the range.
+pub(super) fn first_scale(wavelet: Wavelet, (low, high): (f64, f64)) -> f64 {
+    let wave = match wavelet {
+        // From zero to zero, and from peak to peak.
+        Wavelet::MexicanHat | Wavelet::Dog => 2.0,
+        // Of cos 5 u.
+        Wavelet::Morlet => std::f64::consts::TAU / 5.0,
+    };
+    (high - low) / wave
 }
 
 #[cfg(test)]

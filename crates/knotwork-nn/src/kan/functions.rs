@@ -35,8 +35,8 @@ pub enum Functions {
     /// c ψ((x − translation) / scale), with a weight, a scale and a translation of each edge's own, all of them learned; and the
     /// range over which the wavelets are laid at first (Bozorgasl and Chen 2024, "Wav-KAN").
     ///
-    /// Translations begin anywhere in the range, scales at a quarter of its width: 1 over [−2, 2], where samples of deviation 1
-    /// lie, as in Wav-KAN. Training sees ln scale, so that no step reaches a scale of 0.
+    /// Translations begin anywhere in the range, and one wave is as wide as it: over [−1, 1] scales begin at 1 (mexican_hat
+    /// and dog, as in Wav-KAN) and at 5/π (morlet, whose waves are shorter). Training sees ln scale, so that no step reaches 0.
     Wavelet(Wavelet, (f64, f64)),
 }
 
