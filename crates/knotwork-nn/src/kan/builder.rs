@@ -151,7 +151,13 @@ impl KanBuilder {
     /// # Ok::<(), knotwork_nn::Error>(())
     /// ```
     #[must_use]
-    pub fn edge_basis(mut self, layer: usize, input: usize, output: usize, basis: impl Into<Functions>) -> Self {
+    pub fn edge_basis(
+        mut self,
+        layer: usize,
+        input: usize,
+        output: usize,
+        basis: impl Into<Functions>,
+    ) -> Self {
         self.edges.retain(|(at, _)| *at != [layer, input, output]);
         self.edges.push(([layer, input, output], basis.into()));
         self
@@ -336,9 +342,9 @@ impl KanBuilder {
             }
             kinds.retain(|(_, edges)| edges.contains(&true));
             for (functions, edges) in &mut kinds {
-                functions.check(inputs).map_err(|what| {
-                    Error::setting(format!("Kan `{}`: layer {layer}: {what}", self.name))
-                })?;
+                functions
+                    .check(inputs)
+                    .map_err(|what| Error::setting(format!("Kan `{}`: layer {layer}: {what}", self.name)))?;
                 if !edges.contains(&false) {
                     edges.clear();
                 }

@@ -101,7 +101,8 @@ impl Functions {
         match self {
             Self::Basis(_) => Ok(()),
             Self::OnKnots(knots, _) => {
-                let alike = knots.windows(2).all(|k| (k[0].cells(), k[0].order()) == (k[1].cells(), k[1].order()));
+                let alike =
+                    knots.windows(2).all(|k| (k[0].cells(), k[0].order()) == (k[1].cells(), k[1].order()));
                 match knots.len() {
                     _ if !alike => Err("knots of several orders or numbers of cells".into()),
                     n if n != inputs => Err(format!("knots of {n} inputs; it has {inputs}")),

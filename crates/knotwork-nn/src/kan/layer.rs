@@ -54,7 +54,8 @@ impl Placed {
             Self::Wavelet(wavelet, [log_scale, translation]) => {
                 // Its kernels read [sums, inputs].
                 let weight = coef.reshape(log_scale.shape().dims().to_vec())?.permute(&[1, 0])?;
-                let (scale, translation) = (log_scale.exp()?.permute(&[1, 0])?, translation.permute(&[1, 0])?);
+                let (scale, translation) =
+                    (log_scale.exp()?.permute(&[1, 0])?, translation.permute(&[1, 0])?);
                 let mut y = x.wavelet_kan_layer(&weight, &scale, &translation, *wavelet)?;
                 if let Some(base) = base {
                     y = y.add(&x.silu()?.matmul(base)?)?;
@@ -96,7 +97,10 @@ const MOST_LOG_SCALE: f64 = 69.0;
 /// What is wrong with one of the values of a name in [`NetworkLayer::slots`]; none where nothing is.
 pub(super) fn wrong(what: &str, values: &[f64]) -> Option<String> {
     if let Some(at) = values.iter().position(|v| !v.is_finite()) {
-        return Some(format!("element {at} of `{what}` is {}; a network's values must be finite", values[at]));
+        return Some(format!(
+            "element {at} of `{what}` is {}; a network's values must be finite",
+            values[at]
+        ));
     }
     let scales = what.rsplit('.').next().is_some_and(|name| name.starts_with(LOG_SCALE));
     let at = values.iter().position(|v| scales && v.abs() > MOST_LOG_SCALE)?;

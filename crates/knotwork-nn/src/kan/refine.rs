@@ -6,13 +6,7 @@ use knotwork_core::{
     ops::{BSpline, Outside},
 };
 
-use super::{
-    Functions, Kan, Network,
-    branch::Branch,
-    knots::Knots,
-    network::NetworkLayer,
-    project,
-};
+use super::{Functions, Kan, Network, branch::Branch, knots::Knots, network::NetworkLayer, project};
 use crate::{Error, Result};
 
 impl Kan {

@@ -11,7 +11,8 @@ use super::{
     *,
 };
 use crate::{
-    Generator, Lbfgs,
+    Checkpoint, CheckpointError, Error, Generator, Lbfgs, Metadata,
+    optim::Adam,
     symbolic::{Affine, Function, Library, Suggestions},
 };
 
@@ -98,7 +99,8 @@ fn an_edge_is_a_wavelet_with_its_numbers() {
     let places = branch.places.as_ref().unwrap();
     for x in [-3.0, -0.4, 0.0, 0.9, f64::INFINITY] {
         let u = (x - places.translation[at]) / places.log_scale[at].exp();
-        let hat = 2.0 / (3f64.sqrt() * std::f64::consts::PI.powf(0.25)) * (1.0 - u * u) * (-0.5 * u * u).exp();
+        let hat =
+            2.0 / (3f64.sqrt() * std::f64::consts::PI.powf(0.25)) * (1.0 - u * u) * (-0.5 * u * u).exp();
         let hat = if u.is_finite() { hat } else { 0.0 };
         let want = layer.scale[at] * branch.coef[at] * hat + layer.base_weight[at] * Base::Silu.value(x);
         let got = network.edge_values(0, 0, 1, &[x]).unwrap()[0];
@@ -119,7 +121,8 @@ fn gradients_are_slopes() {
         let penalty = Sparsity { l1: 0.3, entropy: 0.2, coefficients: 0.1, smoothness: 0.1 };
         for loss in [y.sum(&[0, 1], false).unwrap(), model.penalty(&given, &penalty).unwrap()] {
             let wanted: Vec<_> = std::iter::once(&given).chain(model.parameters()).collect();
-            let slots = |l: usize| network.layers[l].slots().into_iter().map(move |s| format!("k.{l}.{}", s.0));
+            let slots =
+                |l: usize| network.layers[l].slots().into_iter().map(move |s| format!("k.{l}.{}", s.0));
             let names: Vec<String> = std::iter::once("x".into()).chain(slots(0)).chain(slots(1)).collect();
             assert_eq!(names.len(), wanted.len());
             assert!(names.contains(&"k.0.log_scale1".to_owned()), "{names:?}");
@@ -356,4 +359,138 @@ fn pictures_show_wavelets() {
     // A spline's knots are drawn on its own edge, and not on a wavelet's.
     let plot = |i, o| network.edge_plot(&Device::cpu(), &x, 0, i, o).unwrap().to_svg().unwrap();
     assert!(plot(0, 0).contains("grid points") && !plot(0, 1).contains("grid points"));
+}
+
+#[test]
+fn files_keep_wavelets() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kan.safetensors");
+    let library = Library::standard();
+    let units = [Unit { shift: 0.1, scale: 1.0 / 3.0 }; 3];
+    for network in networks().into_iter().chain([mixed(Base::Silu).in_units(&units, &units[..2]).unwrap()]) {
+        network.save(&path).unwrap();
+        assert_eq!(Network::load(&path, &library).unwrap(), network);
+    }
+    // A file with training's state holds what the program does.
+    let g = Graph::new();
+    let model = mixed(Base::Silu).build_as(&g, "net", DType::F64).unwrap();
+    let x = g.input("x", DType::F64, [40, 3]).unwrap();
+    let loss = model.forward(&x).unwrap().square().unwrap().mean(&[0, 1], false).unwrap();
+    let update = Adam::new(1e-2).minimize(&loss).unwrap();
+    let mut program = Device::cpu().compile(&g, &[&loss], &[&update]).unwrap();
+    let x = samples(40, 3).cast(DType::F64);
+    program.run([("x", &x)]).unwrap().wait().unwrap();
+    model.save(&path, program.params(), Metadata::default()).unwrap();
+    let now = model.network(program.params()).unwrap();
+    assert!(now != mixed(Base::Silu));
+    assert_eq!(Network::load(&path, &library).unwrap(), now);
+}
+
+#[test]
+fn files_with_impossible_wavelets_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kan.safetensors");
+    all(Base::Silu).save(&path).unwrap();
+    let saved = Checkpoint::load(&path).unwrap();
+    let good = saved.metadata().config.clone();
+    let tensors: Vec<(String, HostTensor)> =
+        saved.tensors().iter().map(|(name, t)| (name.clone(), t.clone())).collect();
+    let load = || Network::load(&path, &Library::standard()).unwrap_err();
+    let write = |config: &serde_json::Value, tensors: &[(String, HostTensor)]| {
+        let metadata = Metadata { config: config.clone(), ..Metadata::default() };
+        Checkpoint::write(&path, tensors, metadata).unwrap();
+    };
+    let says = |part: &str| {
+        let e = load();
+        assert!(matches!(e, Error::Checkpoint(CheckpointError::Invalid { .. })), "{e:?}");
+        assert!(e.to_string().contains(part), "{e}");
+    };
+    let with = |name: &str, t: Option<HostTensor>| {
+        let rest = tensors.iter().filter(|(n, _)| n != name).cloned();
+        let all: Vec<_> = rest.chain(t.map(|t| (name.to_owned(), t))).collect();
+        write(&good, &all);
+    };
+    let f64s = |values: &[f64], shape: &[usize]| Some(HostTensor::new(values, shape).unwrap());
+    let mut log_scale = vec![0.0; 12];
+    log_scale[7] = -1000.0;
+    with("kan.0.log_scale", f64s(&log_scale, &[3, 4]));
+    says(
+        "layer 0 is damaged: element 7 of `log_scale` is -1000; the logarithm of a wavelet's scale must be from -69 to 69",
+    );
+    with("kan.0.log_scale1", f64s(&[0.0; 12], &[4, 3]));
+    says("`kan.0.log_scale1` is f64[4, 3]; it must be floats [3, 4]");
+    with("kan.1.translation", None);
+    says("layer 1 has no tensor `translation`");
+    // ln 0, and what is no number.
+    for (bad, said) in [(f64::NEG_INFINITY, "-inf"), (f64::NAN, "NaN")] {
+        log_scale[7] = 0.123_456_789;
+        with("kan.0.log_scale", f64s(&log_scale, &[3, 4]));
+        let mut bytes = std::fs::read(&path).unwrap();
+        let at = bytes.windows(8).position(|b| b == 0.123_456_789f64.to_le_bytes()).unwrap();
+        bytes[at..at + 8].copy_from_slice(&bad.to_le_bytes());
+        std::fs::write(&path, bytes).unwrap();
+        says(&format!("element 7 of `log_scale` is {said}; a network's values must be finite"));
+    }
+    for (text, part) in [
+        ("haar", "there is no basis `haar`; there are bspline"),
+        (
+            "dog range=[1, -1]",
+            "has dog range=[1, -1] of wavelets; it must be finite, and from 1e-9 to 1e9 wide",
+        ),
+        ("dog range=[0, NaN]", "has dog range=[0, NaN] of wavelets"),
+        ("dog degree=3", "`degree=3` is no range=[low, high]"),
+    ] {
+        let mut config = good.clone();
+        config["kan"]["layers"][0]["functions"][0]["basis"] = text.into();
+        write(&config, &tensors);
+        says(part);
+    }
+}
+
+#[test]
+fn what_is_no_wavelet_is_refused_before_anything_is_built() {
+    let g = Graph::new();
+    let text = |b: KanBuilder| b.build().unwrap_err().to_string();
+    let nowhere = Functions::Wavelet(Wavelet::Dog, (0.0, f64::INFINITY));
+    let e = text(Kan::new(&g, "k", [2, 1]).edge_basis(0, 1, 0, nowhere));
+    assert!(e.contains("Kan `k`: layer 0: dog range=[0, inf] of wavelets; it must be finite"), "{e}");
+    let knots = |n: usize, cells: usize| {
+        let points: Vec<f64> = (0..=cells).map(|k| k as f64).collect();
+        vec![Knots::through(&points, 3).unwrap(); n]
+    };
+    let e = text(Kan::new(&g, "k", [2, 1]).basis(Functions::OnKnots(knots(3, 4), Outside::Zero)));
+    assert!(e.contains("Kan `k`: layer 0: knots of 3 inputs; it has 2"), "{e}");
+    let odd = [knots(1, 4), knots(1, 5)].concat();
+    let e = text(Kan::new(&g, "k", [2, 1]).basis(Functions::OnKnots(odd, Outside::Zero)));
+    assert!(e.contains("knots of several orders or numbers of cells"), "{e}");
+    let mut network = all(Base::Silu);
+    network.layers[0].branches[0].places.as_mut().unwrap().log_scale[2] = -70.0;
+    let e = network.build(&g, "k").unwrap_err().to_string();
+    assert!(e.contains("element 2 of `k.0.log_scale` is -70; the logarithm of a wavelet's scale"), "{e}");
+    assert!(g.is_empty(), "nothing was added to the graph");
+    // What training makes of a scale is seen when the network is read.
+    let model = all(Base::Silu).build(&g, "k").unwrap();
+    let program = Device::cpu().compile(&g, &model.parameters(), &[]).unwrap();
+    program.params().set("k.0.log_scale", &HostTensor::new(&[100f32; 12], [3, 4]).unwrap()).unwrap();
+    let e = model.network(program.params()).unwrap_err().to_string();
+    assert!(e.contains("element 0 of `k.0.log_scale` is 100"), "{e}");
+}
+
+#[test]
+fn knots_of_each_input_may_be_asked_for() {
+    let x = samples(300, 3);
+    let columns = x.to_f64();
+    let column = |i: usize| -> Vec<f64> { columns.iter().skip(i).step_by(3).copied().collect() };
+    let knots: Vec<Knots> = (0..3).map(|i| Knots::of_samples(&column(i), 6, 3, 0.02).unwrap()).collect();
+    let network = Kan::new(&Graph::new(), "k", [3, 60])
+        .basis(Functions::OnKnots(knots, Outside::Linear))
+        .edge_basis(0, 1, 1, Wavelet::Dog)
+        .base(false)
+        .spline_scale(1.0)
+        .network()
+        .unwrap();
+    let y = network.evaluate(&columns).unwrap();
+    near(&in_graph(&network, &x), &y, 1e-12);
+    let variance = y.iter().map(|y| y * y).sum::<f64>() / y.len() as f64;
+    assert!((variance - 1.0).abs() < 0.3, "{variance}");
 }

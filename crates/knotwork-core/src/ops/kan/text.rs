@@ -35,9 +35,8 @@ impl FromStr for Wavelet {
 
 impl Basis {
     /// The names that a basis' text may begin with.
-    pub const NAMES: [&str; 9] = [
-        "bspline", "rbf", "chebyshev", "legendre", "jacobi", "hermite", "fourier", "relu_kan", "bernstein",
-    ];
+    pub const NAMES: [&str; 9] =
+        ["bspline", "rbf", "chebyshev", "legendre", "jacobi", "hermite", "fourier", "relu_kan", "bernstein"];
 }
 
 /// The inverse of its text, number for number: what files say of a basis.
