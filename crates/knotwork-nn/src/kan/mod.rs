@@ -59,8 +59,7 @@ pub use self::{
 use crate::{Error, Result, plot::Edge};
 
 /// A Kolmogorov–Arnold network (Liu et al. 2024): layers whose every edge is a learned function of one variable,
-/// φ(x) = w silu(x) + Σ_m c_m φ_m(x), over B-splines or the functions of another [`Basis`](knotwork_core::ops::Basis), layer by
-/// layer or edge by edge.
+/// φ(x) = w silu(x) + Σ_m c_m φ_m(x), over B-splines or other [`Functions`], layer by layer or edge by edge.
 ///
 /// Layer l has the parameters `name.l.coef` [in, functions, out] (`coef1` … where edges have different functions),
 /// `name.l.base` [in, out], `name.l.scale` [in, out] and `name.l.bias` `[out]` where they were asked for: the order in which
