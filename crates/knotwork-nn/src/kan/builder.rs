@@ -211,7 +211,7 @@ impl KanBuilder {
     ///
     /// # Errors
     /// Where there are fewer than two widths or one is 0, the grid, order or range cannot be taken, a layer, edge or arity is
-    /// none, or a name is taken.
+    /// none, functions are on knots of another number of inputs, or a name is taken.
     #[track_caller]
     pub fn build(&self) -> Result<Kan> {
         self.network()?.build_as(&self.graph, &self.name, self.dtype)

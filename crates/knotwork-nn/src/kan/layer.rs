@@ -6,7 +6,12 @@ use knotwork_core::{
     ops::{Basis, OnKnots, Wavelet},
 };
 
-use super::{Base, Functions, branch::Places, network::NetworkLayer, symbols::Symbols};
+use super::{
+    Base, Functions,
+    branch::{Branch, Places},
+    network::NetworkLayer,
+    symbols::Symbols,
+};
 use crate::{Error, Result, sum::total, symbolic::Affine};
 
 /// The parameters of a layer, named `name.l.…`.
@@ -91,6 +96,8 @@ impl Placed {
 
 /// The name of what wavelets' scales are kept as.
 const LOG_SCALE: &str = "log_scale";
+/// The name of where they are.
+const TRANSLATION: &str = "translation";
 /// The largest |ln scale| of a wavelet: within 1e±30 its numbers and slopes have their digits in f32.
 const MOST_LOG_SCALE: f64 = 69.0;
 
@@ -145,7 +152,7 @@ impl NetworkLayer {
                 all.push((numbered("coef", b), vec![i, branch.functions.count(), o], branch.coef.clone()));
                 if let Some(Places { log_scale, translation }) = &branch.places {
                     all.push((numbered(LOG_SCALE, b), vec![i, o], log_scale.clone()));
-                    all.push((numbered("translation", b), vec![i, o], translation.clone()));
+                    all.push((numbered(TRANSLATION, b), vec![i, o], translation.clone()));
                 }
             }
             if self.base != Base::None {
@@ -190,31 +197,28 @@ impl NetworkLayer {
 
     /// Takes values by their name in [`slots`](Self::slots).
     pub(super) fn set(&mut self, what: &str, values: Vec<f64>) {
-        let of = |prefix: &str| {
+        let of = |prefix: &'static str| {
             let number = what.strip_prefix(prefix)?;
-            Some(if number.is_empty() { 0 } else { number.parse::<usize>().unwrap_or(usize::MAX) })
+            let branch = if number.is_empty() { 0 } else { number.parse::<usize>().unwrap_or(usize::MAX) };
+            Some((prefix, branch))
         };
-        if let Some(b) = of(LOG_SCALE) {
-            if let Some(places) = self.branches.get_mut(b).and_then(|b| b.places.as_mut()) {
-                places.log_scale = values;
-            }
-        } else if let Some(b) = of("translation") {
-            if let Some(places) = self.branches.get_mut(b).and_then(|b| b.places.as_mut()) {
-                places.translation = values;
-            }
-        } else if let Some(b) = of("coef") {
-            if let Some(branch) = self.branches.get_mut(b) {
-                branch.coef = values;
-            }
-        } else {
-            match what {
-                "base" => self.base_weight = values,
-                "scale" => self.scale = values,
-                "bias" => self.bias = values,
-                "symbolic" => self.read_formulas(&values),
-                // Knots are constants of training: the structure has them in full.
+        if let Some((prefix, b)) = ["coef", LOG_SCALE, TRANSLATION].into_iter().find_map(of) {
+            let Some(Branch { coef, places, .. }) = self.branches.get_mut(b) else { return };
+            match (prefix, places) {
+                (LOG_SCALE, Some(places)) => places.log_scale = values,
+                (TRANSLATION, Some(places)) => places.translation = values,
+                ("coef", _) => *coef = values,
                 _ => {}
             }
+            return;
+        }
+        match what {
+            "base" => self.base_weight = values,
+            "scale" => self.scale = values,
+            "bias" => self.bias = values,
+            "symbolic" => self.read_formulas(&values),
+            // Knots are constants of training: the structure has them in full.
+            _ => {}
         }
     }
 
@@ -258,24 +262,20 @@ impl Layer {
         };
         if layer.learns() {
             for branch in &layer.branches {
-                let functions = match &branch.functions {
-                    Functions::Basis(basis) => Some(Placed::Basis(*basis)),
-                    Functions::OnKnots(knots, outside) => {
-                        let order = knots.first().map_or(0, super::Knots::order);
-                        next()?
-                            .map(|t| {
-                                Ok::<_, Error>(Placed::OnKnots(OnKnots::new(&t, order)?.outside(*outside)))
-                            })
-                            .transpose()?
-                    }
-                    Functions::Wavelet(..) => None,
-                };
+                let own = &branch.functions;
+                let knots = if matches!(own, Functions::OnKnots(..)) { next()? } else { None };
                 let coef = next()?;
-                let functions = match &branch.functions {
-                    Functions::Wavelet(wavelet, _) => {
-                        next()?.zip(next()?).map(|(s, t)| Placed::Wavelet(*wavelet, [s, t]))
+                let functions = match own {
+                    Functions::Basis(basis) => Some(Placed::Basis(*basis)),
+                    Functions::OnKnots(all, outside) => {
+                        let order = all.first().map_or(0, super::Knots::order);
+                        let on = |t: Tensor| Ok::<_, Error>(OnKnots::new(&t, order)?.outside(*outside));
+                        knots.map(on).transpose()?.map(Placed::OnKnots)
                     }
-                    _ => functions,
+                    Functions::Wavelet(wavelet, _) => {
+                        let (log_scale, translation) = (next()?, next()?);
+                        log_scale.zip(translation).map(|(s, t)| Placed::Wavelet(*wavelet, [s, t]))
+                    }
                 };
                 if let (Some(functions), Some(coef)) = (functions, coef) {
                     let of = |edge: usize| layer.learned(edge) && branch.has(edge);
