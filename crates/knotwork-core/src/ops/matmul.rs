@@ -19,7 +19,7 @@ use super::{Case, CaseInput, Cases, Cost, Load, Op, Reference, Registered, Role,
 use crate::{
     DType, Layout, Result, Shape, Site,
     autodiff::GradContext,
-    cpu::CpuIo,
+    cpu::{CpuIo, Slice, SliceMut},
     error::OpError,
     graph::{Meta, Tensor},
     plan::{KernelRequest, Lowering},
@@ -213,6 +213,69 @@ pub(super) fn lower(request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String
     kernels::lower(None, request)
 }
 
+/// The products of two operands on the CPU; `zero_one` are those numbers.
+fn products<T: Copy + Send + Sync + 'static>(
+    (a, la): (&[T], &Layout),
+    (b, lb): (&[T], &Layout),
+    c: &mut [T],
+    [zero, one]: [T; 2],
+) -> Result<(), String> {
+    let s = sizes(la, lb);
+    if s.k == 0 {
+        c.fill(zero);
+        return Ok(());
+    }
+    if la.extent() > a.len() || lb.extent() > b.len() {
+        return Err("an operand's layout reaches beyond its memory".into());
+    }
+    let product = |(batch, c): (usize, &mut [T]), parallelism| {
+        let (mut rest, mut at, mut bt) = (batch, la.offset(), lb.offset());
+        for &(n, x, y) in s.batch.iter().rev() {
+            at += rest % n * x;
+            bt += rest % n * y;
+            rest /= n;
+        }
+        // SAFETY: the layouts stay inside the operands' memory (checked above through their extents), and c has
+        // m × n elements of its own.
+        unsafe {
+            gemm::gemm(
+                s.m,
+                s.n,
+                s.k,
+                c.as_mut_ptr(),
+                1,
+                s.n as isize,
+                false,
+                a.as_ptr().add(at),
+                s.a.1 as isize,
+                s.a.0 as isize,
+                b.as_ptr().add(bt),
+                s.b.1 as isize,
+                s.b.0 as isize,
+                zero,
+                one,
+                false,
+                false,
+                false,
+                parallelism,
+            );
+        }
+    };
+    let (none, all) = (gemm::Parallelism::None, gemm::Parallelism::Rayon(0));
+    let work = s.m * s.n * s.k;
+    let size = (s.m * s.n).max(1);
+    let batches = c.len() / size;
+    if work >= PARALLEL {
+        c.chunks_exact_mut(size).enumerate().for_each(|item| product(item, all));
+    } else if batches > 1 && work * batches >= PARALLEL {
+        // Products too small to share are shared out whole.
+        c.par_chunks_exact_mut(size).enumerate().for_each(|item| product(item, none));
+    } else {
+        c.chunks_exact_mut(size).enumerate().for_each(|item| product(item, none));
+    }
+    Ok(())
+}
+
 fn sizes(a: &Layout, b: &Layout) -> Sizes {
     let r = a.shape().len();
     let leading = |l: &Layout| {
@@ -309,62 +372,11 @@ impl Op for MatMul {
             return Ok(false); // Only plans for GPUs have these.
         }
         let (la, lb) = (io.inputs[0].layout, io.inputs[1].layout);
-        let (Some(a), Some(b)) = (io.inputs[0].f32_strided(), io.inputs[1].f32_strided()) else {
-            return Ok(false);
-        };
-        let s = sizes(la, lb);
-        let Some(c) = io.outputs[0].f32() else { return Ok(false) };
-        if s.k == 0 {
-            c.fill(0.0);
-            return Ok(true);
-        }
-        if la.extent() > a.len() || lb.extent() > b.len() {
-            return Err("an operand's layout reaches beyond its memory".into());
-        }
-        let one = s.m * s.n * s.k;
-        let product = |(batch, c): (usize, &mut [f32]), parallelism| {
-            let (mut rest, mut at, mut bt) = (batch, la.offset(), lb.offset());
-            for &(n, x, y) in s.batch.iter().rev() {
-                at += rest % n * x;
-                bt += rest % n * y;
-                rest /= n;
-            }
-            // SAFETY: the layouts stay inside the operands' memory (checked above through their extents), and c has
-            // m × n elements of its own.
-            unsafe {
-                gemm::gemm(
-                    s.m,
-                    s.n,
-                    s.k,
-                    c.as_mut_ptr(),
-                    1,
-                    s.n as isize,
-                    false,
-                    a.as_ptr().add(at),
-                    s.a.1 as isize,
-                    s.a.0 as isize,
-                    b.as_ptr().add(bt),
-                    s.b.1 as isize,
-                    s.b.0 as isize,
-                    0.0,
-                    1.0,
-                    false,
-                    false,
-                    false,
-                    parallelism,
-                );
-            }
-        };
-        let (none, all) = (gemm::Parallelism::None, gemm::Parallelism::Rayon(0));
-        let size = (s.m * s.n).max(1);
-        let batches = c.len() / size;
-        if one >= PARALLEL {
-            c.chunks_exact_mut(size).enumerate().for_each(|item| product(item, all));
-        } else if batches > 1 && one * batches >= PARALLEL {
-            // Products too small to share are shared out whole.
-            c.par_chunks_exact_mut(size).enumerate().for_each(|item| product(item, none));
-        } else {
-            c.chunks_exact_mut(size).enumerate().for_each(|item| product(item, none));
+        let (a, b) = (io.inputs[0].data, io.inputs[1].data);
+        match (a, b, &mut io.outputs[0].data) {
+            (Slice::F32(a), Slice::F32(b), SliceMut::F32(c)) => products((a, la), (b, lb), c, [0.0, 1.0])?,
+            (Slice::F64(a), Slice::F64(b), SliceMut::F64(c)) => products((a, la), (b, lb), c, [0.0, 1.0])?,
+            _ => return Ok(false),
         }
         Ok(true)
     }

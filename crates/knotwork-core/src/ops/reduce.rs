@@ -112,13 +112,27 @@ mod kernels;
 
 pub(super) use kernels::{sum_of_parts, walk};
 
-/// `x` as outer × n × inner, summed over n, wrapping as integers do on a GPU.
-fn integers<T: Copy>(x: &[T], out: &mut [T], n: usize, inner: usize, zero: T, add: impl Fn(T, T) -> T) {
+/// `x` as outer × n × inner, summed over n: integers wrap as on a GPU.
+fn sums<T: Copy>(x: &[T], out: &mut [T], n: usize, inner: usize, zero: T, add: impl Fn(T, T) -> T) {
     out.fill(zero);
     for (out, rows) in out.chunks_exact_mut(inner.max(1)).zip(x.chunks_exact((n * inner).max(1))) {
         for row in rows.chunks_exact(inner.max(1)) {
             out.iter_mut().zip(row).for_each(|(sum, &v)| *sum = add(*sum, v));
         }
+    }
+}
+
+/// `x` as outer × n × inner, summed over n in f64.
+fn wide(x: &[f64], out: &mut [f64], n: usize, inner: usize) {
+    if inner != 1 {
+        return sums(x, out, n, inner, 0.0, |a, b| a + b);
+    }
+    for (out, row) in out.iter_mut().zip(x.chunks_exact(n.max(1))) {
+        // Several sums at a time: each waits for its last addition.
+        let (runs, rest) = row.as_chunks::<8>();
+        let mut sums = [0.0; 8];
+        runs.iter().for_each(|run| sums.iter_mut().zip(run).for_each(|(sum, v)| *sum += v));
+        *out = sums.iter().sum::<f64>() + rest.iter().sum::<f64>();
     }
 }
 
@@ -283,13 +297,20 @@ impl Op for Reduce {
         let n: usize = layout.shape()[first..=last].iter().product();
         match (input.data, &mut io.outputs[0].data) {
             (Slice::I32(x), SliceMut::I32(out)) => match x.get(range) {
-                Some(x) => integers(x, out, n, inner, 0, i32::wrapping_add),
+                Some(x) => sums(x, out, n, inner, 0, i32::wrapping_add),
                 None => return Ok(false),
             },
             (Slice::U32(x), SliceMut::U32(out)) => match x.get(range) {
-                Some(x) => integers(x, out, n, inner, 0, u32::wrapping_add),
+                Some(x) => sums(x, out, n, inner, 0, u32::wrapping_add),
                 None => return Ok(false),
             },
+            (Slice::F64(x), SliceMut::F64(out)) if matches!(self.kind, Kind::Sum | Kind::Mean) => {
+                let Some(x) = x.get(range).filter(|x| !x.is_empty()) else { return Ok(false) };
+                wide(x, out, n, inner);
+                if self.kind == Kind::Mean {
+                    out.iter_mut().for_each(|x| *x /= n as f64);
+                }
+            }
             _ => return Ok(false),
         }
         Ok(true)

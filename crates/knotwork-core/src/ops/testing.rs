@@ -24,9 +24,10 @@ pub(super) fn both(g: &Graph, outputs: &[&Tensor], feeds: &Feeds<'_>) -> Vec<Vec
     let got = program.run(feeds.iter().map(|(n, t)| (*n, t))).unwrap().wait().unwrap();
     for (got, want) in got.iter().zip(&want) {
         assert_eq!((got.dtype(), got.shape()), (want.dtype(), want.shape()));
+        let room = if got.dtype() == DType::F64 { 1e-13 } else { 2e-6 };
         for (a, b) in got.to_f64().into_iter().zip(want.to_f64()) {
             assert!(
-                a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= 2e-6 * b.abs().max(1.0),
+                a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= room * b.abs().max(1.0),
                 "{a}, oracle {b}"
             );
         }

@@ -12,6 +12,7 @@ mod rows;
 mod special;
 mod table;
 pub(in crate::ops) mod wgsl;
+mod wide;
 
 pub use body::{Argument, Body, Fused, Step};
 pub(crate) use cases::cases;

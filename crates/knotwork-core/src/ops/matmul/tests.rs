@@ -145,3 +145,17 @@ fn the_order_of_a_sum_does_not_depend_on_the_threads() {
     assert_eq!(one, run(2));
     assert_eq!(one, run(7));
 }
+
+#[test]
+fn products_in_f64_are_the_reference_through_any_strides() {
+    for (m, k, n) in [(1, 1, 1), (20, 37, 1), (1, 20, 150), (5, 9, 7), (33, 70, 40), (3, 0, 2)] {
+        let g = Graph::new();
+        let a = g.input("a", DType::F64, [2, m, k]).unwrap();
+        let b = g.input("b", DType::F64, [n, k]).unwrap();
+        let c = a.matmul(&b.transpose(0, 1).unwrap()).unwrap();
+        let relu = c.add(0.5).unwrap().mul(&c).unwrap();
+        let feeds = [("a", wave(&[2, m, k], 0.1)), ("b", wave(&[n, k], 0.7))];
+        both(&g, &[&c, &relu], &feeds);
+        both(&g, &[&relu.cast(DType::F32).unwrap()], &feeds);
+    }
+}

@@ -189,3 +189,17 @@ fn sums_do_not_depend_on_the_number_of_threads() {
         assert_eq!(a.device_bytes(), b.device_bytes());
     }
 }
+
+#[test]
+fn sums_and_means_in_f64_are_the_reference() {
+    for shape in [[1, 1, 1], [3, 5, 29], [2, 130, 9], [4, 0, 3]] {
+        let g = Graph::new();
+        let x = g.input("x", DType::F64, shape).unwrap();
+        let mut outputs = Vec::new();
+        for dims in [&[2][..], &[1, 2], &[0], &[1], &[0, 2], &[0, 1, 2]] {
+            outputs.push(x.sum(dims, false).unwrap());
+            outputs.push(x.mean(dims, true).unwrap());
+        }
+        both(&g, &outputs.iter().collect::<Vec<_>>(), &[("x", wave(&shape, 0.3))]);
+    }
+}

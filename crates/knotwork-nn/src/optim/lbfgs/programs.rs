@@ -1,7 +1,8 @@
 //! What L-BFGS runs on the device: four small programs over the graph's parameters, and one of the loss.
 //!
-//! For each parameter p there are, flat: the place x where the last step ended, the direction d, the gradients there and
-//! at the last evaluation, and the history H `[2 m, n]`: m steps, then m changes of the gradient.
+//! The parameters lie one after another in vectors: the place x where the last step ended, the direction d, the gradients
+//! there and at the last evaluation, and the history H `[2 m, n]`: m steps, then m changes of the gradient. Small parameters
+//! share vectors, so that each program is a few dispatches; large ones have vectors of their own, which saves copies.
 
 use std::borrow::Borrow;
 
@@ -92,11 +93,14 @@ pub(super) fn nodes(
     Ok(Nodes { graph, name: name.into(), slots, loss: loss.clone(), parts, site })
 }
 
-/// Everything of one parameter, in the type of the vectors.
-struct Vectors {
-    parameter: Tensor,
-    shape: Vec<usize>,
-    /// Of the parameter and of the gradient, flat.
+/// The most elements of a vector that several parameters share.
+const SHARED: usize = 1 << 16;
+
+/// Everything of some parameters, in the type of the vectors.
+struct Vectors<'a> {
+    parts: &'a [Part],
+    n: usize,
+    /// The parameters and their gradients, flat, one after another.
     value: Tensor,
     gradient: Tensor,
     x: Tensor,
@@ -106,6 +110,38 @@ struct Vectors {
     /// At the last evaluation.
     new: Tensor,
     history: Tensor,
+}
+
+impl Part {
+    fn count(&self) -> usize {
+        self.shape.iter().product()
+    }
+}
+
+/// Neighbours that share vectors: as many as stay within [`SHARED`].
+fn shared(parts: &[Part]) -> Vec<&[Part]> {
+    let mut all = Vec::new();
+    let (mut from, mut n) = (0, 0);
+    for (k, part) in parts.iter().enumerate() {
+        if k > from && n + part.count() > SHARED {
+            all.push(&parts[from..k]);
+            (from, n) = (k, 0);
+        }
+        n += part.count();
+    }
+    all.push(&parts[from..]);
+    all
+}
+
+/// Tensors one after another, flat.
+fn flat<'a>(all: impl Iterator<Item = &'a Tensor>, wide: DType) -> knotwork_core::Result<Tensor> {
+    let flat = all
+        .map(|t| t.reshape([t.shape().fixed().unwrap_or_default().iter().product::<usize>()])?.cast(wide))
+        .collect::<knotwork_core::Result<Vec<_>>>()?;
+    match &flat[..] {
+        [one] => Ok(one.clone()),
+        all => Tensor::concat(&all.iter().collect::<Vec<_>>(), 0),
+    }
 }
 
 /// A sum of all elements of a product, as one number.
@@ -139,17 +175,18 @@ impl Nodes {
                 (input("step_row", &[2 * slots, 1])?, input("change_row", &[2 * slots, 1])?);
             let (delta, delta_gradient) = (input("delta", &[1, 2 * slots])?, input("delta_gradient", &[])?);
             let mut all = Vec::new();
-            for part in &parts {
-                let n: usize = part.shape.iter().product();
+            for parts in shared(&parts) {
+                let n = parts.iter().map(Part::count).sum();
+                let first = parts.first().map_or("", |part| &part.name);
                 let state = |what: &str, shape: &[usize]| {
                     let group = format!("{name}.{what}");
-                    graph.state(&format!("{group}.{}", part.name), &group, HostTensor::zeros(wide, shape))
+                    graph.state(&format!("{group}.{first}"), &group, HostTensor::zeros(wide, shape))
                 };
                 all.push(Vectors {
-                    parameter: part.parameter.clone(),
-                    shape: part.shape.clone(),
-                    value: part.parameter.reshape([n])?.cast(wide)?,
-                    gradient: part.gradient.reshape([n])?.cast(wide)?,
+                    parts,
+                    n,
+                    value: flat(parts.iter().map(|part| &part.parameter), wide)?,
+                    gradient: flat(parts.iter().map(|part| &part.gradient), wide)?,
                     x: state("x", &[n])?,
                     d: state("d", &[n])?,
                     old: state("old", &[n])?,
@@ -175,8 +212,14 @@ impl Nodes {
                 Ok(update)
             })?;
             let walks = each(&|v| {
-                let to = v.x.add(&v.d.mul(&t)?)?.cast(v.parameter.dtype())?.reshape(v.shape.as_slice())?;
-                Ok(graph.assign(&v.parameter, &to)?)
+                let to = v.x.add(&v.d.mul(&t)?)?;
+                let (mut update, mut from) = (graph.no_update(), 0);
+                for part in v.parts {
+                    let to = to.slice(0, from, from + part.count())?.reshape(part.shape.as_slice())?;
+                    update = update.and(graph.assign(&part.parameter, &to.cast(part.parameter.dtype())?)?)?;
+                    from += part.count();
+                }
+                Ok(update)
             })?;
             let keeps = each(&|v| Ok(graph.assign(&v.new, &v.gradient)?))?;
             let slope = sum(&|v| dot(&v.gradient, &v.d))?;
@@ -185,7 +228,7 @@ impl Nodes {
             let accepts = {
                 let mut update = graph.no_update();
                 for v in &all {
-                    let n = v.shape.iter().product::<usize>();
+                    let n = v.n;
                     let (step, change) = (v.d.mul(&t)?, v.new.sub(&v.old)?);
                     let row = |x: &Tensor| x.reshape([1, n]);
                     let others = step_row.add(&change_row)?.mul(-1.0)?.add(1.0)?;
@@ -202,7 +245,7 @@ impl Nodes {
             };
             let mut direction = Vec::new();
             for v in &all {
-                let n = v.shape.iter().product::<usize>();
+                let n = v.n;
                 let d = delta.matmul(&v.history)?.reshape([n])?.add(&v.old.mul(&delta_gradient)?)?;
                 direction.push((v, d));
             }

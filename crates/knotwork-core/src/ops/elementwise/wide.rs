@@ -1,0 +1,226 @@
+//! The CPU's way for types that have no form of their own: each value as f64, a run of elements through all steps at a time.
+
+use rayon::prelude::*;
+
+use super::{
+    Argument, Body, Function,
+    body::{PARALLEL, load},
+};
+use crate::{
+    DType, Layout,
+    cpu::{CpuIo, Slice, SliceMut},
+};
+
+/// Elements of a run.
+const RUN: usize = 256;
+/// Runs of one task.
+const RUNS: usize = 16;
+/// The most arguments of a function.
+const ARGUMENTS: usize = 3;
+
+/// Computes the outputs.
+pub(super) fn run(body: &Body, io: &mut CpuIo<'_>) {
+    let layouts: Vec<&Layout> = io.inputs.iter().map(|i| i.layout).collect();
+    let layouts = Layout::collapse(&layouts);
+    let inputs: Vec<(Slice<'_>, &Layout)> = io.inputs.iter().map(|i| i.data).zip(&layouts).collect();
+    let n: usize = io.outputs.first().map_or(0, |o| o.shape.iter().product());
+    let size = RUN * RUNS;
+    let mut tasks: Vec<(usize, Vec<SliceMut<'_>>)> =
+        (0..n).step_by(size).map(|start| (start, Vec::with_capacity(io.outputs.len()))).collect();
+    for out in &mut io.outputs {
+        let parts = chunks(&mut out.data, size);
+        tasks.iter_mut().zip(parts).for_each(|(task, part)| task.1.push(part));
+    }
+    let task = |wide: &mut Wide<'_>, (start, outs): &mut (usize, Vec<SliceMut<'_>>)| {
+        let here = size.min(n - *start);
+        for from in (0..here).step_by(RUN) {
+            wide.run(&inputs, *start, from..here.min(from + RUN), outs);
+        }
+    };
+    if n < PARALLEL {
+        let mut wide = Wide::new(body, inputs.len(), n);
+        tasks.iter_mut().for_each(|t| task(&mut wide, t));
+    } else {
+        tasks.par_iter_mut().for_each_init(|| Wide::new(body, inputs.len(), n), |w, t| task(w, t));
+    }
+}
+
+/// Parts of so many elements.
+fn chunks<'a>(all: &'a mut SliceMut<'_>, size: usize) -> Vec<SliceMut<'a>> {
+    match all {
+        SliceMut::F32(s) => s.chunks_mut(size).map(SliceMut::F32).collect(),
+        SliceMut::F16(s) => s.chunks_mut(size).map(SliceMut::F16).collect(),
+        SliceMut::F64(s) => s.chunks_mut(size).map(SliceMut::F64).collect(),
+        SliceMut::I32(s) => s.chunks_mut(size).map(SliceMut::I32).collect(),
+        SliceMut::U32(s) => s.chunks_mut(size).map(SliceMut::U32).collect(),
+        SliceMut::Bool(s) => s.chunks_mut(size).map(SliceMut::Bool).collect(),
+    }
+}
+
+/// Room for a run: of every input, constant and result.
+struct Wide<'a> {
+    body: &'a Body,
+    room: usize,
+    loaded: Vec<f64>,
+    constants: Vec<f64>,
+    results: Vec<f64>,
+}
+
+impl<'a> Wide<'a> {
+    /// For runs of at most `n` elements.
+    fn new(body: &'a Body, inputs: usize, n: usize) -> Self {
+        let room = n.clamp(1, RUN);
+        let rows = |n: usize| vec![0.0; n * room];
+        let results = rows(body.steps.len());
+        Self { body, room, loaded: rows(inputs), constants: rows(ARGUMENTS), results }
+    }
+
+    /// A range of the elements from `start` on, of which `outs` are the outputs.
+    fn run(
+        &mut self,
+        inputs: &[(Slice<'_>, &Layout)],
+        start: usize,
+        range: std::ops::Range<usize>,
+        outs: &mut [SliceMut<'_>],
+    ) {
+        let (n, first, room) = (range.len(), start + range.start, self.room);
+        // All inputs before any output, which may be in the same memory.
+        for (&(slice, layout), tile) in inputs.iter().zip(self.loaded.chunks_exact_mut(room)) {
+            let tile = &mut tile[..n];
+            match slice {
+                Slice::F64(s) => load(layout, first, tile, |at| s[at], Some(s)),
+                Slice::F32(s) => load(layout, first, tile, |at| s[at].into(), None),
+                Slice::F16(s) => load(layout, first, tile, |at| s[at].into(), None),
+                Slice::I32(s) => load(layout, first, tile, |at| s[at].into(), None),
+                Slice::U32(s) | Slice::Bool(s) => load(layout, first, tile, |at| s[at].into(), None),
+                Slice::InOutput(o) => own(&outs[o], range.clone(), tile),
+            }
+        }
+        for (s, step) in self.body.steps.iter().enumerate() {
+            let (before, after) = self.results.split_at_mut(s * room);
+            let out = &mut after[..n];
+            let constants = self.constants.chunks_exact_mut(room);
+            let mut arguments: [&[f64]; ARGUMENTS] = [&[]; ARGUMENTS];
+            for ((to, argument), constant) in arguments.iter_mut().zip(&step.arguments).zip(constants) {
+                *to = match *argument {
+                    Argument::Input(i) => &self.loaded[i * room..][..n],
+                    Argument::Step(s) => &before[s * room..][..n],
+                    Argument::Constant(c) => {
+                        constant[..n].fill(c);
+                        &constant[..n]
+                    }
+                };
+            }
+            values(&step.function, step.operands, &arguments[..step.arguments.len()], out);
+            if step.dtype != DType::F64 {
+                out.iter_mut().for_each(|v| *v = step.dtype.round(*v));
+            }
+        }
+        for (out, &s) in outs.iter_mut().zip(&self.body.outputs) {
+            store(out, range.clone(), &self.results[s * room..][..n]);
+        }
+    }
+}
+
+/// A function of a run of arguments. Arithmetic is the same in any form, and vectors do it; the rest goes by the definition.
+fn values(function: &Function, operands: DType, arguments: &[&[f64]], out: &mut [f64]) {
+    match (function.row.name, arguments) {
+        ("add", [a, b]) if operands.is_float() => binary(a, b, out, |a, b| a + b),
+        ("sub", [a, b]) if operands.is_float() => binary(a, b, out, |a, b| a - b),
+        ("mul", [a, b]) if operands.is_float() => binary(a, b, out, |a, b| a * b),
+        ("div", [a, b]) if operands.is_float() => binary(a, b, out, |a, b| a / b),
+        ("abs", [a]) if operands.is_float() => unary(a, out, f64::abs),
+        ("copy" | "to_f64", [a]) => out.copy_from_slice(a),
+        (_, [a]) => unary(a, out, |a| function.value(operands, &[a])),
+        (_, [a, b]) => binary(a, b, out, |a, b| function.value(operands, &[a, b])),
+        (_, all) => {
+            let mut held = [0.0; ARGUMENTS];
+            for (k, out) in out.iter_mut().enumerate() {
+                held.iter_mut().zip(all).for_each(|(held, all)| *held = all[k]);
+                *out = function.value(operands, &held[..all.len()]);
+            }
+        }
+    }
+}
+
+fn unary(a: &[f64], out: &mut [f64], f: impl Fn(f64) -> f64) {
+    out.iter_mut().zip(a).for_each(|(out, a)| *out = f(*a));
+}
+
+fn binary(a: &[f64], b: &[f64], out: &mut [f64], f: impl Fn(f64, f64) -> f64) {
+    out.iter_mut().zip(a.iter().zip(b)).for_each(|(out, (a, b))| *out = f(*a, *b));
+}
+
+/// What an output's memory holds before it is written.
+fn own(out: &SliceMut<'_>, range: std::ops::Range<usize>, tile: &mut [f64]) {
+    let pairs = tile.iter_mut();
+    match out {
+        SliceMut::F64(s) => tile.copy_from_slice(&s[range]),
+        SliceMut::F32(s) => pairs.zip(&s[range]).for_each(|(t, v)| *t = (*v).into()),
+        SliceMut::F16(s) => pairs.zip(&s[range]).for_each(|(t, v)| *t = (*v).into()),
+        SliceMut::I32(s) => pairs.zip(&s[range]).for_each(|(t, v)| *t = (*v).into()),
+        SliceMut::U32(s) | SliceMut::Bool(s) => pairs.zip(&s[range]).for_each(|(t, v)| *t = (*v).into()),
+    }
+}
+
+fn store(out: &mut SliceMut<'_>, range: std::ops::Range<usize>, values: &[f64]) {
+    match out {
+        SliceMut::F64(s) => s[range].copy_from_slice(values),
+        SliceMut::F32(s) => s[range].iter_mut().zip(values).for_each(|(s, &v)| *s = v as f32),
+        SliceMut::F16(s) => {
+            s[range].iter_mut().zip(values).for_each(|(s, &v)| *s = half::f16::from_f64(v));
+        }
+        SliceMut::I32(s) => s[range].iter_mut().zip(values).for_each(|(s, &v)| *s = v as i32),
+        SliceMut::U32(s) => s[range].iter_mut().zip(values).for_each(|(s, &v)| *s = v as u32),
+        SliceMut::Bool(s) => {
+            s[range].iter_mut().zip(values).for_each(|(s, &v)| *s = u32::from(v != 0.0));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{DType, Graph, HostTensor, ops::testing::both};
+
+    #[test]
+    fn every_type_and_layout_is_as_the_reference_has_it() {
+        // Runs that end within a tile, several tasks, and threads.
+        for shape in [[1, 3, 7], [3, 17, 21], [2, 190, 230]] {
+            let n: usize = shape.iter().product();
+            for dtype in [DType::F64, DType::F16, DType::F32, DType::I32, DType::U32] {
+                let signed = if dtype == DType::U32 { 0.0 } else { 500.0 };
+                let numbers: Vec<f64> = (0..n).map(|k| (k * 7919 % 1021) as f64 - signed).collect();
+                let g = Graph::new();
+                let x = g.input("x", dtype, shape).unwrap();
+                let [_, b, c] = shape;
+                let row = x.slice(0, 0, 1).unwrap().slice(1, 1, 2).unwrap().broadcast_to(shape).unwrap();
+                let column = x.slice(2, 2, 3).unwrap().broadcast_to(shape).unwrap();
+                let sum = x.mul(2.0).unwrap().add(&row).unwrap().sub(&column).unwrap();
+                let product = sum.mul(&x).unwrap();
+                let turned = x.permute(&[0, 2, 1]).unwrap().reshape([shape[0], b, c]).unwrap();
+                let chosen = sum.select(&x.gt(&row).unwrap(), &turned).unwrap();
+                let mut outputs = vec![sum, product, chosen, x.cast(DType::F64).unwrap().mul(0.1).unwrap()];
+                if dtype.is_float() {
+                    let ratio = x.abs().unwrap().add(1.0).unwrap().recip().unwrap().mul(&row).unwrap();
+                    outputs.push(ratio.cast(DType::F32).unwrap().add(1.0).unwrap());
+                }
+                let feeds = [("x", HostTensor::from_f64(dtype, &numbers, &shape))];
+                both(&g, &outputs.iter().collect::<Vec<_>>(), &feeds);
+            }
+        }
+    }
+
+    /// State that a step reads and overwrites lies in the step's own output.
+    #[test]
+    fn memory_is_read_before_it_is_overwritten() {
+        let g = Graph::new();
+        let s = g.state("s", "s", HostTensor::new(&[1.0f64, 2.0, 3.0], [3]).unwrap()).unwrap();
+        let next = s.mul(&s).unwrap().add(1.0).unwrap();
+        let update = g.assign(&s, &next).unwrap();
+        let mut program = crate::Device::cpu().compile(&g, &[], &[&update]).unwrap();
+        for _ in 0..2 {
+            program.run::<HostTensor>([]).unwrap();
+        }
+        assert_eq!(program.params().get("s").unwrap().to_f64(), [5.0, 26.0, 101.0]);
+    }
+}
