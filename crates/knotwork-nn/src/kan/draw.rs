@@ -21,7 +21,7 @@ const BETA: f64 = 3.0;
 
 impl Network {
     /// A picture of the network: on every edge its function, over the range of what it is given for samples x
-    /// [rows, inputs]; the darker, the higher the edge's [score](Attribution), by tanh 3 s; formulas named.
+    /// [rows, inputs]; the darker, the higher the edge's [score](super::Attribution), by tanh 3 s; formulas named.
     ///
     /// ```
     /// use knotwork_core::{Device, Graph};

@@ -117,7 +117,7 @@ fn gradients_are_slopes() {
         let model = network.build_as(&g, "k", DType::F64).unwrap();
         let given = g.parameter("x", x.cast(DType::F64)).unwrap();
         let weights = Generator::new(2).uniform(&[12, 2], -1.0, 1.0).unwrap().cast(DType::F64);
-        let y = model.forward(&given).unwrap().mul(&g.tensor(weights).unwrap()).unwrap();
+        let y = model.forward(&given).unwrap().mul(g.tensor(weights).unwrap()).unwrap();
         let penalty = Sparsity { l1: 0.3, entropy: 0.2, coefficients: 0.1, smoothness: 0.1 };
         for loss in [y.sum(&[0, 1], false).unwrap(), model.penalty(&given, &penalty).unwrap()] {
             let wanted: Vec<_> = std::iter::once(&given).chain(model.parameters()).collect();
@@ -148,6 +148,32 @@ fn gradients_are_slopes() {
                 let near = (slope - difference).abs() <= 2e-7 * slope.abs().max(1.0);
                 assert!(near, "{network}: along {name} the slope is {slope}, by differences {difference}");
             }
+        }
+    }
+}
+
+#[test]
+fn derivatives_are_those_of_the_wavelet() {
+    let x = samples(9, 1).cast(DType::F64);
+    for wavelet in Wavelet::ALL {
+        let mut network = Kan::new(&Graph::new(), "k", [1, 1]).basis(wavelet).base(false).network().unwrap();
+        scattered(&mut network);
+        let branch = &network.layers[0].branches[0];
+        let places = branch.places.as_ref().unwrap();
+        let (coef, log_scale, translation) = (branch.coef[0], places.log_scale[0], places.translation[0]);
+        let g = Graph::new();
+        let input = g.parameter("x", x.clone()).unwrap();
+        let mut y = network.build_as(&g, "k", DType::F64).unwrap().forward(&input).unwrap();
+        for d in 1..=4 {
+            y = y.sum(&[0, 1], false).unwrap().grad(&[&input]).unwrap().remove(0);
+            let none: [(&str, HostTensor); 0] = [];
+            let mut program = Device::cpu().compile(&g, &[&y], &[]).unwrap();
+            let got = program.run(none).unwrap().wait().unwrap()[0].to_f64();
+            let functions = network.layers[0].functions().next().unwrap();
+            let scale = log_scale.exp();
+            let at = |x: &f64| functions.evaluate(0, (x - translation) / scale, d)[0];
+            let want: Vec<f64> = x.to_f64().iter().map(|x| coef * at(x) / scale.powi(d as i32)).collect();
+            near(&got, &want, 1e-11);
         }
     }
 }
