@@ -125,6 +125,51 @@ fn a_table_becomes_a_formula_a_model_and_pictures() {
 }
 
 #[test]
+fn wavelets_are_trained_pruned_drawn_and_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    table(folder);
+    for (basis, shown_as) in [
+        ("mexican_hat", "mexican_hat range=[-1, 1]"),
+        ("morlet range=[-2, 2]", "morlet range=[-2, 2]"),
+        ("dog", "dog range=[-1, 1]"),
+    ] {
+        let run = [
+            "train",
+            "kan",
+            "t.csv",
+            "--target",
+            "y",
+            "--exclude",
+            "name",
+            "--width",
+            "2,3,1",
+            "--basis",
+            basis,
+        ];
+        let more = ["--steps", "40", "--prune", "--plot", "p", "--json", "r.json", "--device", "cpu"];
+        let shown = text(&knotwork(folder, &[&run[..], &more[..]].concat()));
+        assert!(shown.contains(&format!("network   KAN [2, 3, 1], {shown_as}")), "{shown}");
+        assert!(shown.contains("fitted, sparse") && shown.contains("pruned"), "{shown}");
+        let report: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(folder.join("r.json")).unwrap()).unwrap();
+        // Targets have a deviation of about 130.
+        assert!(report["test_rmse"].as_f64().unwrap() < 13.0, "{basis}: {report}");
+        assert!(std::fs::read_to_string(folder.join("p/network.svg")).unwrap().starts_with("<svg"));
+        let predicted = text(&knotwork(folder, &["predict", "t.safetensors", "t.csv", "--device", "cpu"]));
+        let rows = std::fs::read_to_string(folder.join("t.csv")).unwrap();
+        let errors = predicted.lines().zip(rows.lines()).skip(1).map(|(line, row)| {
+            let want: f64 = row.rsplit(',').next().unwrap().parse().unwrap();
+            (line.parse::<f64>().unwrap() - want).powi(2)
+        });
+        assert!((errors.sum::<f64>() / 240.0).sqrt() < 13.0, "{basis}");
+        let edge = ["plot", "t.safetensors", "--edge", "1,0,0", "--output", "e.svg", "--device", "cpu"];
+        text(&knotwork(folder, &edge));
+        assert!(!std::fs::read_to_string(folder.join("e.svg")).unwrap().contains("grid points"));
+    }
+}
+
+#[test]
 fn what_cannot_be_trained_says_why() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
@@ -139,6 +184,17 @@ fn what_cannot_be_trained_says_why() {
     assert!(with(&["--grid", "0"]).contains("grid is 0"));
     assert!(with(&["--order", "99"]).contains("order is 99; it must be at most 16"));
     assert!(with(&["--base", "sillu"]).contains("`sillu` is no base"));
+    let e = with(&["--basis", "haar"]);
+    assert!(
+        e.contains("no basis `haar`; there are bspline, rbf") && e.contains("mexican_hat, morlet, dog"),
+        "{e}"
+    );
+    assert!(with(&["--basis", "chebyshev degree=65"]).contains("degree is 65"));
+    let e = with(&["--basis", "dog", "--refine", "10"]);
+    assert!(e.contains("'--basis <FUNCTIONS>' cannot be used with '--refine <REFINE>'"), "{e}");
+    assert!(with(&["--basis", "dog", "--grid", "5"]).contains("cannot be used with '--grid <GRID>'"));
+    let e = with(&["--basis", "dog range=[1, 0]"]);
+    assert!(e.contains("dog range=[1, 0] of wavelets; it must be finite"), "{e}");
     assert!(with(&["--refine", "0", "--steps", "2"]).contains("grid is 0"));
     assert!(with(&["--test", "1.5"]).contains("--test is 1.5; it must be from 0 to below 1"));
     assert!(with(&["--output", "no/such/m.safetensors"]).contains("there is no folder no/such"));

@@ -8,10 +8,10 @@ use common::devices;
 use knotwork::{
     nn::{
         Generator, Kan,
-        kan::{AutoSymbolic, Base, Fit, GridUpdate, Network, Sparsity, Split, Unit, Workflow},
+        kan::{AutoSymbolic, Base, Fit, Functions, GridUpdate, Network, Sparsity, Split, Unit, Workflow},
         symbolic::{Affine, Library},
     },
-    ops::{Basis, Outside},
+    ops::{Basis, Outside, Wavelet},
     prelude::*,
 };
 
@@ -42,6 +42,19 @@ fn rich() -> Network {
         .unwrap()
         .in_units(&[Unit { shift: 0.1, scale: 0.8 }; 2], &[Unit { shift: -3.0, scale: 10.0 }; 2])
         .unwrap()
+}
+
+/// With a wavelet on every edge, and with wavelets beside splines and polynomials.
+fn with_wavelets() -> [Network; 2] {
+    let builder = Kan::new(&Graph::new(), "k", [2, 3, 1]).spline_scale(0.5).scale(true).bias(true);
+    let mixed = builder
+        .clone()
+        .edge_basis(0, 0, 0, Wavelet::MexicanHat)
+        .edge_basis(0, 1, 2, Functions::Wavelet(Wavelet::Dog, (-2.0, 1.0)))
+        .edge_basis(0, 1, 1, Basis::chebyshev(3).unwrap())
+        .edge_basis(1, 2, 0, Wavelet::Morlet);
+    let all = builder.basis(Wavelet::Morlet).layer_basis(1, Wavelet::MexicanHat);
+    [all, mixed].map(|b| b.network().unwrap())
 }
 
 fn near(got: &[f64], want: &[f64], within: f64, what: &str) {
@@ -94,6 +107,29 @@ fn fits_with_penalties_agree() {
     assert!(runs[0].steps.len() == 6 && losses(0).is_sorted_by(|a, b| a > b), "{:?}", losses(0));
     for run in 1..runs.len() {
         near(&losses(run), &losses(0), 2e-3, "losses");
+    }
+}
+
+#[test]
+fn wavelets_are_their_definition_everywhere_and_learn_alike() {
+    let [x, y] = samples(120);
+    let fit = Fit::new().steps(6).sparsity(Sparsity { coefficients: 1e-3, ..Sparsity::weight(1e-2) });
+    for network in with_wavelets() {
+        let want = network.evaluate(&x.to_f64()).unwrap();
+        let scores = network.attribute(&Device::cpu(), &x).unwrap();
+        let mut losses: Vec<Vec<f64>> = Vec::new();
+        for device in devices() {
+            let name = format!("{network} on {}", device.info());
+            near(&network.predict(&device, &x).unwrap().to_f64(), &want, 5e-6, &name);
+            let found = network.attribute(&device, &x).unwrap();
+            for (a, b) in found.edges.iter().zip(&scores.edges) {
+                near(a, b, 1e-4, &name);
+            }
+            let fitted = fit.run(&network, &device, &x, &y).unwrap();
+            losses.push(fitted.steps.iter().map(|s| s.loss).collect());
+            assert!(losses[0].len() == 6 && losses[0].is_sorted_by(|a, b| a > b), "{name}: {losses:?}");
+            near(losses.last().unwrap(), &losses[0], 2e-3, &name);
+        }
     }
 }
 

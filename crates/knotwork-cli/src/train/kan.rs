@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use knotwork::{
     nn::{
         Kan,
-        kan::{Base, Outcome, Sparsity, Split, Stage, Workflow},
+        kan::{Base, Functions, Outcome, Sparsity, Split, Stage, Workflow},
     },
     ops::Outside,
     prelude::*,
@@ -38,6 +38,9 @@ pub struct Arguments {
     /// The splines' order (degree).
     #[arg(long, default_value_t = 3)]
     order: usize,
+    /// Other functions than splines: `mexican_hat`, `morlet`, `dog`, "chebyshev degree=4", "rbf n=8 range=[-1, 1] width=0.3" …
+    #[arg(long, value_name = "FUNCTIONS", conflicts_with_all = ["grid", "order", "refine"])]
+    basis: Option<Functions>,
     /// The term beside the splines: silu, none, identity or another activation.
     #[arg(long, default_value = "silu")]
     base: Base,
@@ -98,7 +101,7 @@ pub fn train(arguments: &Arguments, out: &mut impl Write) -> Result<()> {
     let (rows, aside) = table.rows();
     writeln!(out, "device    {}", device.info().name)?;
     writeln!(out, "data      {rows} rows to train on, {aside} to judge by; {}", table.inputs.join(", "))?;
-    let functions = arguments.grid + arguments.order;
+    let functions = arguments.basis.as_ref().map_or(arguments.grid + arguments.order, Functions::count);
     if rows < functions {
         writeln!(
             out,
@@ -110,15 +113,16 @@ pub fn train(arguments: &Arguments, out: &mut impl Write) -> Result<()> {
     }
 
     let [inputs, outputs] = table.units();
-    let start = Kan::new(&Graph::new(), "kan", &widths)
+    let mut builder = Kan::new(&Graph::new(), "kan", &widths)
         .grid(arguments.grid)
         .order(arguments.order)
         .base(arguments.base)
         .outside(Outside::Linear)
-        .seed(arguments.seed)
-        .network()?
-        .named(&table.inputs, &table.outputs)?
-        .in_units(&inputs, &outputs)?;
+        .seed(arguments.seed);
+    if let Some(functions) = &arguments.basis {
+        builder = builder.basis(functions.clone());
+    }
+    let start = builder.network()?.named(&table.inputs, &table.outputs)?.in_units(&inputs, &outputs)?;
     writeln!(out, "network   {start}")?;
     let mut work =
         Workflow::new().steps(arguments.steps).refine(arguments.refine.clone()).symbolic(arguments.symbolic);

@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 
 use knotwork_core::{
     DType, Graph,
-    ops::{BSpline, Basis, Outside},
+    ops::{BSpline, Outside},
 };
 
-use super::{Base, Functions, Kan, Network, NetworkLayer, edge, network::Branch};
+use super::{
+    Base, Functions, Kan, Network, NetworkLayer,
+    branch::{Branch, Places},
+    edge::first_scale,
+};
 use crate::{Error, Generator, Result};
 
 /// The settings of a [`Kan`].
@@ -21,9 +25,9 @@ pub struct KanBuilder {
     order: usize,
     range: (f64, f64),
     outside: Outside,
-    basis: Option<Basis>,
+    basis: Option<Functions>,
     layers: BTreeMap<usize, Own>,
-    edges: Vec<([usize; 3], Basis)>,
+    edges: Vec<([usize; 3], Functions)>,
     base: Base,
     scale: bool,
     bias: bool,
@@ -33,12 +37,12 @@ pub struct KanBuilder {
 }
 
 /// Functions, and which edges have them; none for all.
-type Kind = (Basis, Vec<bool>);
+type Kind = (Functions, Vec<bool>);
 
 /// What a layer has of its own.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Own {
-    Basis(Basis),
+    Basis(Functions),
     Range(f64, f64),
 }
 
@@ -113,16 +117,17 @@ impl KanBuilder {
     }
 
     /// Other functions for all layers, instead of B-splines of [`grid`](Self::grid), [`order`](Self::order) and
-    /// [`range`](Self::range).
+    /// [`range`](Self::range): a [`Basis`](knotwork_core::ops::Basis), a [`Wavelet`](knotwork_core::ops::Wavelet), or any
+    /// [`Functions`].
     #[must_use]
-    pub fn basis(mut self, basis: impl Into<Basis>) -> Self {
+    pub fn basis(mut self, basis: impl Into<Functions>) -> Self {
         self.basis = Some(basis.into());
         self
     }
 
     /// Other functions for one layer, counted from 0.
     #[must_use]
-    pub fn layer_basis(mut self, layer: usize, basis: impl Into<Basis>) -> Self {
+    pub fn layer_basis(mut self, layer: usize, basis: impl Into<Functions>) -> Self {
         self.layers.insert(layer, Own::Basis(basis.into()));
         self
     }
@@ -146,7 +151,13 @@ impl KanBuilder {
     /// # Ok::<(), knotwork_nn::Error>(())
     /// ```
     #[must_use]
-    pub fn edge_basis(mut self, layer: usize, input: usize, output: usize, basis: impl Into<Basis>) -> Self {
+    pub fn edge_basis(
+        mut self,
+        layer: usize,
+        input: usize,
+        output: usize,
+        basis: impl Into<Functions>,
+    ) -> Self {
         self.edges.retain(|(at, _)| *at != [layer, input, output]);
         self.edges.push(([layer, input, output], basis.into()));
         self
@@ -200,7 +211,7 @@ impl KanBuilder {
     ///
     /// # Errors
     /// Where there are fewer than two widths or one is 0, the grid, order or range cannot be taken, a layer, edge or arity is
-    /// none, or a name is taken.
+    /// none, functions are on knots of another number of inputs, or a name is taken.
     #[track_caller]
     pub fn build(&self) -> Result<Kan> {
         self.network()?.build_as(&self.graph, &self.name, self.dtype)
@@ -218,11 +229,19 @@ impl KanBuilder {
             let (inputs, sums) = (*inputs, *sums);
             let mut values = Generator::named(self.seed, &format!("{}.{l}", self.name));
             let mut branches = Vec::with_capacity(functions.len());
-            for (basis, edges) in functions {
+            for (functions, edges) in functions {
                 // Var y = I std² E[Σ φ²] (for splines E over a cell), so this std gives the sum of all variance scale².
-                let std = self.spline_scale / (inputs as f64 * edge::mean_square(&basis)).sqrt();
-                let coef = values.normal(&[inputs, basis.count(), sums], 0.0, std)?.to_f64();
-                branches.push(Branch { functions: Functions::Basis(basis), coef, edges });
+                let std = self.spline_scale / (inputs as f64 * functions.mean_square()).sqrt();
+                let coef = values.normal(&[inputs, functions.count(), sums], 0.0, std)?.to_f64();
+                let places = match &functions {
+                    Functions::Wavelet(wavelet, range) => {
+                        let translation = values.uniform(&[inputs, sums], range.0, range.1)?.to_f64();
+                        let log_scale = vec![first_scale(*wavelet, *range).ln(); inputs * sums];
+                        Some(Places { log_scale, translation })
+                    }
+                    Functions::Basis(_) | Functions::OnKnots(..) => None,
+                };
+                branches.push(Branch { functions, coef, places, edges });
             }
             let base_weight = if self.base == Base::None {
                 Vec::new()
@@ -296,17 +315,16 @@ impl KanBuilder {
     #[track_caller]
     fn bases(&self) -> Result<Vec<Vec<Kind>>> {
         let splines = |(low, high)| {
-            Ok::<_, Error>(
+            Ok::<Functions, Error>(
                 BSpline::new(self.grid, self.order)?.range(low, high)?.outside(self.outside).into(),
             )
         };
         let shapes = self.shapes()?;
         let mut all = Vec::with_capacity(shapes.len());
         for (layer, [inputs, sums]) in shapes.into_iter().enumerate() {
-            let usual: Basis = match (self.layers.get(&layer), self.basis) {
-                (Some(Own::Basis(basis)), _) => *basis,
+            let usual = match (self.layers.get(&layer), &self.basis) {
+                (Some(Own::Basis(functions)), _) | (None, Some(functions)) => functions.clone(),
                 (Some(Own::Range(low, high)), _) => splines((*low, *high))?,
-                (None, Some(basis)) => basis,
                 (None, None) => splines(self.range)?,
             };
             let mut kinds = vec![(usual, vec![true; inputs * sums])];
@@ -318,12 +336,15 @@ impl KanBuilder {
                     None => {
                         let mut edges = vec![false; inputs * sums];
                         edges[edge] = true;
-                        kinds.push((*basis, edges));
+                        kinds.push((basis.clone(), edges));
                     }
                 }
             }
             kinds.retain(|(_, edges)| edges.contains(&true));
-            for (_, edges) in &mut kinds {
+            for (functions, edges) in &mut kinds {
+                functions
+                    .check(inputs)
+                    .map_err(|what| Error::setting(format!("Kan `{}`: layer {layer}: {what}", self.name)))?;
                 if !edges.contains(&false) {
                     edges.clear();
                 }

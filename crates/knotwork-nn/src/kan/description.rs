@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Base, Functions, Knots, Network, NetworkLayer, Unit, layer::numbered, network::Branch};
+use super::{
+    Base, Functions, Knots, Network, NetworkLayer, Unit,
+    branch::{Branch, Places},
+    layer::{numbered, wrong},
+};
 use crate::{
     Error, Result,
     symbolic::{Affine, Library},
@@ -48,7 +52,7 @@ pub(super) struct LayerDescription {
 
 #[derive(Debug, Serialize, Deserialize)]
 struct FunctionsDescription {
-    /// As text, "bspline order=3 grid=5 range=[-1, 1]"; over knots of the inputs' own where `order` is said.
+    /// As text, "bspline order=3 grid=5 range=[-1, 1]" or "dog range=[-1, 1]".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     basis: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -128,7 +132,7 @@ impl LayerDescription {
         };
         let functions = |branch: &Branch| {
             let (basis, on_knots) = match &branch.functions {
-                Functions::Basis(basis) => (Some(basis.to_string()), None),
+                shared @ (Functions::Basis(_) | Functions::Wavelet(..)) => (Some(shared.to_string()), None),
                 Functions::OnKnots(knots, outside) => {
                     let order = knots.first().map_or(0, Knots::order);
                     (None, Some(KnotsDescription { order, outside: outside.to_string() }))
@@ -198,13 +202,14 @@ impl LayerDescription {
             let own: Vec<usize> =
                 said.edges.iter().flatten().map(|pair| edge(*pair)).collect::<Result<_>>()?;
             let edges = said.edges.as_ref().map_or_else(Vec::new, |_| {
-                let mut all = vec![false; edges];
+                let mut all = vec![false; inputs * sums];
                 own.iter().for_each(|e| all[*e] = true);
                 all
             });
             let functions = said.functions(l, b, inputs, tensor)?;
             let coef = vec![0.0; inputs * functions.count() * sums];
-            layer.branches.push(Branch { functions, coef, edges });
+            let places = matches!(functions, Functions::Wavelet(..)).then(|| Places::zeros(inputs * sums));
+            layer.branches.push(Branch { functions, coef, places, edges });
         }
         if layer.base != Base::None {
             layer.base_weight = vec![0.0; edges];
@@ -219,7 +224,12 @@ impl LayerDescription {
         let learns = layer.learns();
         for (what, shape, _) in layer.values_by_name(true) {
             match tensor(l, &what, &shape)? {
-                Some(values) => layer.set(&what, values),
+                Some(values) => {
+                    if let Some(wrong) = wrong(&what, &values) {
+                        return Err(damaged(l, format!("is damaged: {wrong}")));
+                    }
+                    layer.set(&what, values);
+                }
                 None if learns || matches!(what.as_str(), "bias" | "symbolic") => {
                     return Err(damaged(l, format!("has no tensor `{what}`")));
                 }
@@ -239,7 +249,11 @@ impl FunctionsDescription {
         tensor: &mut impl FnMut(usize, &str, &[usize]) -> Result<Option<Vec<f64>>>,
     ) -> Result<Functions> {
         match (&self.basis, &self.on_knots) {
-            (Some(basis), None) => Ok(Functions::Basis(basis.parse()?)),
+            (Some(text), None) => {
+                let functions: Functions = text.parse()?;
+                functions.check(inputs).map_err(|what| damaged(layer, format!("has {what}")))?;
+                Ok(functions)
+            }
             (None, Some(KnotsDescription { order, outside })) => {
                 let name = numbered("knots", branch);
                 // Its width follows from the file.

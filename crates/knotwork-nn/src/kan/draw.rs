@@ -3,7 +3,7 @@
 use knotwork_core::{Device, HostTensor};
 
 use super::{
-    Network,
+    Functions, Network,
     edge::{ends, spread},
 };
 use crate::{
@@ -21,7 +21,7 @@ const BETA: f64 = 3.0;
 
 impl Network {
     /// A picture of the network: on every edge its function, over the range of what it is given for samples x
-    /// [rows, inputs]; the darker, the higher the edge's [score](Attribution), by tanh 3 s; formulas named.
+    /// [rows, inputs]; the darker, the higher the edge's [score](super::Attribution), by tanh 3 s; formulas named.
     ///
     /// ```
     /// use knotwork_core::{Device, Graph};
@@ -94,10 +94,12 @@ impl Network {
             Ok(x.into_iter().zip(y).collect())
         };
         let mut plot = EdgePlot::new(&format!("Layer {layer}, {input} to {sum}")).samples(&column);
-        let knots = found.functions().next().and_then(|f| f.knots(input));
-        plot = match knots {
+        let functions = found.functions_of(found.edge(input, sum));
+        plot = match functions.and_then(|f| f.knots(input)) {
             Some(knots) => plot.knots(knots.grid()),
-            None => plot.range(found.range(input).0, found.range(input).1),
+            // Wavelets go where training takes them.
+            None if matches!(functions, Some(Functions::Wavelet(..))) => plot,
+            None => plot.range(low, high),
         };
         let Some(formula) = found.formula(input, sum) else { return Ok(plot.curve(&curve(self)?)) };
         let spline = self.unfix_symbolic(layer, input, sum)?;

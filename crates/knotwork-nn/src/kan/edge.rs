@@ -1,8 +1,8 @@
 //! The functions on the edges of a network, sampled for pictures; and how large a basis' functions are.
 
-use knotwork_core::ops::Basis;
+use knotwork_core::ops::{Basis, Wavelet};
 
-use super::{Network, NetworkLayer};
+use super::{Functions, Knots, Network, NetworkLayer};
 use crate::{Error, Result, plot::Edge};
 
 /// So many points from one end of a range to the other.
@@ -75,11 +75,49 @@ pub(crate) fn mean_square(basis: &Basis) -> f64 {
         Some(spline) => (spline.ends().0, spline.step(), 64),
         None => (basis.range().0, basis.range().1 - basis.range().0, 1024),
     };
-    let total: f64 = (0..samples)
-        .map(|k| low + wide * (f64::from(k) + 0.5) / f64::from(samples))
-        .map(|x| basis.evaluate(x, 0).unwrap_or_default().iter().map(|b| b * b).sum::<f64>())
-        .sum();
-    total / f64::from(samples)
+    let square = |x: f64| basis.evaluate(x, 0).unwrap_or_default().iter().map(|b| b * b).sum::<f64>();
+    middles(low, wide, samples).map(square).sum::<f64>() / samples as f64
+}
+
+/// The middles of so many equal parts of a stretch.
+fn middles(low: f64, wide: f64, parts: usize) -> impl Iterator<Item = f64> {
+    (0..parts).map(move |k| low + wide * (k as f64 + 0.5) / parts as f64)
+}
+
+impl Functions {
+    /// What [`mean_square`] is of a basis: on knots over the ranges of all inputs, of wavelets over all places of x and of the
+    /// translation in a range, with the [scale](first_scale) that they begin with.
+    pub(super) fn mean_square(&self) -> f64 {
+        match self {
+            Self::Basis(basis) => mean_square(basis),
+            Self::OnKnots(knots, _) => {
+                let parts = 1024;
+                let input = |(i, knots): (usize, &Knots)| {
+                    let (low, high) = knots.range();
+                    let square = |x: f64| self.evaluate(i, x, 0).iter().map(|b| b * b).sum::<f64>();
+                    middles(low, high - low, parts).map(square).sum::<f64>() / parts as f64
+                };
+                knots.iter().enumerate().map(input).sum::<f64>() / knots.len().max(1) as f64
+            }
+            Self::Wavelet(wavelet, _) => {
+                let at: Vec<f64> = middles(0.0, 1.0 / first_scale(*wavelet, (0.0, 1.0)), 128).collect();
+                let square = |x: f64, t: f64| wavelet.evaluate(x - t, 0).powi(2);
+                let all = at.iter().map(|x| at.iter().map(|t| square(*x, *t)).sum::<f64>());
+                all.sum::<f64>() / (at.len() * at.len()) as f64
+            }
+        }
+    }
+}
+
+/// The scale that wavelets over a range begin with: one wave of theirs is as wide as the range.
+pub(super) fn first_scale(wavelet: Wavelet, (low, high): (f64, f64)) -> f64 {
+    let wave = match wavelet {
+        // From zero to zero, and from peak to peak.
+        Wavelet::MexicanHat | Wavelet::Dog => 2.0,
+        // Of cos 5 u.
+        Wavelet::Morlet => std::f64::consts::TAU / 5.0,
+    };
+    (high - low) / wave
 }
 
 #[cfg(test)]

@@ -3,10 +3,15 @@
 use knotwork_core::{
     DType, Graph, HostTensor, Tensor,
     device::Params,
-    ops::{Basis, OnKnots},
+    ops::{Basis, OnKnots, Wavelet},
 };
 
-use super::{Base, Functions, network::NetworkLayer, symbols::Symbols};
+use super::{
+    Base, Functions,
+    branch::{Branch, Places},
+    network::NetworkLayer,
+    symbols::Symbols,
+};
 use crate::{Error, Result, sum::total, symbolic::Affine};
 
 /// The parameters of a layer, named `name.l.…`.
@@ -35,6 +40,8 @@ struct Learned {
 pub(super) enum Placed {
     Basis(Basis),
     OnKnots(OnKnots),
+    /// With ln scale and translation, [inputs, sums].
+    Wavelet(Wavelet, [Tensor; 2]),
 }
 
 impl Placed {
@@ -45,12 +52,69 @@ impl Placed {
         coef: &Tensor,
         base: Option<&Tensor>,
         bias: Option<&Tensor>,
-    ) -> Result<Tensor> {
+    ) -> knotwork_core::Result<Tensor> {
         Ok(match self {
             Self::Basis(basis) => x.kan_layer_native(coef, base, bias, basis)?,
             Self::OnKnots(knots) => x.kan_layer_on_knots_native(coef, base, bias, knots)?,
+            Self::Wavelet(wavelet, [log_scale, translation]) => {
+                // Its kernels read [sums, inputs].
+                let weight = coef.reshape(log_scale.shape().dims().to_vec())?.permute(&[1, 0])?;
+                let (scale, translation) =
+                    (log_scale.exp()?.permute(&[1, 0])?, translation.permute(&[1, 0])?);
+                let mut y = x.wavelet_kan_layer(&weight, &scale, &translation, *wavelet)?;
+                if let Some(base) = base {
+                    y = y.add(&x.silu()?.matmul(base)?)?;
+                }
+                match bias {
+                    Some(bias) => y.add(bias)?,
+                    None => y,
+                }
+            }
         })
     }
+
+    /// Whether every edge has a function of its own.
+    pub fn is_wavelet(&self) -> bool {
+        matches!(self, Self::Wavelet(..))
+    }
+
+    /// These functions for one input alone.
+    pub fn of_input(&self, input: usize) -> knotwork_core::Result<Self> {
+        let row = |of: &Tensor| of.slice(0, input, input + 1);
+        Ok(match self {
+            Self::Basis(basis) => Self::Basis(*basis),
+            Self::OnKnots(knots) => {
+                let own = OnKnots::new(&row(knots.tensor())?, knots.order())?;
+                Self::OnKnots(own.outside(knots.policy()))
+            }
+            Self::Wavelet(wavelet, [log_scale, translation]) => {
+                Self::Wavelet(*wavelet, [row(log_scale)?, row(translation)?])
+            }
+        })
+    }
+}
+
+/// The name of what wavelets' scales are kept as.
+const LOG_SCALE: &str = "log_scale";
+/// The name of where they are.
+const TRANSLATION: &str = "translation";
+/// The largest |ln scale| of a wavelet: within 1e±30 its numbers and slopes have their digits in f32.
+const MOST_LOG_SCALE: f64 = 69.0;
+
+/// What is wrong with one of the values of a name in [`NetworkLayer::slots`]; none where nothing is.
+pub(super) fn wrong(what: &str, values: &[f64]) -> Option<String> {
+    if let Some(at) = values.iter().position(|v| !v.is_finite()) {
+        return Some(format!(
+            "element {at} of `{what}` is {}; a network's values must be finite",
+            values[at]
+        ));
+    }
+    let scales = what.rsplit('.').next().is_some_and(|name| name.starts_with(LOG_SCALE));
+    let at = values.iter().position(|v| scales && v.abs() > MOST_LOG_SCALE)?;
+    Some(format!(
+        "element {at} of `{what}` is {}; the logarithm of a wavelet's scale must be from -{MOST_LOG_SCALE} to {MOST_LOG_SCALE}",
+        values[at]
+    ))
 }
 
 /// The name of a branch's coefficients, or knots.
@@ -86,6 +150,10 @@ impl NetworkLayer {
                     all.push((numbered("knots", b), vec![i, wide], values));
                 }
                 all.push((numbered("coef", b), vec![i, branch.functions.count(), o], branch.coef.clone()));
+                if let Some(Places { log_scale, translation }) = &branch.places {
+                    all.push((numbered(LOG_SCALE, b), vec![i, o], log_scale.clone()));
+                    all.push((numbered(TRANSLATION, b), vec![i, o], translation.clone()));
+                }
             }
             if self.base != Base::None {
                 all.push(("base".into(), vec![i, o], self.base_weight.clone()));
@@ -129,23 +197,28 @@ impl NetworkLayer {
 
     /// Takes values by their name in [`slots`](Self::slots).
     pub(super) fn set(&mut self, what: &str, values: Vec<f64>) {
-        let branch = |prefix: &str| {
+        let of = |prefix: &'static str| {
             let number = what.strip_prefix(prefix)?;
-            Some(if number.is_empty() { 0 } else { number.parse::<usize>().unwrap_or(usize::MAX) })
+            let branch = if number.is_empty() { 0 } else { number.parse::<usize>().unwrap_or(usize::MAX) };
+            Some((prefix, branch))
         };
-        if let Some(b) = branch("coef") {
-            if let Some(branch) = self.branches.get_mut(b) {
-                branch.coef = values;
-            }
-        } else {
-            match what {
-                "base" => self.base_weight = values,
-                "scale" => self.scale = values,
-                "bias" => self.bias = values,
-                "symbolic" => self.read_formulas(&values),
-                // Knots are constants of training: the structure has them in full.
+        if let Some((prefix, b)) = ["coef", LOG_SCALE, TRANSLATION].into_iter().find_map(of) {
+            let Some(Branch { coef, places, .. }) = self.branches.get_mut(b) else { return };
+            match (prefix, places) {
+                (LOG_SCALE, Some(places)) => places.log_scale = values,
+                (TRANSLATION, Some(places)) => places.translation = values,
+                ("coef", _) => *coef = values,
                 _ => {}
             }
+            return;
+        }
+        match what {
+            "base" => self.base_weight = values,
+            "scale" => self.scale = values,
+            "bias" => self.bias = values,
+            "symbolic" => self.read_formulas(&values),
+            // Knots are constants of training: the structure has them in full.
+            _ => {}
         }
     }
 
@@ -189,18 +262,22 @@ impl Layer {
         };
         if layer.learns() {
             for branch in &layer.branches {
-                let functions = match &branch.functions {
+                let own = &branch.functions;
+                let knots = if matches!(own, Functions::OnKnots(..)) { next()? } else { None };
+                let coef = next()?;
+                let functions = match own {
                     Functions::Basis(basis) => Some(Placed::Basis(*basis)),
-                    Functions::OnKnots(knots, outside) => {
-                        let order = knots.first().map_or(0, super::Knots::order);
-                        next()?
-                            .map(|t| {
-                                Ok::<_, Error>(Placed::OnKnots(OnKnots::new(&t, order)?.outside(*outside)))
-                            })
-                            .transpose()?
+                    Functions::OnKnots(all, outside) => {
+                        let order = all.first().map_or(0, super::Knots::order);
+                        let on = |t: Tensor| Ok::<_, Error>(OnKnots::new(&t, order)?.outside(*outside));
+                        knots.map(on).transpose()?.map(Placed::OnKnots)
+                    }
+                    Functions::Wavelet(wavelet, _) => {
+                        let (log_scale, translation) = (next()?, next()?);
+                        log_scale.zip(translation).map(|(s, t)| Placed::Wavelet(*wavelet, [s, t]))
                     }
                 };
-                if let (Some(functions), Some(coef)) = (functions, next()?) {
+                if let (Some(functions), Some(coef)) = (functions, coef) {
                     let of = |edge: usize| layer.learned(edge) && branch.has(edge);
                     branches.push(Learned { functions, coef, edges: ones(&of, &[i, 1, o])? });
                 }
@@ -219,7 +296,13 @@ impl Layer {
 
     /// All parameters, in the order in which they were added.
     pub fn parameters(&self) -> impl Iterator<Item = &Tensor> {
-        let coefs = self.branches.iter().map(|b| &b.coef);
+        let coefs = self.branches.iter().flat_map(|b| {
+            let places = match &b.functions {
+                Placed::Wavelet(_, places) => &places[..],
+                Placed::Basis(_) | Placed::OnKnots(_) => &[],
+            };
+            std::iter::once(&b.coef).chain(places)
+        });
         let symbols = self.symbols.as_ref().map(Symbols::numbers);
         coefs.chain(&self.base).chain(&self.scale).chain(&self.bias).chain(symbols)
     }
@@ -327,10 +410,8 @@ pub(super) fn finite(params: &Params, model: &str, name: &str, want: &[usize]) -
         )));
     }
     let values = found.to_f64();
-    match values.iter().enumerate().find(|(_, value)| !value.is_finite()) {
-        Some((at, value)) => Err(Error::setting(format!(
-            "Kan `{model}`: element {at} of `{name}` is {value}; a network's values must be finite"
-        ))),
+    match wrong(name, &values) {
+        Some(wrong) => Err(Error::setting(format!("Kan `{model}`: {wrong}"))),
         None => Ok(values),
     }
 }

@@ -3,6 +3,7 @@
 mod attribution;
 mod banded;
 mod base;
+mod branch;
 mod builder;
 mod description;
 mod draw;
@@ -28,6 +29,9 @@ mod sparsity;
 mod symbols;
 #[cfg(test)]
 mod tests;
+mod text;
+#[cfg(test)]
+mod wavelet_tests;
 mod workflow;
 
 use std::{fmt, sync::Arc};
@@ -55,12 +59,11 @@ pub use self::{
 use crate::{Error, Result, plot::Edge};
 
 /// A Kolmogorov–Arnold network (Liu et al. 2024): layers whose every edge is a learned function of one variable,
-/// φ(x) = w silu(x) + Σ_m c_m φ_m(x), over B-splines or the functions of another [`Basis`](knotwork_core::ops::Basis), layer by
-/// layer or edge by edge.
+/// φ(x) = w silu(x) + Σ_m c_m φ_m(x), over B-splines or other [`Functions`], layer by layer or edge by edge.
 ///
 /// Layer l has the parameters `name.l.coef` [in, functions, out] (`coef1` … where edges have different functions),
 /// `name.l.base` [in, out], `name.l.scale` [in, out] and `name.l.bias` `[out]` where they were asked for: the order in which
-/// kernels read them. Edges that are formulas have `name.l.symbolic` [4, formulas]. Splines on knots of each input's own
+/// kernels read them. Wavelets have `name.l.log_scale` and `name.l.translation` [in, out] beside `coef`. Edges that are formulas have `name.l.symbolic` [4, formulas]. Splines on knots of each input's own
 /// keep them in `name.l.knots`, a parameter that is not trained.
 ///
 /// Its structure is a [`Network`], which a trained model gives back ([`network`](Self::network)).
@@ -112,10 +115,8 @@ impl Network {
                         "Kan: the graph has a `{name}` already: give this network another name, or another graph"
                     )));
                 }
-                if let Some(value) = values.iter().find(|v| !v.is_finite()) {
-                    return Err(Error::setting(format!(
-                        "Kan: `{name}` holds {value}; a network's values must be finite"
-                    )));
+                if let Some(wrong) = layer::wrong(&name, &values) {
+                    return Err(Error::setting(format!("Kan: {wrong}")));
                 }
             }
         }

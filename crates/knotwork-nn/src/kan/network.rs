@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Base, Functions, Unit};
+use super::{Base, Functions, Unit, branch::Branch};
 use crate::{Error, Result, symbolic::Affine};
 
 /// A Kolmogorov–Arnold network as data, in f64 on the host: what edges there are, of which functions, with which
@@ -11,7 +11,7 @@ use crate::{Error, Result, symbolic::Affine};
 /// edges taken away or replaced by formulas) makes a new one of these; the next graph is built from that.
 ///
 /// A layer sums over its edges, s_o = Σ_i φ_oi(x_i) + bias_o, with
-/// φ_oi(x) = w_oi β(x) + scale_oi Σ_m c_oim φ_m(x), or c f(a x + b) + d where the edge was given a formula. The last sums may be
+/// φ_oi(x) = w_oi β(x) + scale_oi Σ_m c_oim φ_m(x), with a wavelet of the edge's own for the sum, or c f(a x + b) + d where the edge was given a formula. The last sums may be
 /// multiplied in groups (multiplication nodes, Liu et al. 2024, "KAN 2.0"): a node of arity 2 is a product of two.
 ///
 /// ```
@@ -53,23 +53,6 @@ pub struct NetworkLayer {
     pub(super) mask: Vec<bool>,
     /// [inputs, sums]: edges that are formulas.
     pub(super) symbolic: Vec<Option<Affine>>,
-}
-
-/// Functions with their coefficients, for all edges of a layer or some.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Branch {
-    pub functions: Functions,
-    /// [inputs, n, sums].
-    pub coef: Vec<f64>,
-    /// [inputs, sums]: which edges have these functions; empty for all.
-    pub edges: Vec<bool>,
-}
-
-impl Branch {
-    /// Whether an edge, counted input by input, has these functions.
-    pub fn has(&self, edge: usize) -> bool {
-        self.edges.get(edge).copied().unwrap_or(self.edges.is_empty())
-    }
 }
 
 impl NetworkLayer {
@@ -135,6 +118,11 @@ impl NetworkLayer {
         self.branches.iter().map(|b| &b.functions)
     }
 
+    /// The functions of one edge, counted input by input.
+    pub(super) fn functions_of(&self, edge: usize) -> Option<&Functions> {
+        self.branches.iter().find(|b| b.has(edge)).map(|b| &b.functions)
+    }
+
     /// The term beside the learned functions.
     #[must_use]
     pub fn base(&self) -> Base {
@@ -178,17 +166,7 @@ impl NetworkLayer {
         let row = &self.mask[edges.clone()];
         if (0..self.sums).any(|o| self.learned(edges.start + o)) {
             for branch in &self.branches {
-                let functions = branch.functions.evaluate(input, x, 0);
-                let n = functions.len();
-                for (m, value) in functions.iter().enumerate() {
-                    // A function that is 0 adds nothing, but NaN must stay.
-                    if *value == 0.0 {
-                        continue;
-                    }
-                    for (o, out) in out.iter_mut().enumerate().filter(|(o, _)| branch.has(edges.start + o)) {
-                        *out += branch.coef[(input * n + m) * self.sums + o] * value;
-                    }
-                }
+                branch.add_values(input, x, &mut out);
             }
             if !self.scale.is_empty() {
                 out.iter_mut().zip(&self.scale[edges.clone()]).for_each(|(out, scale)| *out *= scale);

@@ -1,6 +1,6 @@
 //! Networks without the edges and nodes that do little.
 
-use super::{Attribution, Network, NetworkLayer, network::Branch};
+use super::{Attribution, Network, NetworkLayer, branch::gathered};
 use crate::{Error, Result};
 
 impl Network {
@@ -147,13 +147,6 @@ impl Network {
     }
 }
 
-/// The elements of [inputs, n, sums] for some inputs and sums.
-fn gathered(values: &[f64], n: usize, old: usize, inputs: &[usize], sums: &[usize]) -> Vec<f64> {
-    let at = |i: usize, m: usize, o: usize| values[(i * n + m) * old + o];
-    let rows = inputs.iter().flat_map(|i| (0..n).map(move |m| (*i, m)));
-    rows.flat_map(|(i, m)| sums.iter().map(move |o| at(i, m, *o))).collect()
-}
-
 impl NetworkLayer {
     /// Takes an edge away and adds to its sum's bias what it leaves.
     pub(super) fn remove(&mut self, input: usize, sum: usize, leaves: f64) {
@@ -179,13 +172,7 @@ impl NetworkLayer {
         few(&mut self.base_weight);
         few(&mut self.scale);
         let edges: Vec<usize> = inputs.iter().flat_map(|i| sums.iter().map(move |o| i * old + o)).collect();
-        for Branch { functions, coef, edges: own } in &mut self.branches {
-            *coef = gathered(coef, functions.count(), old, inputs, sums);
-            *functions = functions.of_inputs(inputs);
-            if !own.is_empty() {
-                *own = edges.iter().map(|e| own[*e]).collect();
-            }
-        }
+        self.branches.iter_mut().for_each(|branch| branch.keep(old, inputs, sums));
         self.mask = edges.iter().map(|e| self.mask[*e]).collect();
         self.symbolic = edges.iter().map(|e| self.symbolic[*e].clone()).collect();
         if !self.bias.is_empty() {

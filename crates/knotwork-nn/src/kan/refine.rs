@@ -6,12 +6,7 @@ use knotwork_core::{
     ops::{BSpline, Outside},
 };
 
-use super::{
-    Functions, Kan, Network,
-    knots::Knots,
-    network::{Branch, NetworkLayer},
-    project,
-};
+use super::{Functions, Kan, Network, branch::Branch, knots::Knots, network::NetworkLayer, project};
 use crate::{Error, Result};
 
 impl Kan {
@@ -73,6 +68,7 @@ impl Network {
                         let finer = knots.iter().map(|k| k.resampled(grid));
                         Functions::OnKnots(finer.collect::<Result<_>>()?, *outside)
                     }
+                    Functions::Wavelet(..) => continue,
                 };
                 layer.put(l, b, functions, &[])?;
             }

@@ -56,12 +56,12 @@ fn on_knots(network: &Network, x: &HostTensor) -> Network {
     network.update_grid_from_samples(&Device::cpu(), x, &GridUpdate::new().grid(7)).unwrap()
 }
 
-fn samples(rows: usize, inputs: usize) -> HostTensor {
+pub(super) fn samples(rows: usize, inputs: usize) -> HostTensor {
     Generator::new(9).uniform(&[rows, inputs], -1.0, 1.0).unwrap()
 }
 
 /// The outputs in a graph, in f64.
-fn in_graph(network: &Network, x: &HostTensor) -> Vec<f64> {
+pub(super) fn in_graph(network: &Network, x: &HostTensor) -> Vec<f64> {
     let g = Graph::new();
     let model = network.build_as(&g, "k", DType::F64).unwrap();
     let input = g.input("x", DType::F64, x.shape()).unwrap();
@@ -71,7 +71,7 @@ fn in_graph(network: &Network, x: &HostTensor) -> Vec<f64> {
     program.run([("x", x.cast(DType::F64))]).unwrap().wait().unwrap()[0].to_f64()
 }
 
-fn near(got: &[f64], want: &[f64], within: f64) {
+pub(super) fn near(got: &[f64], want: &[f64], within: f64) {
     assert_eq!(got.len(), want.len());
     for (k, (got, want)) in got.iter().zip(want).enumerate() {
         assert!((got - want).abs() <= within * want.abs().max(1.0), "{k}: {got}, not {want}");

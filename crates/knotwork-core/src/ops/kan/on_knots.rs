@@ -125,7 +125,7 @@ impl OnKnots {
         self.outside
     }
 
-    /// The ends of the grid of every input, a and b, each [I].
+    /// The ends of the grid of every input, a and b, each `[I]`.
     ///
     /// # Errors
     /// None today.
@@ -233,7 +233,7 @@ impl Tensor {
 
     /// The fraction of the samples x `[..., I]` of each input that lie outside [low, high], or are no numbers: `[I]`.
     ///
-    /// `low` and `high` are numbers, or tensors [I]: the [ends](super::BSpline::ends) of a grid, or those of [`OnKnots`].
+    /// `low` and `high` are numbers, or tensors `[I]`: the [ends](super::BSpline::ends) of a grid, or those of [`OnKnots`].
     /// Of no samples at all it is NaN. It has no gradient.
     ///
     /// ```

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::{BSpline, Basis, Outside};
+use super::{BSpline, Basis, Outside, Wavelet};
 use crate::{Error, Result, Site, error::OpError};
 
 impl FromStr for Outside {
@@ -16,6 +16,27 @@ impl FromStr for Outside {
             .find(|policy| policy.to_string() == text)
             .ok_or_else(|| refuse(text, "is none of zero, clamp, linear".into(), Site::here()))
     }
+}
+
+impl FromStr for Wavelet {
+    type Err = Error;
+
+    /// The wavelet of this name: `mexican_hat`, `morlet` or `dog`.
+    #[track_caller]
+    fn from_str(text: &str) -> Result<Self> {
+        let found = Self::ALL.into_iter().find(|wavelet| wavelet.to_string() == text);
+        found.ok_or_else(|| {
+            let message = "is none of mexican_hat, morlet, dog".into();
+            OpError { op: "Wavelet".into(), inputs: vec![format!("`{text}`")], message, site: Site::here() }
+                .into()
+        })
+    }
+}
+
+impl Basis {
+    /// The names that a basis' text may begin with.
+    pub const NAMES: [&str; 9] =
+        ["bspline", "rbf", "chebyshev", "legendre", "jacobi", "hermite", "fourier", "relu_kan", "bernstein"];
 }
 
 /// The inverse of its text, number for number: what files say of a basis.
@@ -60,7 +81,10 @@ impl FromStr for Basis {
             "fourier" => Self::fourier(words.number("frequencies")?)?,
             "relu_kan" => Self::relu_kan(words.number("grid")?, words.number("order")?)?,
             "bernstein" => Self::bernstein(words.number("degree")?)?,
-            _ => return Err(refuse(text, format!("there is no basis `{name}`"), site)),
+            _ => {
+                let message = format!("there is no basis `{name}`; there are {}", Self::NAMES.join(", "));
+                return Err(refuse(text, message, site));
+            }
         };
         match words.pairs.first() {
             None => Ok(basis),
@@ -124,16 +148,29 @@ mod tests {
             Basis::relu_kan(5, 3).unwrap(),
             Basis::bernstein(4).unwrap(),
         ];
+        let mut named = std::collections::BTreeSet::new();
         for basis in all {
-            assert_eq!(basis.to_string().parse::<Basis>().unwrap(), basis, "{basis}");
+            let text = basis.to_string();
+            assert_eq!(text.parse::<Basis>().unwrap(), basis, "{basis}");
+            named.extend(text.split(' ').next().map(str::to_owned));
         }
+        assert_eq!(named, Basis::NAMES.map(str::to_owned).into());
+    }
+
+    #[test]
+    fn every_wavelet_comes_back() {
+        for wavelet in Wavelet::ALL {
+            assert_eq!(wavelet.to_string().parse::<Wavelet>().unwrap(), wavelet);
+        }
+        let e = "haar".parse::<Wavelet>().unwrap_err().to_string();
+        assert!(e.contains("`haar`") && e.contains("none of mexican_hat, morlet, dog"), "{e}");
     }
 
     #[test]
     fn what_is_no_basis_is_refused() {
         for (text, want) in [
             ("", "there is no basis ``"),
-            ("splines grid=3", "there is no basis `splines`"),
+            ("splines grid=3", "there is no basis `splines`; there are bspline, rbf, chebyshev"),
             ("chebyshev", "`degree` is missing"),
             ("chebyshev degree=four", "`degree` is `four`, no such number"),
             ("chebyshev degree=4 degree=5", "says `degree` twice"),

@@ -26,6 +26,23 @@ pub enum Wavelet {
     Dog,
 }
 
+impl Wavelet {
+    /// All that there are.
+    pub const ALL: [Self; 3] = [Self::MexicanHat, Self::Morlet, Self::Dog];
+
+    /// The derivative of order `d` of ψ at `u`, in f64.
+    ///
+    /// ```
+    /// use knotwork_core::ops::Wavelet;
+    /// assert_eq!(Wavelet::Morlet.evaluate(0.0, 0), 1.0);
+    /// assert_eq!(Wavelet::Dog.evaluate(0.0, 1), -1.0);
+    /// ```
+    #[must_use]
+    pub fn evaluate(self, u: f64, d: usize) -> f64 {
+        psi::both(self, 0, d, psi::held(u))[0]
+    }
+}
+
 impl fmt::Display for Wavelet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

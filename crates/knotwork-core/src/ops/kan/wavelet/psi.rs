@@ -25,10 +25,16 @@ impl Wavelet {
     }
 }
 
-/// (x − t) / s, NaN where s is 0. Where the wavelet is 0 it is held, so that no infinity meets a 0.
+/// (x − t) / s, NaN where s is 0.
 #[inline(always)]
 pub(super) fn argument<R: Real>(x: R, s: R, t: R) -> R {
-    ((x - t) * s.reciprocal()).held(20.0, 40.0)
+    held((x - t) * s.reciprocal())
+}
+
+/// u, held where the wavelet is 0, so that no infinity meets a 0.
+#[inline(always)]
+pub(super) fn held<R: Real>(u: R) -> R {
+    u.held(20.0, 40.0)
 }
 
 /// uᵖ ψ⁽ᵈ⁾(u) and uᵖ ψ⁽ᵈ⁺¹⁾(u).
