@@ -4,8 +4,11 @@ use std::ops::ControlFlow;
 
 use knotwork_core::{DType, Device, Dim, Graph, HostTensor};
 
-use super::{GridUpdate, Network, Sparsity};
-use crate::{Error, Result, optim::Lbfgs};
+use super::{GridUpdate, Kan, Network, Sparsity};
+use crate::{
+    Error, Result,
+    optim::{Lbfgs, LbfgsFit},
+};
 
 /// Fits a network to samples by L-BFGS over all of them at once: pykan's `fit`. The loss is the mean square of the errors, and the
 /// penalties beside it.
@@ -127,11 +130,12 @@ impl Fit {
             rows.chunks(y.shape()[1].max(1)).flat_map(|row| network.targets(row)).collect();
         let (x, y) = (x.cast(DType::F32), HostTensor::new(&targets, y.shape())?.cast(DType::F32));
         let ends = self.segments();
+        let mut held = None;
         for (k, end) in ends.iter().enumerate() {
             if let Some((update, ..)) = self.updates.as_ref().filter(|u| k < u.1) {
                 all.network = all.network.update_grid_from_samples(device, &x, update)?;
             }
-            let stop = self.segment(&mut all, device, &x, &y, *end, &mut seen)?;
+            let stop = self.segment(&mut all, &mut held, device, &x, &y, *end, &mut seen)?;
             if stop.is_break() {
                 break;
             }
@@ -150,10 +154,11 @@ impl Fit {
         ends
     }
 
-    /// Steps on one grid.
+    /// Steps on one grid; with the programs that are held, where they fit the network.
     fn segment(
         &self,
         all: &mut Fitted,
+        held: &mut Option<(Kan, LbfgsFit)>,
         device: &Device,
         x: &HostTensor,
         y: &HostTensor,
@@ -163,19 +168,16 @@ impl Fit {
         if all.steps.len() >= end {
             return Ok(ControlFlow::Continue(()));
         }
-        let g = Graph::new();
-        let model = all.network.build(&g, "kan")?;
-        if model.parameters().is_empty() {
-            return Ok(ControlFlow::Continue(()));
+        let taken = match held {
+            Some((model, fit)) => model.take(fit.params(), &all.network)?,
+            None => false,
+        };
+        if !taken {
+            *held = self.compile(&all.network, device, x, y)?;
         }
-        let rows = Dim::from(x.shape()[0]);
-        let input = g.input("x", DType::F32, [rows.clone(), x.shape()[1].into()])?;
-        let target = g.input("y", DType::F32, [rows, y.shape()[1].into()])?;
-        let mut loss = model.in_own_units(&input)?.mse_loss(&target)?;
-        if !self.sparsity.is_none() {
-            loss = loss.add(&model.penalty(&input, &self.sparsity)?)?;
-        }
-        let mut fit = self.lbfgs.compile(device, &loss)?;
+        let Some((model, fit)) = held else { return Ok(ControlFlow::Continue(())) };
+        fit.restart();
+        let before = fit.evaluations();
         let feeds = [("x", x), ("y", y)];
         let mut flow = ControlFlow::Continue(());
         all.converged = false;
@@ -186,9 +188,33 @@ impl Fit {
             all.converged = made.converged;
             flow = seen(&step);
         }
-        all.evaluations += fit.evaluations();
+        all.evaluations += fit.evaluations() - before;
         all.network = model.network(fit.params())?;
         Ok(flow)
+    }
+
+    /// The network in a graph with its loss, and the programs that make it smaller; none where there is nothing to learn.
+    fn compile(
+        &self,
+        network: &Network,
+        device: &Device,
+        x: &HostTensor,
+        y: &HostTensor,
+    ) -> Result<Option<(Kan, LbfgsFit)>> {
+        let g = Graph::new();
+        let model = network.build(&g, "kan")?;
+        if model.parameters().is_empty() {
+            return Ok(None);
+        }
+        let rows = Dim::from(x.shape()[0]);
+        let input = g.input("x", DType::F32, [rows.clone(), x.shape()[1].into()])?;
+        let target = g.input("y", DType::F32, [rows, y.shape()[1].into()])?;
+        let mut loss = model.in_own_units(&input)?.mse_loss(&target)?;
+        if !self.sparsity.is_none() {
+            loss = loss.add(&model.penalty(&input, &self.sparsity)?)?;
+        }
+        let fit = self.lbfgs.compile(device, &loss)?;
+        Ok(Some((model, fit)))
     }
 }
 

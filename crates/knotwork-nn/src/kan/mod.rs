@@ -22,6 +22,7 @@ mod network;
 mod project;
 mod prune;
 mod refine;
+mod reuse;
 mod run;
 mod scales;
 mod scaling;

@@ -337,7 +337,7 @@ fn no_value_of_each_edge_at_each_sample_is_in_memory() {
         let x = g.input("x", DType::F32, [rows, wide]).unwrap();
         let loss = model.forward(&x).unwrap().square().unwrap().mean(&[0, 1], false).unwrap();
         let all = Sparsity { l1: 0.1, entropy: 0.1, coefficients: 0.1, smoothness: 0.1 };
-        let loss = loss.add(&model.penalty(&x, &all).unwrap()).unwrap();
+        let loss = loss.add(model.penalty(&x, &all).unwrap()).unwrap();
         let d = loss.grad(&model.parameters()).unwrap();
         let outputs: Vec<&Tensor> = std::iter::once(&loss).chain(&d).collect();
         for on in [Capabilities::cpu(), Capabilities::portable()] {
