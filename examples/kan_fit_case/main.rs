@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 use knotwork::{
     nn::{
+        Lbfgs,
         data::{Csv, Labels},
         kan::{Fit, GridUpdate, Network},
         symbolic::Library,
@@ -38,6 +39,9 @@ struct Arguments {
     updates: usize,
     #[arg(long, value_name = "STEPS", default_value_t = 50)]
     updates_until: usize,
+    /// Pairs that L-BFGS remembers; `Fit`'s own unless given.
+    #[arg(long)]
+    history: Option<usize>,
     /// Ends where the error is no larger than this.
     #[arg(long, value_name = "RMSE")]
     until: Option<f64>,
@@ -54,6 +58,9 @@ fn main() -> Result<()> {
         .with_context(|| format!("no network in {}", arguments.network.display()))?;
 
     let mut fit = Fit::new().steps(arguments.steps);
+    if let Some(pairs) = arguments.history {
+        fit = fit.lbfgs(Lbfgs::new().history(pairs));
+    }
     if arguments.updates > 0 {
         fit = fit.update_grids(GridUpdate::new(), arguments.updates, arguments.updates_until);
     }

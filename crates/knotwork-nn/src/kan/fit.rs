@@ -63,10 +63,10 @@ pub struct Fitted {
 }
 
 impl Fit {
-    /// 100 steps with a history of 10, no penalties, grids as they are.
+    /// 100 steps with a history of 20, no penalties, grids as they are.
     #[must_use]
     pub fn new() -> Self {
-        Self { steps: 100, lbfgs: Lbfgs::new(), sparsity: Sparsity::default(), updates: None }
+        Self { steps: 100, lbfgs: Lbfgs::new().history(20), sparsity: Sparsity::default(), updates: None }
     }
 
     /// The most steps.
