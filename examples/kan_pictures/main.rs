@@ -14,39 +14,30 @@ use clap::Parser;
 use knotwork::{
     nn::{
         Generator, Kan, Lbfgs,
-        plot::{Comparison, Diagram, DiagramLayer, Edge, EdgePlot, LineChart},
-        symbolic::{Expression, Fit, Library, Samples, Suggestions, suggest},
+        kan::{AutoSymbolic, Network},
+        plot::{Comparison, LineChart},
+        symbolic::{Expression, Library},
     },
     prelude::*,
 };
-use knotwork_examples::device_name;
+use knotwork_examples::Common;
 use serde_json::json;
 
 const SAMPLES: usize = 1000;
 const GRIDS: [usize; 2] = [3, 10];
 /// The range of the grid of the layer behind the sum.
 const HIDDEN: (f64, f64) = (-2.0, 2.0);
-/// Points of a curve.
-const POINTS: usize = 201;
-
 /// Draws what a network learned.
 #[derive(Debug, Parser)]
 pub struct Arguments {
-    /// `cpu`, `gpu`, or part of a GPU's name; without it a hardware GPU where there is one, else the CPU.
-    #[arg(long)]
-    device: Option<String>,
-    /// The seed of the samples and of the initial values.
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
+    #[command(flatten)]
+    common: Common,
     /// Steps of L-BFGS on each grid.
     #[arg(long, default_value_t = 150)]
     steps: usize,
     /// The folder of the pictures.
     #[arg(long, value_name = "FOLDER", default_value = "target/kan_pictures")]
     out: PathBuf,
-    /// Writes the figures of the run as JSON.
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
 }
 
 /// Samples [n, 2] in [−1, 1]² and the formula's values [n, 1].
@@ -59,8 +50,7 @@ fn samples(seed: u64) -> Result<[HostTensor; 2]> {
 
 /// A network that has learned, with its root mean square errors by steps.
 struct Trained {
-    model: Kan,
-    program: Program,
+    network: Network,
     training: Vec<(f64, f64)>,
     test: Vec<(f64, f64)>,
     /// The steps at which the grids became finer.
@@ -68,23 +58,19 @@ struct Trained {
 }
 
 fn train(device: &Device, arguments: &Arguments, x: &HostTensor, y: &HostTensor) -> Result<Trained> {
-    let [test_x, test_y] = samples(2 * arguments.seed + 2)?;
+    let seed = arguments.common.seed;
+    let [test_x, test_y] = samples(2 * seed + 2)?;
     let (mut training, mut test, mut refined) = (Vec::new(), Vec::new(), Vec::new());
-    let mut before: Option<(Kan, Program)> = None;
+    let kan = Kan::new(&Graph::new(), "kan", [2, 1, 1]).grid(GRIDS[0]).seed(seed);
+    let mut network = kan.layer_range(1, HIDDEN.0, HIDDEN.1).network()?.named(&["x", "y"], &["f"])?;
     let mut steps = 0.0;
     for grid in GRIDS {
+        if grid != GRIDS[0] {
+            refined.push((steps, grid));
+            network = network.refine(grid)?;
+        }
         let g = Graph::new();
-        let model = match &before {
-            None => Kan::new(&g, "kan", [2, 1, 1])
-                .grid(grid)
-                .layer_range(1, HIDDEN.0, HIDDEN.1)
-                .seed(arguments.seed)
-                .build()?,
-            Some((coarser, program)) => {
-                refined.push((steps, grid));
-                coarser.refine(program.params(), &g, grid)?
-            }
-        };
+        let model = network.build(&g, "kan")?;
         let input = g.input("x", DType::F32, [SAMPLES, 2])?;
         let target = g.input("y", DType::F32, [SAMPLES, 1])?;
         let loss = model.forward(&input)?.mse_loss(&target)?;
@@ -100,124 +86,61 @@ fn train(device: &Device, arguments: &Arguments, x: &HostTensor, y: &HostTensor)
                 break;
             }
         }
-        before = Some((model, evaluate));
+        network = model.network(fit.params())?;
     }
-    let (model, program) = before.context("there is a grid")?;
-    Ok(Trained { model, program, training, test, refined })
-}
-
-/// φ(x) between the points of an edge.
-fn value(edge: &Edge, x: f64) -> f64 {
-    let after = edge.points.partition_point(|p| p.0 < x).clamp(1, edge.points.len() - 1);
-    let ((x0, y0), (x1, y1)) = (edge.points[after - 1], edge.points[after]);
-    y0 + (y1 - y0) * (x - x0) / (x1 - x0)
-}
-
-/// The formula that an edge is on the data that arrive there.
-fn formula(edge: &Edge, data: &[f64]) -> Result<Fit> {
-    let y: Vec<f64> = data.iter().map(|x| value(edge, *x)).collect();
-    let found = suggest(&Samples::new(data, &y)?, &Library::standard(), Suggestions::WEIGHT)?;
-    Ok(found.best().context("a function that fits")?.fit.clone())
-}
-
-/// A formula in the name of its input, to three digits.
-fn spelled(fit: &Fit, name: &str) -> String {
-    fit.edge.of(&Expression::variable(name)).rounded_significant(3).to_string()
-}
-
-/// The points of a curve between the least and the largest of the data.
-fn within(points: &[(f64, f64)], data: &[f64]) -> Vec<(f64, f64)> {
-    let (low, high) = data.iter().fold((f64::MAX, f64::MIN), |(a, b), &x| (a.min(x), b.max(x)));
-    points.iter().filter(|p| (low..=high).contains(&p.0)).copied().collect()
-}
-
-/// The points of the last grid behind the sum.
-fn knots() -> Vec<f64> {
-    let intervals = GRIDS[GRIDS.len() - 1];
-    let step = (HIDDEN.1 - HIDDEN.0) / intervals as f64;
-    (0..=intervals).map(|i| HIDDEN.0 + step * i as f64).collect()
+    Ok(Trained { network, training, test, refined })
 }
 
 /// Trains, draws, and says what was found.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let device = knotwork::open_device(arguments.device.as_deref())?;
-    println!("device      {}", device_name(device.info()));
-    let [x, y] = samples(2 * arguments.seed + 1)?;
-    let trained = train(&device, arguments, &x, &y)?;
-    let rmse = trained.test.iter().map(|p| p.1).fold(f64::INFINITY, f64::min);
-    println!("trained     {} steps, test RMSE {rmse:.2e}", trained.training.len());
+    let device = arguments.common.open()?;
+    let [x, y] = samples(2 * arguments.common.seed + 1)?;
+    let Trained { network, training, test, refined } = train(&device, arguments, &x, &y)?;
+    let rmse = test.iter().map(|p| p.1).fold(f64::INFINITY, f64::min);
+    println!("trained     {} steps, test RMSE {rmse:.2e}", training.len());
 
-    let edges = |layer| trained.model.edges(trained.program.params(), layer, POINTS);
-    let (first, second) = (edges(0)?, edges(1)?);
-    let values = x.to_f64();
-    let column = |k: usize| values.iter().skip(k).step_by(2).copied().collect::<Vec<f64>>();
-    let hidden: Vec<f64> =
-        values.chunks_exact(2).map(|p| value(&first[0], p[0]) + value(&first[1], p[1])).collect();
-    let fits =
-        [formula(&first[0], &column(0))?, formula(&first[1], &column(1))?, formula(&second[0], &hidden)?];
-    let labels: Vec<String> =
-        fits.iter().zip(["x", "y", "h"]).map(|(fit, name)| spelled(fit, name)).collect();
-    fits.iter().zip(&labels).for_each(|(fit, label)| println!("edge        {label}, r² {:.7}", fit.r2));
+    // Near a formula is near enough here: what the pictures show is how near.
+    let how = AutoSymbolic { threshold: 0.0, ..AutoSymbolic::default() };
+    let (fixed, edges) = network.auto_symbolic(&device, &x, &Library::standard(), &how)?;
+    let mut formulas = Vec::new();
+    for (edge, name) in edges.iter().zip(["x", "y", "h"]) {
+        let formula = edge.formula.as_ref().context("a function that fits")?;
+        let formula = formula.of(&Expression::variable(name)).rounded_significant(3).to_string();
+        println!("edge        {formula}, r² {:.7}", edge.r2);
+        formulas.push(formula);
+    }
 
     fs::create_dir_all(&arguments.out)?;
-    // The boxes show the functions where there are data: beyond them nothing was learned.
-    let data = [column(0), column(1), hidden.clone()];
-    let seen = |edge: &Edge, data: &[f64]| Edge { points: within(&edge.points, data), ..*edge };
-    let layers = [
-        DiagramLayer::learned(2, 1, [seen(&first[0], &data[0]), seen(&first[1], &data[1])]),
-        DiagramLayer::learned(1, 1, [seen(&second[0], &data[2])]),
-    ];
-    let names = |diagram: Diagram| diagram.names(&["x", "y"], &["f"]);
     let error = format!("test RMSE {rmse:.1e}");
-    let learned = |title: &str| names(Diagram::new(title)).layers(layers.clone()).note(&error);
-    let network = learned("What the network learned");
-    let edge = EdgePlot::new("The edge behind the sum")
-        .axes("h", "φ(h)")
-        .curve(&second[0].points)
-        .knots(&knots())
-        .samples(&hidden)
-        .fit(
-            &labels[2],
-            &second[0].points.iter().map(|p| (p.0, fits[2].edge.value(p.0))).collect::<Vec<_>>(),
-            fits[2].r2,
-        );
-    let mut training = LineChart::new("Training")
+    let learned = network.diagram("What the network learned", &device, &x)?.note(&error);
+    let edge = fixed.edge_plot(&device, &x, 1, 0, 0)?;
+    let mut chart = LineChart::new("Training")
         .axes("step of L-BFGS", "root mean square error")
         .log_y(true)
-        .line("training", &trained.training)
-        .line("test", &trained.test)
+        .line("training", &training)
+        .line("test", &test)
         .best("test");
-    for (step, grid) in &trained.refined {
-        training = training.mark(*step, &format!("grid {grid}"));
+    for (step, grid) in &refined {
+        chart = chart.mark(*step, &format!("grid {grid}"));
     }
-    let mut symbolic = layers.clone();
-    for (edge, (fit, label)) in symbolic.iter_mut().flat_map(|l| &mut l.edges).zip(fits.iter().zip(&labels)) {
-        edge.label = Some(label.clone());
-        edge.points.iter_mut().for_each(|p| p.1 = fit.edge.value(p.0));
-    }
-    let least = fits.iter().map(|f| f.r2).fold(1.0, f64::min);
-    let formulas = names(Diagram::new("formulas")).layers(symbolic).note(&format!("r² at least {least:.6}"));
-    let comparison = Comparison::new("exp(sin(πx) + y²)").diagram(learned("learned")).diagram(formulas);
+    let least = edges.iter().map(|e| e.r2).fold(1.0, f64::min);
+    let named = fixed.diagram("formulas", &device, &x)?.note(&format!("r² at least {least:.6}"));
+    let before = network.diagram("learned", &device, &x)?.note(&error);
+    let comparison = Comparison::new("exp(sin(πx) + y²)").diagram(before).diagram(named);
     for ending in if cfg!(feature = "png") { &["svg", "png"][..] } else { &["svg"] } {
         let file = |name: &str| arguments.out.join(name).with_extension(ending);
-        network.save(file("network"))?;
+        learned.save(file("network"))?;
         edge.save(file("edge"))?;
-        training.save(file("training"))?;
+        chart.save(file("training"))?;
         comparison.save(file("comparison"))?;
     }
     println!("wrote       {}/ (network, edge, training, comparison)", arguments.out.display());
-    if let Some(path) = &arguments.json {
-        let figures = json!({
-            "device": device_name(device.info()),
-            "seed": arguments.seed,
-            "test_rmse": rmse,
-            "formulas": labels,
-            "r2": fits.iter().map(|f| f.r2).collect::<Vec<_>>(),
-        });
-        fs::write(path, format!("{figures:#}\n"))
-            .with_context(|| format!("{} cannot be written", path.display()))?;
-    }
-    Ok(())
+    let figures = json!({
+        "test_rmse": rmse,
+        "formulas": formulas,
+        "r2": edges.iter().map(|e| e.r2).collect::<Vec<_>>(),
+    });
+    arguments.common.write(&device, &figures)
 }
 
 fn main() -> Result<()> {
