@@ -357,7 +357,7 @@ impl Layer {
             parts.push(layer.base.of_tensor(x)?.matmul(&weights)?);
         }
         if let Some(symbols) = &self.symbols {
-            parts.extend(symbols.parts(x)?);
+            parts.extend(symbols.sum(x)?);
         }
         // A bias alone has no rows.
         if parts.is_empty() {

@@ -84,10 +84,14 @@ impl Layer {
             means.push(mean);
         }
         if let Some(symbols) = self.symbols() {
-            for Values { from, to, value } in symbols.values(x)? {
+            let found = symbols.each(x, |Values { from, to, value }| {
                 let place = |row: Tensor| from.mul(&row)?.matmul(to);
-                variances.push(place(value.var(&[0], 0.0, true)?)?);
-                means.push(place(value.mean(&[0], true)?)?);
+                Ok([place(value.var(&[0], 0.0, true)?)?, place(value.mean(&[0], true)?)?])
+            });
+            for moments in found {
+                let [variance, mean] = moments?;
+                variances.push(variance);
+                means.push(mean);
             }
         }
         let zero =

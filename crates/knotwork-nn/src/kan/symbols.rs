@@ -5,7 +5,7 @@ use std::ops::Range;
 use knotwork_core::{DType, Graph, Tensor};
 
 use super::{layer::host, network::NetworkLayer};
-use crate::{Result, symbolic::Function};
+use crate::{Result, sum::total, symbolic::Function};
 
 /// The formulas of a layer.
 #[derive(Clone, Debug)]
@@ -15,7 +15,11 @@ pub(super) struct Symbols {
     groups: Vec<Group>,
 }
 
-/// The edges with one function, side by side.
+/// Edges that are computed side by side: of more there are several groups, one after another, so that not every edge has a
+/// value for each sample in memory.
+const TOGETHER: usize = 64;
+
+/// Edges with one function, side by side.
 #[derive(Clone, Debug)]
 struct Group {
     function: Function,
@@ -43,7 +47,8 @@ impl Symbols {
         let all: Vec<_> = layer.formulas().collect();
         let mut groups = Vec::new();
         let mut start = 0;
-        for same in all.chunk_by(|a, b| a.2.function == b.2.function) {
+        let same = all.chunk_by(|a, b| a.2.function == b.2.function);
+        for same in same.flat_map(|same| same.chunks(TOGETHER)) {
             let n = same.len();
             let (mut from, mut to) = (vec![0.0; layer.inputs * n], vec![0.0; n * layer.sums]);
             for (k, (input, sum, _)) in same.iter().enumerate() {
@@ -66,23 +71,35 @@ impl Symbols {
         &self.numbers
     }
 
-    /// The values of every group's edges for x [..., inputs].
-    pub fn values(&self, x: &Tensor) -> Result<Vec<Values<'_>>> {
-        let mut all = Vec::with_capacity(self.groups.len());
-        for group in &self.groups {
+    /// What `f` makes of the values of each group's edges for x [..., inputs], one group after another as they are asked for.
+    /// Where there are many edges, the values are made again for gradients.
+    pub fn each<R>(
+        &self,
+        x: &Tensor,
+        f: impl Fn(Values<'_>) -> Result<R>,
+    ) -> impl Iterator<Item = Result<R>> {
+        let many = self.groups.iter().map(|g| g.columns.len()).sum::<usize>() > TOGETHER;
+        let one = move |group: &Group| {
             let number = |row: usize| {
                 let row = self.numbers.slice(0, row, row + 1)?;
                 row.slice(1, group.columns.start, group.columns.end)
             };
             let u = x.matmul(&group.from)?.mul(&number(0)?)?.add(&number(1)?)?;
             let value = group.function.of_tensor(&u)?.mul(&number(2)?)?.add(&number(3)?)?;
-            all.push(Values { from: &group.from, to: &group.to, value });
-        }
-        Ok(all)
+            f(Values { from: &group.from, to: &group.to, value })
+        };
+        self.groups
+            .iter()
+            .map(move |group| if many { x.graph().checkpoint(|| Ok(one(group)))? } else { one(group) })
     }
 
-    /// Their parts of the sums for x [..., inputs], each [..., sums].
-    pub fn parts(&self, x: &Tensor) -> Result<Vec<Tensor>> {
-        self.values(x)?.into_iter().map(|Values { to, value, .. }| Ok(value.matmul(to)?)).collect()
+    /// Their part of the sums for x [..., inputs], [..., sums].
+    pub fn sum(&self, x: &Tensor) -> Result<Option<Tensor>> {
+        let mut sum = None;
+        // Each is added before the next is made.
+        for part in self.each(x, |Values { to, value, .. }| Ok(value.matmul(to)?)) {
+            sum = total(sum.into_iter().chain([part?]).collect())?;
+        }
+        Ok(sum)
     }
 }
