@@ -213,7 +213,7 @@ pub(super) fn lower(request: &KernelRequest<'_>) -> Result<Vec<Lowering>, String
     kernels::lower(None, request)
 }
 
-/// The products of two operands on the CPU; `zero_one` are those numbers.
+/// The products of two operands on the CPU; 0 and 1 in their type are given.
 fn products<T: Copy + Send + Sync + 'static>(
     (a, la): (&[T], &Layout),
     (b, lb): (&[T], &Layout),

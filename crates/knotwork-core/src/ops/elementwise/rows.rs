@@ -90,6 +90,7 @@ pub enum Derivative {
 }
 
 type FastFn = fn(&[&[f32]], &[f64], &mut [f32]);
+type WideFn = fn(&[&[f64]], &mut [f64]);
 
 /// One elementwise operation.
 pub struct Row {
@@ -115,6 +116,8 @@ pub struct Row {
     pub reference: fn(&[f64], &[f64]) -> f64,
     /// Its definition over two 32-bit integers where f64 would not do: the result's low 32 bits count.
     pub integers: Option<fn(i64, i64) -> i64>,
+    /// Its definition over slices in f64, where loops over it become vectors and give the same: arithmetic.
+    pub wide: Option<WideFn>,
     /// Its f32 form over slices: (inputs, attributes, output). Truth values are 0 and 1.
     pub fast: FastFn,
     /// Its derivative to each input; empty where it is not differentiable.
@@ -196,6 +199,7 @@ pub(super) const UNARY: Row = Row {
     wgsl: both(""),
     reference: |x, _| x[0],
     integers: None,
+    wide: None,
     fast: |x, _, y| y.copy_from_slice(x[0]),
     derivatives: &[],
     kinks: |_| Vec::new(),

@@ -122,17 +122,12 @@ impl<'a> Wide<'a> {
     }
 }
 
-/// A function of a run of arguments. Arithmetic is the same in any form, and vectors do it; the rest goes by the definition.
+/// A function of a run of arguments.
 fn values(function: &Function, operands: DType, arguments: &[&[f64]], out: &mut [f64]) {
-    match (function.row.name, arguments) {
-        ("add", [a, b]) if operands.is_float() => binary(a, b, out, |a, b| a + b),
-        ("sub", [a, b]) if operands.is_float() => binary(a, b, out, |a, b| a - b),
-        ("mul", [a, b]) if operands.is_float() => binary(a, b, out, |a, b| a * b),
-        ("div", [a, b]) if operands.is_float() => binary(a, b, out, |a, b| a / b),
-        ("abs", [a]) if operands.is_float() => unary(a, out, f64::abs),
-        ("copy" | "to_f64", [a]) => out.copy_from_slice(a),
-        (_, [a]) => unary(a, out, |a| function.value(operands, &[a])),
-        (_, [a, b]) => binary(a, b, out, |a, b| function.value(operands, &[a, b])),
+    match (function.row.wide, arguments) {
+        (Some(wide), _) if operands.is_float() => wide(arguments, out),
+        (_, [_]) => unary(arguments, out, |a| function.value(operands, &[a])),
+        (_, [_, _]) => binary(arguments, out, |a, b| function.value(operands, &[a, b])),
         (_, all) => {
             let mut held = [0.0; ARGUMENTS];
             for (k, out) in out.iter_mut().enumerate() {
@@ -143,12 +138,14 @@ fn values(function: &Function, operands: DType, arguments: &[&[f64]], out: &mut 
     }
 }
 
-fn unary(a: &[f64], out: &mut [f64], f: impl Fn(f64) -> f64) {
-    out.iter_mut().zip(a).for_each(|(out, a)| *out = f(*a));
+/// f of each element.
+pub(super) fn unary(x: &[&[f64]], y: &mut [f64], f: impl Fn(f64) -> f64) {
+    y.iter_mut().zip(x[0]).for_each(|(y, a)| *y = f(*a));
 }
 
-fn binary(a: &[f64], b: &[f64], out: &mut [f64], f: impl Fn(f64, f64) -> f64) {
-    out.iter_mut().zip(a.iter().zip(b)).for_each(|(out, (a, b))| *out = f(*a, *b));
+/// f of each pair of elements.
+pub(super) fn binary(x: &[&[f64]], y: &mut [f64], f: impl Fn(f64, f64) -> f64) {
+    y.iter_mut().zip(x[0].iter().zip(x[1])).for_each(|(y, (a, b))| *y = f(*a, *b));
 }
 
 /// What an output's memory holds before it is written.
@@ -189,7 +186,9 @@ mod tests {
             let n: usize = shape.iter().product();
             for dtype in [DType::F64, DType::F16, DType::F32, DType::I32, DType::U32] {
                 let signed = if dtype == DType::U32 { 0.0 } else { 500.0 };
-                let numbers: Vec<f64> = (0..n).map(|k| (k * 7919 % 1021) as f64 - signed).collect();
+                // Integers whose products do not fit.
+                let unit = if dtype.is_float() { 1.0 } else { 4_000_037.0 };
+                let numbers: Vec<f64> = (0..n).map(|k| unit * ((k * 7919 % 1021) as f64 - signed)).collect();
                 let g = Graph::new();
                 let x = g.input("x", dtype, shape).unwrap();
                 let [_, b, c] = shape;
@@ -198,8 +197,10 @@ mod tests {
                 let sum = x.mul(2.0).unwrap().add(&row).unwrap().sub(&column).unwrap();
                 let product = sum.mul(&x).unwrap();
                 let turned = x.permute(&[0, 2, 1]).unwrap().reshape([shape[0], b, c]).unwrap();
-                let chosen = sum.select(&x.gt(&row).unwrap(), &turned).unwrap();
-                let mut outputs = vec![sum, product, chosen, x.cast(DType::F64).unwrap().mul(0.1).unwrap()];
+                let above = x.gt(&row).unwrap();
+                let chosen = sum.select(&above, &turned).unwrap();
+                let tenth = x.cast(DType::F64).unwrap().mul(0.1).unwrap();
+                let mut outputs = vec![sum, product, chosen, tenth, above];
                 if dtype.is_float() {
                     let ratio = x.abs().unwrap().add(1.0).unwrap().recip().unwrap().mul(&row).unwrap();
                     outputs.push(ratio.cast(DType::F32).unwrap().add(1.0).unwrap());
@@ -210,17 +211,26 @@ mod tests {
         }
     }
 
-    /// State that a step reads and overwrites lies in the step's own output.
+    /// State that a step reads and overwrites lies in the step's own output; another input is of another shape.
     #[test]
     fn memory_is_read_before_it_is_overwritten() {
-        let g = Graph::new();
-        let s = g.state("s", "s", HostTensor::new(&[1.0f64, 2.0, 3.0], [3]).unwrap()).unwrap();
-        let next = s.mul(&s).unwrap().add(1.0).unwrap();
-        let update = g.assign(&s, &next).unwrap();
-        let mut program = crate::Device::cpu().compile(&g, &[], &[&update]).unwrap();
-        for _ in 0..2 {
-            program.run::<HostTensor>([]).unwrap();
+        let (rows, wide) = (300, 240);
+        let start: Vec<f64> = (0..rows * wide).map(|k| (k % 7) as f64).collect();
+        for dtype in [DType::F64, DType::F16, DType::I32, DType::U32] {
+            let g = Graph::new();
+            let host = |values: &[f64], shape: &[usize]| HostTensor::from_f64(dtype, values, shape);
+            let s = g.state("s", "s", host(&start, &[rows, wide])).unwrap();
+            let row: Vec<f64> = (0..wide).map(|k| (k % 5) as f64).collect();
+            let added = g.tensor(host(&row, &[1, wide])).unwrap();
+            let update = g.assign(&s, &s.mul(2.0).unwrap().add(&added).unwrap()).unwrap();
+            let mut program = crate::Device::cpu().compile(&g, &[], &[&update]).unwrap();
+            for _ in 0..2 {
+                program.run::<HostTensor>([]).unwrap();
+            }
+            let found = program.params().get("s").unwrap().to_f64();
+            for (k, (found, start)) in found.iter().zip(&start).enumerate() {
+                assert_eq!(*found, 4.0 * start + 3.0 * row[k % wide], "{dtype}, {k}");
+            }
         }
-        assert_eq!(program.params().get("s").unwrap().to_f64(), [5.0, 26.0, 101.0]);
     }
 }

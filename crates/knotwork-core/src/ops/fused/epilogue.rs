@@ -198,28 +198,20 @@ impl Op for Epilogue {
         let count = crate::tensor::element_count(&self.raw.1);
         let (taken, extra) = io.inputs.split_at(self.taken);
         let held = |o: usize| extra.iter().any(|e| matches!(e.data, Slice::InOutput(held) if held == o));
-        let room = made.iter().enumerate().position(|(o, out)| {
-            let fits = match &out.data {
-                SliceMut::F32(s) => self.raw.0 == DType::F32 && s.len() == count,
-                SliceMut::F64(s) => self.raw.0 == DType::F64 && s.len() == count,
-                _ => false,
-            };
-            fits && !held(o)
-        });
-        let (mut own, mut own_wide) = (Vec::new(), Vec::new());
-        let raw = match (room, self.raw.0) {
-            (Some(o), _) => made[o].reborrow().data,
-            (None, DType::F32) => {
+        let room = made
+            .iter()
+            .enumerate()
+            .position(|(o, out)| matches!(&out.data, SliceMut::F32(s) if s.len() == count) && !held(o));
+        let mut own = Vec::new();
+        let raw = match room {
+            Some(o) => made[o].f32(),
+            None => {
                 own.resize(count, 0.0);
-                SliceMut::F32(&mut own)
+                Some(own.as_mut_slice())
             }
-            (None, DType::F64) => {
-                own_wide.resize(count, 0.0);
-                SliceMut::F64(&mut own_wide)
-            }
-            _ => return Ok(false),
         };
-        let mut outputs = vec![CpuOutput { shape: &self.raw.1, data: raw }];
+        let Some(raw) = raw else { return Ok(false) };
+        let mut outputs = vec![CpuOutput { shape: &self.raw.1, data: SliceMut::F32(raw) }];
         outputs.extend(others.iter_mut().map(CpuOutput::reborrow));
         let mut inner = CpuIo { inputs: taken.to_vec(), outputs };
         if !self.inner.cpu(&mut inner)? {
@@ -227,11 +219,7 @@ impl Op for Epilogue {
         }
         drop(inner);
         let whole = Layout::contiguous(made.first().map_or(&[][..], |o| o.shape));
-        let data = match (room, self.raw.0) {
-            (Some(o), _) => Slice::InOutput(o),
-            (None, DType::F64) => Slice::F64(&own_wide),
-            _ => Slice::F32(&own),
-        };
+        let data = room.map_or(Slice::F32(&own), Slice::InOutput);
         let mut inputs = vec![CpuInput { dtype: self.raw.0, layout: &whole, data }];
         inputs.extend_from_slice(extra);
         self.body.run(&mut CpuIo { inputs, outputs: made.iter_mut().map(CpuOutput::reborrow).collect() });

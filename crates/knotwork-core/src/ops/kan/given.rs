@@ -200,7 +200,7 @@ impl<'a> Given<'a> {
         rows: &mut [Chunk; MAX_ORDER + 1],
     ) -> bool {
         let (middle, last) = (k.max(1), (self.grid + 2 * k) as i32);
-        // Row m: t_{q−k+1+m}
+        // Row m: t_{q−middle+1+m}
         let mut around = [Chunk::of(0.0); ROOM];
         for m in 0..2 * middle {
             let by = m as i32 - middle as i32;

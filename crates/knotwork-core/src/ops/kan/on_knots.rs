@@ -197,8 +197,8 @@ impl Tensor {
     ///
     /// Self is x `[..., I]`; `coef` C `[O, I, G + k]`; `base_weight` W `[O, I]` and `bias` `[O]` may be left out. The
     /// result is `[..., O]`. Gradients to x, C, W and bias exist at any order (with `base_weight` and
-    /// [`Outside::Zero`] up to the sixth derivative), the knots have none. A point costs a search in its row of knots, log₂ of its
-    /// length, more than on a uniform grid; where knots are even, [`kan_layer`](Self::kan_layer) is faster and has more kernels.
+    /// [`Outside::Zero`] up to the sixth derivative), the knots have none. A point costs a search in its row of knots more
+    /// than on a uniform grid (log₂ of its length on a GPU; on the CPU short rows are compared with many points at a time); where knots are even, [`kan_layer`](Self::kan_layer) is faster and has more kernels.
     ///
     /// Sources: Liu et al. 2024; de Boor, "A Practical Guide to Splines".
     ///

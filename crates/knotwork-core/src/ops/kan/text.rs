@@ -26,7 +26,7 @@ impl FromStr for Wavelet {
     fn from_str(text: &str) -> Result<Self> {
         let found = Self::ALL.into_iter().find(|wavelet| wavelet.to_string() == text);
         found.ok_or_else(|| {
-            let message = "is none of mexican_hat, morlet, dog".into();
+            let message = format!("is none of {}", Self::ALL.map(|w| w.to_string()).join(", "));
             OpError { op: "Wavelet".into(), inputs: vec![format!("`{text}`")], message, site: Site::here() }
                 .into()
         })

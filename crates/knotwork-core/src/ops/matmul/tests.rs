@@ -153,9 +153,6 @@ fn products_in_f64_are_the_reference_through_any_strides() {
         let a = g.input("a", DType::F64, [2, m, k]).unwrap();
         let b = g.input("b", DType::F64, [n, k]).unwrap();
         let c = a.matmul(&b.transpose(0, 1).unwrap()).unwrap();
-        let relu = c.add(0.5).unwrap().mul(&c).unwrap();
-        let feeds = [("a", wave(&[2, m, k], 0.1)), ("b", wave(&[n, k], 0.7))];
-        both(&g, &[&c, &relu], &feeds);
-        both(&g, &[&relu.cast(DType::F32).unwrap()], &feeds);
+        both(&g, &[&c], &[("a", wave(&[2, m, k], 0.1)), ("b", wave(&[n, k], 0.7))]);
     }
 }

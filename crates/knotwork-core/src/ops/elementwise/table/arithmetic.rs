@@ -3,6 +3,7 @@
 use super::super::{
     fast, math,
     rows::{BINARY, Derivative, Row, Takes, UNARY, Wgsl, both, call},
+    wide,
 };
 use crate::{Result, graph::Tensor};
 
@@ -30,6 +31,7 @@ pub(in crate::ops::elementwise) static ROWS: &[Row] = &[
         wgsl: both("{0} + {1}"),
         reference: |x, _| x[0] + x[1],
         integers: Some(i64::wrapping_add),
+        wide: Some(|x, y| wide::binary(x, y, |a, b| a + b)),
         fast: |x, _, y| fast::binary(x, y, |a, b| a + b),
         derivatives: &[Derivative::One, Derivative::One],
         ..BINARY
@@ -40,6 +42,7 @@ pub(in crate::ops::elementwise) static ROWS: &[Row] = &[
         wgsl: both("{0} - {1}"),
         reference: |x, _| x[0] - x[1],
         integers: Some(i64::wrapping_sub),
+        wide: Some(|x, y| wide::binary(x, y, |a, b| a - b)),
         fast: |x, _, y| fast::binary(x, y, |a, b| a - b),
         derivatives: &[Derivative::One, Derivative::Compose(|g, _, _, _| g.neg())],
         ..BINARY
@@ -50,6 +53,7 @@ pub(in crate::ops::elementwise) static ROWS: &[Row] = &[
         wgsl: both("{0} * {1}"),
         reference: |x, _| x[0] * x[1],
         integers: Some(i64::wrapping_mul),
+        wide: Some(|x, y| wide::binary(x, y, |a, b| a * b)),
         fast: |x, _, y| fast::binary(x, y, |a, b| a * b),
         derivatives: &[
             Derivative::Compose(|g, x, _, _| g.mul(&x[1])),
@@ -63,6 +67,7 @@ pub(in crate::ops::elementwise) static ROWS: &[Row] = &[
         takes: Takes::Floats,
         wgsl: Wgsl { import: None, floats: "{0} / {1}", integers: None },
         reference: |x, _| x[0] / x[1],
+        wide: Some(|x, y| wide::binary(x, y, |a, b| a / b)),
         fast: |x, _, y| fast::binary(x, y, |a, b| a / b),
         derivatives: &[
             Derivative::Compose(|g, x, _, _| g.div(&x[1])),
@@ -120,6 +125,7 @@ pub(in crate::ops::elementwise) static ROWS: &[Row] = &[
         formula: "−x",
         wgsl: both("-({0})"),
         reference: |x, _| -x[0],
+        wide: Some(|x, y| wide::unary(x, y, |a| -a)),
         fast: |x, _, y| fast::unary(x, y, |a| -a),
         derivatives: &[Derivative::Compose(|g, _, _, _| g.neg())],
         ..UNARY
@@ -129,6 +135,7 @@ pub(in crate::ops::elementwise) static ROWS: &[Row] = &[
         formula: "|x|",
         wgsl: both("abs({0})"),
         reference: |x, _| x[0].abs(),
+        wide: Some(|x, y| wide::unary(x, y, f64::abs)),
         fast: |x, _, y| fast::unary(x, y, f32::abs),
         derivatives: &[Derivative::Row("sign")],
         kinks: |_| vec![0.0],
