@@ -259,6 +259,9 @@ impl FunctionsDescription {
                 // Its width follows from the file.
                 let values = tensor(layer, &name, &[inputs, usize::MAX])?;
                 let values = values.ok_or_else(|| damaged(layer, format!("has no tensor `{name}`")))?;
+                if values.is_empty() {
+                    return Err(damaged(layer, format!("has no numbers in `{name}`")));
+                }
                 let rows = values.chunks_exact(values.len() / inputs);
                 let knots = rows.map(|row| Knots::from_all(row, *order)).collect::<Result<_>>()?;
                 Ok(Functions::OnKnots(knots, outside.parse()?))

@@ -263,6 +263,11 @@ mod tests {
         assert!(layer("functions", odd).contains("there is no basis `splines`"));
         let unknown = serde_json::json!([{ "edge": [0, 1], "function": "sinn" }]);
         assert!(layer("formulas", unknown).contains("there is no function `sinn`"));
+        let mut no_knots = tensors.clone();
+        let empty = HostTensor::zeros(DType::F64, [2, 0]);
+        no_knots.iter_mut().filter(|(name, _)| name == "kan.0.knots").for_each(|(_, t)| *t = empty.clone());
+        write(good.clone(), &no_knots);
+        assert!(text(&path).contains("layer 0 has no numbers in `knots`"), "{}", text(&path));
         let few: Vec<_> = tensors.iter().filter(|(name, _)| name != "kan.1.coef").cloned().collect();
         write(good.clone(), &few);
         assert!(text(&path).contains("layer 1 has no tensor `coef`"), "{}", text(&path));
