@@ -173,6 +173,8 @@ impl Fit {
             None => false,
         };
         if !taken {
+            // What the last held is free before more is taken.
+            *held = None;
             *held = self.compile(&all.network, device, x, y)?;
         }
         let Some((model, fit)) = held else { return Ok(ControlFlow::Continue(())) };

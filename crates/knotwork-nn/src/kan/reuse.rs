@@ -10,14 +10,15 @@ use crate::Result;
 impl NetworkLayer {
     /// Whether another layer differs in values alone.
     fn is_like(&self, other: &Self) -> bool {
-        let shapes = |layer: &Self| -> Vec<_> {
-            layer.slots().into_iter().map(|(what, shape, _)| (what, shape)).collect()
-        };
+        // Those of learned functions also where no edge has one.
+        let values = |layer: &Self| layer.values_by_name(true);
+        let shapes =
+            |layer| -> Vec<_> { values(layer).into_iter().map(|(what, shape, _)| (what, shape)).collect() };
         if shapes(self) != shapes(other) {
             return false;
         }
         let mut same = self.clone();
-        other.slots().into_iter().for_each(|(what, _, values)| same.set(&what, values));
+        values(other).into_iter().for_each(|(what, _, values)| same.set(&what, values));
         for (mine, theirs) in same.branches.iter_mut().zip(&other.branches) {
             let alike = mine.functions.spline() == theirs.functions.spline();
             if let (Functions::OnKnots(mine, _), Functions::OnKnots(theirs, _), true) =
