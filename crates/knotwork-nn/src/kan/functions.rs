@@ -111,8 +111,11 @@ impl Functions {
             }
             Self::Wavelet(_, (low, high)) => {
                 let wide = high - low;
-                let fits = wide.is_finite() && (WIDTHS.0..=WIDTHS.1).contains(&wide) && low.abs() <= WIDTHS.1;
-                let limits = format!("it must be finite, and from {:e} to {:e} wide", WIDTHS.0, WIDTHS.1);
+                // Narrower, f32 has too few numbers in it.
+                let least = WIDTHS.0.max(1e-5 * low.abs());
+                let fits = (least..=WIDTHS.1).contains(&wide) && low.abs() <= WIDTHS.1;
+                let most = WIDTHS.1;
+                let limits = format!("it must begin within ±{most:e} and be from {least:e} to {most:e} wide");
                 fits.then_some(()).ok_or_else(|| format!("{self} of wavelets; {limits}"))
             }
         }

@@ -58,9 +58,9 @@ impl Placed {
             Self::OnKnots(knots) => x.kan_layer_on_knots_native(coef, base, bias, knots)?,
             Self::Wavelet(wavelet, [log_scale, translation]) => {
                 // Its kernels read [sums, inputs].
+                let held = log_scale.maximum(-MOST_LOG_SCALE)?.minimum(MOST_LOG_SCALE)?;
                 let weight = coef.reshape(log_scale.shape().dims().to_vec())?.permute(&[1, 0])?;
-                let (scale, translation) =
-                    (log_scale.exp()?.permute(&[1, 0])?, translation.permute(&[1, 0])?);
+                let (scale, translation) = (held.exp()?.permute(&[1, 0])?, translation.permute(&[1, 0])?);
                 let mut y = x.wavelet_kan_layer(&weight, &scale, &translation, *wavelet)?;
                 if let Some(base) = base {
                     y = y.add(&x.silu()?.matmul(base)?)?;
@@ -98,8 +98,14 @@ impl Placed {
 const LOG_SCALE: &str = "log_scale";
 /// The name of where they are.
 const TRANSLATION: &str = "translation";
-/// The largest |ln scale| of a wavelet: within 1e±30 its numbers and slopes have their digits in f32.
+/// The largest |ln scale| of a wavelet, where training beyond it is held: within 1e±30 its numbers and slopes have their digits
+/// in f32.
 const MOST_LOG_SCALE: f64 = 69.0;
+
+/// Whether that is the name of wavelets' scales.
+fn is_log_scale(what: &str) -> bool {
+    what.rsplit('.').next().is_some_and(|name| name.starts_with(LOG_SCALE))
+}
 
 /// What is wrong with one of the values of a name in [`NetworkLayer::slots`]; none where nothing is.
 pub(super) fn wrong(what: &str, values: &[f64]) -> Option<String> {
@@ -109,8 +115,7 @@ pub(super) fn wrong(what: &str, values: &[f64]) -> Option<String> {
             values[at]
         ));
     }
-    let scales = what.rsplit('.').next().is_some_and(|name| name.starts_with(LOG_SCALE));
-    let at = values.iter().position(|v| scales && v.abs() > MOST_LOG_SCALE)?;
+    let at = values.iter().position(|v| is_log_scale(what) && v.abs() > MOST_LOG_SCALE)?;
     Some(format!(
         "element {at} of `{what}` is {}; the logarithm of a wavelet's scale must be from -{MOST_LOG_SCALE} to {MOST_LOG_SCALE}",
         values[at]
@@ -409,7 +414,11 @@ pub(super) fn finite(params: &Params, model: &str, name: &str, want: &[usize]) -
             "Kan `{model}`: `{name}` has shape {shape:?} there; this network's has {want:?}"
         )));
     }
-    let values = found.to_f64();
+    let mut values = found.to_f64();
+    if is_log_scale(name) {
+        // As they count: a wavelet as wide as that is flat, and nothing brings it back.
+        values.iter_mut().for_each(|v| *v = v.clamp(-MOST_LOG_SCALE, MOST_LOG_SCALE));
+    }
     match wrong(name, &values) {
         Some(wrong) => Err(Error::setting(format!("Kan `{model}`: {wrong}"))),
         None => Ok(values),
