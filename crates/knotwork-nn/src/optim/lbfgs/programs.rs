@@ -52,8 +52,8 @@ pub(super) struct Programs {
     name: String,
     slots: usize,
     wide: DType,
-    /// The elements of each part.
-    parts: usize,
+    /// How many vectors there are of each kind.
+    vectors: usize,
     begin: Program,
     walk: Program,
     evaluate: Program,
@@ -93,8 +93,8 @@ pub(super) fn nodes(
     Ok(Nodes { graph, name: name.into(), slots, loss: loss.clone(), parts, site })
 }
 
-/// The most elements of a vector that several parameters share.
-const SHARED: usize = 1 << 16;
+/// The most elements of a vector that several parameters share; few in unit tests, so that there are several vectors.
+const SHARED: usize = if cfg!(test) { 8 } else { 1 << 16 };
 
 /// Everything of some parameters, in the type of the vectors.
 struct Vectors<'a> {
@@ -267,7 +267,7 @@ impl Nodes {
                 name: name.clone(),
                 slots,
                 wide,
-                parts: all.len(),
+                vectors: all.len(),
                 walk: begin.sibling(&[], &[&walks])?,
                 evaluate: begin.sibling(&[&loss, &slope], &[&keeps])?,
                 accept: begin.sibling(&outputs, &[&accepts])?,
@@ -329,8 +329,8 @@ impl Programs {
         let found = self.accept.run(named(&self.name, feeds).iter().map(|(n, v)| (n.as_str(), v)))?.wait()?;
         let sum = |what: usize| -> Vec<f64> {
             let mut total = numbers(&found, what);
-            for part in 1..self.parts {
-                total.iter_mut().zip(numbers(&found, 4 * part + what)).for_each(|(t, n)| *t += n);
+            for vector in 1..self.vectors {
+                total.iter_mut().zip(numbers(&found, 4 * vector + what)).for_each(|(t, n)| *t += n);
             }
             total
         };
@@ -354,4 +354,29 @@ fn scalar(wide: DType, value: f64) -> HostTensor {
 
 fn named<const N: usize>(name: &str, feeds: [(&str, HostTensor); N]) -> Vec<(String, HostTensor)> {
     feeds.into_iter().map(|(what, value)| (format!("{name}.{what}"), value)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_parameters_have_vectors_of_their_own() {
+        for (sizes, want) in [
+            (&[3, 5, 1, 100, 2, 0, 6, 1][..], &[2, 1, 1, 3, 1][..]),
+            (&[100], &[1]),
+            (&[9, 9], &[1, 1]),
+            (&[], &[0]),
+        ] {
+            let g = Graph::new();
+            let part = |(k, n): (usize, &usize)| {
+                let name = format!("p{k}");
+                let parameter = g.parameter(&name, HostTensor::zeros(DType::F32, [*n])).unwrap();
+                Part { gradient: parameter.clone(), parameter, name, shape: vec![*n] }
+            };
+            let parts: Vec<Part> = sizes.iter().enumerate().map(part).collect();
+            let found: Vec<usize> = shared(&parts).iter().map(|p| p.len()).collect();
+            assert_eq!(found, want, "{sizes:?}");
+        }
+    }
 }
