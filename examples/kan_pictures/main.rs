@@ -27,6 +27,7 @@ const SAMPLES: usize = 1000;
 const GRIDS: [usize; 2] = [3, 10];
 /// The range of the grid of the layer behind the sum.
 const HIDDEN: (f64, f64) = (-2.0, 2.0);
+
 /// Draws what a network learned.
 #[derive(Debug, Parser)]
 pub struct Arguments {
@@ -102,9 +103,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     // Near a formula is near enough here: what the pictures show is how near.
     let how = AutoSymbolic { threshold: 0.0, ..AutoSymbolic::default() };
     let (fixed, edges) = network.auto_symbolic(&device, &x, &Library::standard(), &how)?;
-    let mut formulas = Vec::new();
+    let (mut formulas, mut functions) = (Vec::new(), Vec::new());
     for (edge, name) in edges.iter().zip(["x", "y", "h"]) {
         let formula = edge.formula.as_ref().context("a function that fits")?;
+        functions.push(formula.function.name());
         let formula = formula.of(&Expression::variable(name)).rounded_significant(3).to_string();
         println!("edge        {formula}, r² {:.7}", edge.r2);
         formulas.push(formula);
@@ -138,6 +140,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let figures = json!({
         "test_rmse": rmse,
         "formulas": formulas,
+        "functions": functions,
         "r2": edges.iter().map(|e| e.r2).collect::<Vec<_>>(),
     });
     arguments.common.write(&device, &figures)

@@ -24,10 +24,13 @@ fn the_pictures_show_what_was_found() {
     let svg = |name: &str| fs::read_to_string(folder.join(name).with_extension("svg")).unwrap();
     let edges = |svg: &str| svg.matches("<title>layer ").count();
     assert_eq!((edges(&svg("network")), edges(&svg("comparison"))), (3, 6));
-    assert_eq!(figures["formulas"].as_array().unwrap().len(), 3);
-    // The outer edge, its formula and how well that fits.
+    for function in figures["functions"].as_array().unwrap() {
+        let label = format!(">{}<", function.as_str().unwrap());
+        assert!(svg("comparison").contains(&label) && !svg("network").contains(&label), "{label}");
+    }
+    // The outer edge with its formula, in x there, and the numbers to three places.
     let formula = figures["formulas"][2].as_str().unwrap();
-    assert!(formula.contains('h') && svg("edge").contains("r²"), "{formula}");
+    assert!(formula.contains('h') && svg("edge").contains("fit, r²"), "{formula}");
     assert!(svg("edge").contains(">1,000 samples") && svg("training").contains(">grid 10<"));
     for name in ["network", "edge", "training", "comparison"] {
         assert!(!svg(name).contains("NaN"), "{name}");
