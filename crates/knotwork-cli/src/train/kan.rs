@@ -39,6 +39,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = 3)]
     order: usize,
     /// Other functions than splines: `mexican_hat`, `morlet`, `dog`, "chebyshev degree=4", "rbf n=8 range=[-1, 1] width=0.3" …
+    /// Splines by their text are 0 beyond their range unless it says `outside=linear`, as those of `--grid` are.
     #[arg(long, value_name = "FUNCTIONS", conflicts_with_all = ["grid", "order", "refine"])]
     basis: Option<Functions>,
     /// The term beside the splines: silu, none, identity or another activation.

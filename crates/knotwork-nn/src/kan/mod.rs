@@ -64,8 +64,9 @@ use crate::{Error, Result, plot::Edge};
 ///
 /// Layer l has the parameters `name.l.coef` [in, functions, out] (`coef1` … where edges have different functions),
 /// `name.l.base` [in, out], `name.l.scale` [in, out] and `name.l.bias` `[out]` where they were asked for: the order in which
-/// kernels read them. Wavelets have `name.l.log_scale` and `name.l.translation` [in, out] beside `coef`. Edges that are formulas have `name.l.symbolic` [4, formulas]. Splines on knots of each input's own
-/// keep them in `name.l.knots`, a parameter that is not trained.
+/// kernels read them. Wavelets have `name.l.log_scale` and `name.l.translation` [in, out] beside `coef`. Edges that are
+/// formulas have `name.l.symbolic` [4, formulas]. Splines on knots of each input's own keep them in `name.l.knots`, a
+/// parameter that is not trained.
 ///
 /// Its structure is a [`Network`], which a trained model gives back ([`network`](Self::network)).
 ///

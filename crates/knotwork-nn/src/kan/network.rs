@@ -11,8 +11,8 @@ use crate::{Error, Result, symbolic::Affine};
 /// edges taken away or replaced by formulas) makes a new one of these; the next graph is built from that.
 ///
 /// A layer sums over its edges, s_o = Σ_i φ_oi(x_i) + bias_o, with
-/// φ_oi(x) = w_oi β(x) + scale_oi Σ_m c_oim φ_m(x), with a wavelet of the edge's own for the sum, or c f(a x + b) + d where the edge was given a formula. The last sums may be
-/// multiplied in groups (multiplication nodes, Liu et al. 2024, "KAN 2.0"): a node of arity 2 is a product of two.
+/// φ_oi(x) = w_oi β(x) + scale_oi Σ_m c_oim φ_m(x), with a wavelet of the edge's own for the sum, or c f(a x + b) + d where the
+/// edge was given a formula. The last sums may be multiplied in groups (multiplication nodes, Liu et al. 2024, "KAN 2.0"): a node of arity 2 is a product of two.
 ///
 /// ```
 /// use knotwork_core::{DType, Device, Graph, HostTensor};
