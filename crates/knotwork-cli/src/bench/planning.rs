@@ -127,14 +127,16 @@ mod tests {
         assert_eq!(reused.to_string(), plan(PlanOptions::default()).to_string());
     }
 
-    /// The bound is for optimised builds; others only show that the time grows no faster than the graph by much.
+    /// Its time is the benchmark's; here that nothing in it grows faster than the graph.
     #[test]
-    fn planning_5000_nodes_takes_less_than_a_quarter_of_a_second() {
-        let (small, large) = (planning(1250).unwrap(), planning(5000).unwrap());
-        println!("1,250 nodes: {small:.1} ms; 5,000 nodes: {large:.1} ms");
-        assert!(large < 12.0 * small, "{small} {large}");
-        if !cfg!(debug_assertions) {
-            assert!(large < 250.0, "{large} ms");
+    fn a_plan_of_5000_nodes_is_four_of_1250() {
+        let plan = |nodes| Deep::new(nodes).unwrap().plan(PlanOptions::default()).unwrap();
+        let (small, large) = (plan(1250), plan(5000));
+        let sizes = |plan: &Plan| [plan.steps.len(), plan.dispatches.len(), plan.arena_bytes()];
+        println!("{:?}, {:?}", sizes(&small), sizes(&large));
+        for (small, large) in sizes(&small).into_iter().zip(sizes(&large)) {
+            assert!(large <= 5 * small, "{large} for 5,000 nodes, {small} for 1,250");
         }
+        assert!(large.dispatches.len() >= 3 * small.dispatches.len());
     }
 }
