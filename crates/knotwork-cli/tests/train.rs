@@ -194,7 +194,7 @@ fn what_cannot_be_trained_says_why() {
     assert!(e.contains("'--basis <FUNCTIONS>' cannot be used with '--refine <REFINE>'"), "{e}");
     assert!(with(&["--basis", "dog", "--grid", "5"]).contains("cannot be used with '--grid <GRID>'"));
     let e = with(&["--basis", "dog range=[1, 0]"]);
-    assert!(e.contains("dog range=[1, 0] of wavelets; it must be finite"), "{e}");
+    assert!(e.contains("dog range=[1, 0] of wavelets; it must begin within ±1e9"), "{e}");
     assert!(with(&["--refine", "0", "--steps", "2"]).contains("grid is 0"));
     assert!(with(&["--test", "1.5"]).contains("--test is 1.5; it must be from 0 to below 1"));
     assert!(with(&["--output", "no/such/m.safetensors"]).contains("there is no folder no/such"));
