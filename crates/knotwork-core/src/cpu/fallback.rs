@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    CpuInput, CpuIo, CpuOutput, Slice, SliceMut,
+    CpuInput, CpuIo, CpuOutput, Slice,
     buffer::{Block, CpuMemory},
 };
 use crate::{
@@ -335,7 +335,7 @@ impl CpuPrepared {
         step.op.reference(&inputs, &mut outputs)?;
         for (p, out) in step.outputs.iter().zip(&outputs) {
             // SAFETY: the inputs were copied; outputs do not overlap.
-            unsafe { scatter(self.buffers[p.buffer.0].slice_mut(p), &out.data) };
+            unsafe { self.buffers[p.buffer.0].slice_mut(p) }.store(0..out.data.len(), &out.data);
         }
         Ok(())
     }
@@ -359,17 +359,6 @@ fn gather(from: Slice<'_>, place: &Place) -> Vec<f64> {
         Slice::I32(s) => at.map(|i| s[i].into()).collect(),
         Slice::U32(s) | Slice::Bool(s) => at.map(|i| s[i].into()).collect(),
         Slice::InOutput(_) => Vec::new(),
-    }
-}
-
-fn scatter(to: SliceMut<'_>, values: &[f64]) {
-    match to {
-        SliceMut::F32(s) => s.iter_mut().zip(values).for_each(|(s, &v)| *s = v as f32),
-        SliceMut::F16(s) => s.iter_mut().zip(values).for_each(|(s, &v)| *s = half::f16::from_f64(v)),
-        SliceMut::F64(s) => s.copy_from_slice(values),
-        SliceMut::I32(s) => s.iter_mut().zip(values).for_each(|(s, &v)| *s = v as i32),
-        SliceMut::U32(s) => s.iter_mut().zip(values).for_each(|(s, &v)| *s = v as u32),
-        SliceMut::Bool(s) => s.iter_mut().zip(values).for_each(|(s, &v)| *s = u32::from(v != 0.0)),
     }
 }
 

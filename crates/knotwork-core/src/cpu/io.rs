@@ -1,5 +1,7 @@
 //! What an operation's CPU path gets: its inputs and outputs as slices.
 
+use std::ops::Range;
+
 use half::f16;
 
 use crate::tensor::{DType, Layout};
@@ -28,6 +30,20 @@ pub enum SliceMut<'a> {
     I32(&'a mut [i32]),
     U32(&'a mut [u32]),
     Bool(&'a mut [u32]),
+}
+
+impl SliceMut<'_> {
+    /// Writes a range of the elements, each rounded to the type.
+    pub(crate) fn store(&mut self, range: Range<usize>, values: &[f64]) {
+        match self {
+            Self::F32(s) => s[range].iter_mut().zip(values).for_each(|(s, &v)| *s = v as f32),
+            Self::F16(s) => s[range].iter_mut().zip(values).for_each(|(s, &v)| *s = f16::from_f64(v)),
+            Self::F64(s) => s[range].copy_from_slice(values),
+            Self::I32(s) => s[range].iter_mut().zip(values).for_each(|(s, &v)| *s = v as i32),
+            Self::U32(s) => s[range].iter_mut().zip(values).for_each(|(s, &v)| *s = v as u32),
+            Self::Bool(s) => s[range].iter_mut().zip(values).for_each(|(s, &v)| *s = u32::from(v != 0.0)),
+        }
+    }
 }
 
 /// An input of a CPU path.

@@ -117,7 +117,7 @@ impl<'a> Wide<'a> {
             }
         }
         for (out, &s) in outs.iter_mut().zip(&self.body.outputs) {
-            store(out, range.clone(), &self.results[s * room..][..n]);
+            out.store(range.clone(), &self.results[s * room..][..n]);
         }
     }
 }
@@ -157,21 +157,6 @@ fn own(out: &SliceMut<'_>, range: std::ops::Range<usize>, tile: &mut [f64]) {
         SliceMut::F16(s) => pairs.zip(&s[range]).for_each(|(t, v)| *t = (*v).into()),
         SliceMut::I32(s) => pairs.zip(&s[range]).for_each(|(t, v)| *t = (*v).into()),
         SliceMut::U32(s) | SliceMut::Bool(s) => pairs.zip(&s[range]).for_each(|(t, v)| *t = (*v).into()),
-    }
-}
-
-fn store(out: &mut SliceMut<'_>, range: std::ops::Range<usize>, values: &[f64]) {
-    match out {
-        SliceMut::F64(s) => s[range].copy_from_slice(values),
-        SliceMut::F32(s) => s[range].iter_mut().zip(values).for_each(|(s, &v)| *s = v as f32),
-        SliceMut::F16(s) => {
-            s[range].iter_mut().zip(values).for_each(|(s, &v)| *s = half::f16::from_f64(v));
-        }
-        SliceMut::I32(s) => s[range].iter_mut().zip(values).for_each(|(s, &v)| *s = v as i32),
-        SliceMut::U32(s) => s[range].iter_mut().zip(values).for_each(|(s, &v)| *s = v as u32),
-        SliceMut::Bool(s) => {
-            s[range].iter_mut().zip(values).for_each(|(s, &v)| *s = u32::from(v != 0.0));
-        }
     }
 }
 
