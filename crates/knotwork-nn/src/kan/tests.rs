@@ -245,21 +245,25 @@ fn edges_do_what_their_values_say() {
     }
 }
 
+/// The edges that are left by thresholds from nothing to all, once the smaller networks are seen to be the masked ones.
+pub(super) fn edges_left(network: &Network, scores: &Attribution, x: &HostTensor) -> Vec<usize> {
+    let left = |threshold: f64| {
+        let masked = network.prune(scores, threshold, threshold).unwrap();
+        let small = masked.compact();
+        near(&small.evaluate(&x.to_f64()).unwrap(), &masked.evaluate(&x.to_f64()).unwrap(), 1e-12);
+        near(&in_graph(&small, x), &in_graph(&masked, x), 1e-12);
+        assert!(small.widths().iter().zip(masked.widths()).all(|(a, b)| *a <= b));
+        masked.edges()
+    };
+    [0.0, 0.05, 0.2, 0.5, 0.8, 10.0].map(left).to_vec()
+}
+
 #[test]
 fn pruned_is_masked() {
     let x = samples(200, 3);
     let network = rich(Base::Silu);
     let scores = network.attribute(&Device::cpu(), &x).unwrap();
-    // Thresholds from nothing to all.
-    let mut edges = Vec::new();
-    for threshold in [0.0, 0.05, 0.2, 0.5, 0.8, 10.0] {
-        let masked = network.prune(&scores, threshold, threshold).unwrap();
-        let small = masked.compact();
-        near(&small.evaluate(&x.to_f64()).unwrap(), &masked.evaluate(&x.to_f64()).unwrap(), 1e-12);
-        near(&in_graph(&small, &x), &in_graph(&masked, &x), 1e-12);
-        edges.push(masked.edges());
-        assert!(small.widths().iter().zip(masked.widths()).all(|(a, b)| *a <= b));
-    }
+    let edges = edges_left(&network, &scores, &x);
     assert!(edges.is_sorted_by(|a, b| a >= b) && edges[0] == network.edges() && edges[5] == 0, "{edges:?}");
     // What weak edges were on average stays.
     let weak = network.prune(&scores, 0.05, 0.0).unwrap();

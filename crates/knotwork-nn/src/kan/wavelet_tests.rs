@@ -7,7 +7,7 @@ use knotwork_core::{
 
 use super::{
     branch::Places,
-    tests::{in_graph, near, samples},
+    tests::{edges_left, in_graph, near, samples},
     *,
 };
 use crate::{
@@ -302,14 +302,7 @@ fn pruned_is_masked() {
     let x = samples(200, 3);
     for network in networks() {
         let scores = network.attribute(&Device::cpu(), &x).unwrap();
-        let mut edges = Vec::new();
-        for threshold in [0.0, 0.05, 0.2, 0.5, 0.8, 10.0] {
-            let masked = network.prune(&scores, threshold, threshold).unwrap();
-            let small = masked.compact();
-            near(&small.evaluate(&x.to_f64()).unwrap(), &masked.evaluate(&x.to_f64()).unwrap(), 1e-12);
-            near(&in_graph(&small, &x), &in_graph(&masked, &x), 1e-12);
-            edges.push(masked.edges());
-        }
+        let edges = edges_left(&network, &scores, &x);
         assert!(edges.is_sorted_by(|a, b| a >= b) && edges[0] > edges[3] && edges[5] == 0, "{edges:?}");
         let (small, kept) = network.without_inputs(&scores, f64::MAX).unwrap();
         let column: Vec<f64> = x.to_f64().iter().skip(kept[0]).step_by(3).copied().collect();
